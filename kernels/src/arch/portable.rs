@@ -1,0 +1,121 @@
+//! Whatever the compiler's target offers, through the `wide` crate.
+
+use wide::{f32x8, i32x8};
+
+use crate::generic::simd::{Dot, Simd};
+
+#[derive(Clone, Copy)]
+pub(crate) struct Portable;
+
+// SAFETY (all blocks below): pointers are valid for the lanes that are read or written; the trait asks for it.
+#[allow(clippy::undocumented_unsafe_blocks)]
+impl Simd for Portable {
+    type F32 = f32x8;
+    type I32 = i32x8;
+    const LANES: usize = 8;
+    const MR: usize = 2;
+
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> f32x8 {
+        f32x8::splat(x)
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> f32x8 {
+        f32x8::new(unsafe { from.cast::<[f32; 8]>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, v: f32x8) {
+        unsafe { to.cast::<[f32; 8]>().write_unaligned(v.to_array()) }
+    }
+    #[inline(always)]
+    unsafe fn add(a: f32x8, b: f32x8) -> f32x8 {
+        a + b
+    }
+    #[inline(always)]
+    unsafe fn sub(a: f32x8, b: f32x8) -> f32x8 {
+        a - b
+    }
+    #[inline(always)]
+    unsafe fn mul(a: f32x8, b: f32x8) -> f32x8 {
+        a * b
+    }
+    #[inline(always)]
+    unsafe fn div(a: f32x8, b: f32x8) -> f32x8 {
+        a / b
+    }
+    #[inline(always)]
+    unsafe fn max(a: f32x8, b: f32x8) -> f32x8 {
+        a.fast_max(b)
+    }
+    #[inline(always)]
+    unsafe fn min(a: f32x8, b: f32x8) -> f32x8 {
+        a.fast_min(b)
+    }
+    #[inline(always)]
+    unsafe fn abs(a: f32x8) -> f32x8 {
+        a.abs()
+    }
+    #[inline(always)]
+    unsafe fn mul_add(a: f32x8, b: f32x8, c: f32x8) -> f32x8 {
+        a.mul_add(b, c)
+    }
+    #[inline(always)]
+    unsafe fn sum(a: f32x8) -> f32 {
+        let [a, b, c, d, e, f, g, h] = a.to_array();
+        ((a + e) + (c + g)) + ((b + f) + (d + h))
+    }
+    #[inline(always)]
+    unsafe fn max_lane(a: f32x8) -> f32 {
+        a.to_array().into_iter().fold(f32::NEG_INFINITY, f32::max)
+    }
+    #[inline(always)]
+    unsafe fn round(a: f32x8) -> i32x8 {
+        i32x8::new(a.to_array().map(|x| x.round_ties_even() as i32))
+    }
+    #[inline(always)]
+    unsafe fn to_f32(a: i32x8) -> f32x8 {
+        f32x8::new(a.to_array().map(|x| x as f32))
+    }
+    #[inline(always)]
+    unsafe fn splat_i32(x: i32) -> i32x8 {
+        i32x8::splat(x)
+    }
+    #[inline(always)]
+    unsafe fn add_i32(a: i32x8, b: i32x8) -> i32x8 {
+        a + b
+    }
+    #[inline(always)]
+    unsafe fn sum_i32(a: i32x8) -> i32 {
+        a.to_array().into_iter().sum()
+    }
+    #[inline(always)]
+    unsafe fn exp2(n: i32x8) -> f32x8 {
+        f32x8::new(n.to_array().map(|n| f32::from_bits(((n + 127) as u32) << 23)))
+    }
+    #[inline(always)]
+    unsafe fn store_i8(to: *mut i8, v: i32x8) {
+        unsafe { to.cast::<[i8; 8]>().write_unaligned(v.to_array().map(|x| x as i8)) }
+    }
+}
+
+// SAFETY (all blocks below): as above.
+#[allow(clippy::undocumented_unsafe_blocks)]
+impl Dot for Portable {
+    type Simd = Self;
+    type Weights = [[u8; 4]; 8];
+    type Activations = [i32; 4];
+    const MR: usize = 2;
+
+    #[inline(always)]
+    unsafe fn weights(from: *const u8) -> Self::Weights {
+        unsafe { from.cast::<[[u8; 4]; 8]>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn activations(from: *const i8) -> Self::Activations {
+        unsafe { from.cast::<[i8; 4]>().read_unaligned() }.map(i32::from)
+    }
+    #[inline(always)]
+    unsafe fn dot(acc: i32x8, w: Self::Weights, a: Self::Activations) -> i32x8 {
+        acc + i32x8::new(w.map(|w| (0..4).map(|i| i32::from(w[i]) * a[i]).sum()))
+    }
+}

@@ -1,0 +1,10 @@
+//! Each algorithm once, over the traits of [`simd`].
+
+pub(crate) mod attention;
+pub(crate) mod math;
+pub(crate) mod matmul_f32;
+pub(crate) mod matmul_int8;
+pub(crate) mod prefetch;
+pub(crate) mod rows;
+pub(crate) mod simd;
+pub(crate) mod tile;

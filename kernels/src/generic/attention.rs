@@ -1,0 +1,309 @@
+//! Attention of one head over one sequence, fused: scores live in a scratch of a few rows, never as a matrix.
+//!
+//! Queries, keys and values are copied once per head into the order, and the number type, in which the products read
+//! them; both products are then the tile of the matmul. The softmax is online (Milakov and Gimelshein, 2018): blocks of
+//! [`Attend::KEY_BLOCK`] keys, counted from the sequence's first, so that the bits depend on the sequence alone.
+
+use super::{
+    prefetch::Ahead,
+    simd::Simd,
+    tile::{Lanes, by_rows, tile},
+};
+use crate::PANEL;
+
+/// Rows of queries that are worked on together, at most.
+const MAX_ROWS: usize = 12;
+
+/// The number type that attention is computed in. What leaves it is f32.
+pub(crate) trait Attend: Lanes {
+    /// The same processor's f32.
+    type F32: Simd;
+    /// Rows of the largest register tile.
+    const ROWS: usize;
+    /// Keys whose scores are held, and whose values are summed in this type, at a time.
+    const KEY_BLOCK: usize;
+
+    /// `to[i] = from[i] * scale`
+    unsafe fn convert(from: *const f32, len: usize, scale: f32, to: *mut Self::Elem);
+    /// Fills up to [`PANEL`] lanes of `columns` panel rows with the columns of `rows`; other lanes are left or get
+    /// anything finite.
+    unsafe fn transpose(rows: &[*const f32], columns: usize, to: *mut Self::Elem);
+    /// Stores a register as f32.
+    unsafe fn widen(to: *mut f32, v: Self::V);
+    /// Turns the scores of `keys` keys into exponentials relative to the largest so far, `max`, which is updated. The
+    /// row has room for whole panels; what is beyond `keys` is arbitrary. Returns the sum of the exponentials.
+    unsafe fn exponentials(scores: *mut Self::Elem, keys: usize, max: &mut f32) -> f32;
+}
+
+/// One head of one sequence.
+#[derive(Clone, Copy)]
+pub(crate) struct Args {
+    /// Rows of `q` and `out`.
+    pub(crate) queries: usize,
+    /// Rows of `k` and `v`.
+    pub(crate) keys: usize,
+    pub(crate) head_size: usize,
+    pub(crate) q: *const f32,
+    pub(crate) q_stride: usize,
+    pub(crate) k: *const f32,
+    pub(crate) v: *const f32,
+    /// From one row of `k` (and of `v`) to the next.
+    pub(crate) kv_stride: usize,
+    pub(crate) out: *mut f32,
+    pub(crate) out_stride: usize,
+    /// 1/√head_size.
+    pub(crate) scale: f32,
+    /// [`scratch_len`] values.
+    pub(crate) scratch: *mut f32,
+}
+
+/// f32 values of scratch that a head over `keys` keys needs, whatever the number type: the panels, the queries of a
+/// tile, their scores and their sums.
+pub(crate) const fn scratch_len(keys: usize, head_size: usize) -> usize {
+    let panels = keys.next_multiple_of(PANEL) * head_size + head_size.next_multiple_of(PANEL) * keys;
+    panels + MAX_ROWS * (head_size + 256 + head_size.next_multiple_of(PANEL)) + 4 * 64
+}
+
+/// Where the parts of the scratch are.
+struct Scratch<A: Attend> {
+    /// `[⌈keys/32⌉][head_size][32]`
+    keys: *mut A::Elem,
+    /// `[⌈head_size/32⌉][keys][32]`
+    values: *mut A::Elem,
+    /// `[12][head_size]`, scaled.
+    queries: *mut A::Elem,
+    /// `[12][KEY_BLOCK]`: scores, then exponentials.
+    scores: *mut A::Elem,
+    /// `[12][head_size↑32]`: weighted values so far.
+    sums: *mut f32,
+}
+
+impl<A: Attend> Scratch<A> {
+    fn new(args: &Args) -> Self {
+        let Args { keys, head_size, scratch, .. } = *args;
+        let keys_at = scratch.cast::<A::Elem>();
+        let values = keys_at.wrapping_add(keys.next_multiple_of(PANEL) * head_size);
+        let queries = values.wrapping_add(head_size.next_multiple_of(PANEL) * keys);
+        let scores = queries.wrapping_add((MAX_ROWS * head_size).next_multiple_of(PANEL));
+        // Elements are at most as large as f32 and the offset is a multiple of a cache line: sums are aligned.
+        let sums = scores.wrapping_add(MAX_ROWS * A::KEY_BLOCK).cast();
+        Self { keys: keys_at, values, queries, scores, sums }
+    }
+
+    /// Copies keys, transposed, and values into panels.
+    #[inline(always)]
+    unsafe fn pack(&self, args: &Args) {
+        let Args { keys, head_size, kv_stride, .. } = *args;
+        // SAFETY: rows of `k` and `v` have head_size values, panels have room for whole panels of keys and columns.
+        unsafe {
+            for first in (0..keys).step_by(PANEL) {
+                // Lanes beyond the last key repeat it.
+                let rows: [*const f32; PANEL] =
+                    std::array::from_fn(|lane| args.k.add((first + lane).min(keys - 1) * kv_stride));
+                A::transpose(&rows, head_size, self.keys.add(first * head_size));
+            }
+            for first in (0..head_size).step_by(PANEL) {
+                let panel = self.values.add(first * keys);
+                let lanes = PANEL.min(head_size - first);
+                for key in 0..keys {
+                    let row = panel.add(key * PANEL);
+                    let from = args.v.add(key * kv_stride + first);
+                    if lanes == PANEL {
+                        A::convert(from, PANEL, 1.0, row);
+                    } else {
+                        row.write_bytes(0, PANEL);
+                        A::convert(from, lanes, 1.0, row);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// All keys for `MR` query rows from `query` on.
+#[inline(always)]
+unsafe fn query_rows<A: Attend, const NR: usize, const MR: usize>(
+    args: &Args,
+    query: usize,
+    scratch: &Scratch<A>,
+) {
+    let head_size = args.head_size;
+    let (mut max, mut sum) = ([f32::NEG_INFINITY; MR], [0.0; MR]);
+    // SAFETY: the caller's promise: `query + MR <= queries`; the scratch has the room that its fields say.
+    unsafe {
+        for i in 0..MR {
+            let row = args.q.add((query + i) * args.q_stride);
+            A::convert(row, head_size, args.scale, scratch.queries.add(i * head_size));
+        }
+        for key in (0..args.keys).step_by(A::KEY_BLOCK) {
+            let keys = A::KEY_BLOCK.min(args.keys - key);
+            for first in (0..keys).step_by(PANEL) {
+                let panel = scratch.keys.add((key + first) * head_size);
+                for column in (0..PANEL).step_by(NR * A::LANES) {
+                    let acc = tile::<A, MR, NR>(
+                        head_size,
+                        scratch.queries,
+                        head_size,
+                        panel.add(column),
+                        Ahead::NONE,
+                    );
+                    for (i, acc) in acc.into_iter().enumerate() {
+                        let to = scratch.scores.add(i * A::KEY_BLOCK + first + column);
+                        for (j, acc) in acc.into_iter().enumerate() {
+                            A::store(to.add(j * A::LANES), acc);
+                        }
+                    }
+                }
+            }
+            let mut shrink = [0.0; MR];
+            for i in 0..MR {
+                let before = max[i];
+                let block = A::exponentials(scratch.scores.add(i * A::KEY_BLOCK), keys, &mut max[i]);
+                if key > 0 {
+                    shrink[i] = exp_f32::<A::F32>(before - max[i]);
+                }
+                sum[i] = sum[i] * shrink[i] + block;
+            }
+            add_values::<A, NR, MR>(args, (key, keys), scratch, (key > 0).then_some(shrink));
+        }
+        for (i, sum) in sum.into_iter().enumerate() {
+            let out = args.out.add((query + i) * args.out_stride);
+            divide::<A::F32>(scratch.sums.add(i * head_size.next_multiple_of(PANEL)), sum, head_size, out);
+        }
+    }
+}
+
+/// Adds one block's weighted values to the sums, which shrink as the largest score grew.
+#[inline(always)]
+unsafe fn add_values<A: Attend, const NR: usize, const MR: usize>(
+    args: &Args,
+    (key, keys): (usize, usize),
+    scratch: &Scratch<A>,
+    shrink: Option<[f32; MR]>,
+) {
+    let padded = args.head_size.next_multiple_of(PANEL);
+    // SAFETY: the caller's promise; columns beyond head_size are sums of the panel's zeros.
+    unsafe {
+        for first in (0..args.head_size).step_by(PANEL) {
+            let panel = scratch.values.add(first * args.keys + key * PANEL);
+            for column in (0..PANEL).step_by(NR * A::LANES) {
+                let acc =
+                    tile::<A, MR, NR>(keys, scratch.scores, A::KEY_BLOCK, panel.add(column), Ahead::NONE);
+                for (i, acc) in acc.into_iter().enumerate() {
+                    let sums = scratch.sums.add(i * padded + first + column);
+                    let mut block = [0.0; PANEL];
+                    for (j, acc) in acc.into_iter().enumerate() {
+                        A::widen(block.as_mut_ptr().add(j * A::LANES), acc);
+                    }
+                    for lane in (0..NR * A::LANES).step_by(<A::F32 as Simd>::LANES) {
+                        let mut v = <A::F32 as Simd>::load(block.as_ptr().add(lane));
+                        if let Some(shrink) = shrink {
+                            let before = <A::F32 as Simd>::load(sums.add(lane));
+                            v = <A::F32 as Simd>::mul_add(before, A::F32::splat(shrink[i]), v);
+                        }
+                        <A::F32 as Simd>::store(sums.add(lane), v);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `out = sums / sum`
+#[inline(always)]
+unsafe fn divide<S: Simd>(sums: *const f32, sum: f32, len: usize, out: *mut f32) {
+    let inverse = 1.0 / sum;
+    // SAFETY: the caller's promise; `sums` has whole panels, `out` `len` values.
+    unsafe {
+        for at in (0..len).step_by(S::LANES) {
+            let v = S::mul(<S as Simd>::load(sums.add(at)), S::splat(inverse));
+            super::matmul_f32::store_below::<S>(out, at, len, v);
+        }
+    }
+}
+
+/// e^x of one number, by the same steps as in registers.
+#[inline(always)]
+unsafe fn exp_f32<S: Simd>(x: f32) -> f32 {
+    let mut lanes = [0.0; PANEL];
+    // SAFETY: the caller's promise; a register is at most a panel.
+    unsafe { <S as Simd>::store(lanes.as_mut_ptr(), super::math::exp::<S>(S::splat(x))) };
+    lanes[0]
+}
+
+// SAFETY (all blocks below): the trait's contract.
+#[allow(clippy::undocumented_unsafe_blocks)]
+impl<S: Simd> Attend for S {
+    type F32 = S;
+    const ROWS: usize = S::MR;
+    /// 12 rows of scores are 12 KiB, which leaves L1 room for the panels' stream.
+    const KEY_BLOCK: usize = 256;
+
+    #[inline(always)]
+    unsafe fn convert(from: *const f32, len: usize, scale: f32, to: *mut f32) {
+        let whole = len / S::LANES * S::LANES;
+        unsafe {
+            for i in (0..whole).step_by(S::LANES) {
+                <S as Simd>::store(to.add(i), S::mul(<S as Simd>::load(from.add(i)), S::splat(scale)));
+            }
+            for i in whole..len {
+                *to.add(i) = *from.add(i) * scale;
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn transpose(rows: &[*const f32], columns: usize, to: *mut f32) {
+        for (i, rows) in rows.chunks_exact(S::LANES).enumerate() {
+            unsafe { <S as Simd>::transpose(rows, columns, to.add(i * S::LANES), PANEL) }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn widen(to: *mut f32, v: S::F32) {
+        unsafe { <S as Simd>::store(to, v) }
+    }
+
+    #[inline(always)]
+    unsafe fn exponentials(scores: *mut f32, keys: usize, max: &mut f32) -> f32 {
+        unsafe {
+            let padded = keys.next_multiple_of(S::LANES);
+            // Lanes beyond the last key: far enough below any score that their exponential is none.
+            for i in keys..padded {
+                *scores.add(i) = f32::NEG_INFINITY;
+            }
+            let mut largest = S::splat(*max);
+            for i in (0..padded).step_by(S::LANES) {
+                largest = S::max(largest, <S as Simd>::load(scores.add(i)));
+            }
+            *max = S::max_lane(largest);
+            let (largest, mut sum) = (S::splat(*max), S::splat(0.0));
+            for i in (0..padded).step_by(S::LANES) {
+                let e = super::math::exp::<S>(S::sub(<S as Simd>::load(scores.add(i)), largest));
+                <S as Simd>::store(scores.add(i), e);
+                sum = S::add(sum, e);
+            }
+            S::sum(sum)
+        }
+    }
+}
+
+/// Computes one head of one sequence with tiles of `NR` registers of columns.
+///
+/// # Safety
+/// The processor has `A`; pointers are valid for the shapes that [`Args`] gives, and nobody else writes `out` and
+/// `scratch`.
+#[inline(always)]
+pub(crate) unsafe fn run<A: Attend, const NR: usize>(args: &Args) {
+    let scratch = Scratch::<A>::new(args);
+    // SAFETY: the caller's promise; the loop stays below `queries`.
+    unsafe {
+        scratch.pack(args);
+        let (mut query, tiles) = (0, args.queries.div_ceil(A::ROWS));
+        for tile in 0..tiles {
+            let rows = (args.queries - query).div_ceil(tiles - tile);
+            by_rows!(rows, query_rows::<A, NR>(args, query, &scratch));
+            query += rows;
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! `out = activation(lhs · rhsᵀ + bias)` in f32, over panels of 32 columns.
+//!
+//! Every element of `out` is one chain of multiply-adds over k, from 0 up, whatever the tile and the split are: that
+//! is what makes a text's bits independent of its neighbours.
+
+use super::{
+    math::activate,
+    prefetch::Ahead,
+    simd::Simd,
+    tile::{by_rows, tile},
+};
+use crate::{Activation, PANEL};
+
+/// One block of rows and panels of a product. Raw because blocks of one output are written by several threads.
+#[derive(Clone, Copy)]
+pub(crate) struct Args {
+    /// Rows of `lhs` and `out`.
+    pub(crate) m: usize,
+    /// Columns of `lhs`, rows of a panel.
+    pub(crate) k: usize,
+    /// Columns of `out` to compute: all of the panels' but for the last one's tail.
+    pub(crate) n: usize,
+    pub(crate) lhs: *const f32,
+    /// From one row of `lhs` to the next.
+    pub(crate) lhs_stride: usize,
+    /// ⌈n/32⌉ panels of `[k][32]`.
+    pub(crate) rhs: *const f32,
+    /// Whole panels.
+    pub(crate) bias: *const f32,
+    pub(crate) activation: Activation,
+    pub(crate) out: *mut f32,
+    /// From one row of `out` to the next.
+    pub(crate) out_stride: usize,
+}
+
+/// Bias, activation and store of a tile whose first column is `column`.
+///
+/// # Safety
+/// `args` is valid, and `row + MR <= args.m`.
+#[inline(always)]
+unsafe fn finish<S: Simd, const MR: usize>(args: &Args, row: usize, column: usize, acc: [[S::F32; 2]; MR]) {
+    let Args { n, bias, activation, .. } = *args;
+    // SAFETY: the caller's promise: rows are inside `out`, the bias has whole panels, only columns below n are stored.
+    unsafe {
+        for (i, acc) in acc.into_iter().enumerate() {
+            let out = args.out.add((row + i) * args.out_stride);
+            for (j, sum) in acc.into_iter().enumerate() {
+                let at = column + j * S::LANES;
+                let x = activate::<S>(S::add(sum, S::load(bias.add(at))), activation);
+                store_below::<S>(out, at, n, x);
+            }
+        }
+    }
+}
+
+/// Stores a register at `column` of a row of `n` values; lanes at `n` and beyond are dropped.
+///
+/// # Safety
+/// As for every function of [`Simd`]; `row` has `n` values.
+#[inline(always)]
+pub(crate) unsafe fn store_below<S: Simd>(row: *mut f32, column: usize, n: usize, v: S::F32) {
+    // SAFETY: a whole register below n goes straight to the row, of another only the lanes below n.
+    unsafe {
+        if column + S::LANES <= n {
+            S::store(row.add(column), v);
+        } else if column < n {
+            let mut lanes = [0.0; PANEL];
+            S::store(lanes.as_mut_ptr(), v);
+            row.add(column).copy_from_nonoverlapping(lanes.as_ptr(), n - column);
+        }
+    }
+}
+
+/// `MR` rows of one panel, two registers of columns at a time.
+#[inline(always)]
+unsafe fn rows_of_panel<S: Simd, const MR: usize>(args: &Args, row: usize, panel: usize, ahead: Ahead) {
+    // SAFETY: the caller's promise: `row + MR <= m`, and `panel` is one of ⌈n/32⌉.
+    unsafe {
+        let lhs = args.lhs.add(row * args.lhs_stride);
+        let rhs = args.rhs.add(panel * args.k * PANEL);
+        for column in (0..PANEL).step_by(2 * S::LANES) {
+            if panel * PANEL + column < args.n {
+                let acc = tile::<S, MR, 2>(args.k, lhs, args.lhs_stride, rhs.add(column), ahead);
+                finish::<S, MR>(args, row, panel * PANEL + column, acc);
+            }
+        }
+    }
+}
+
+/// Computes one block.
+///
+/// # Safety
+/// The processor has `S`; pointers are valid for the shapes that [`Args`] gives, and nobody else writes the block.
+#[inline(always)]
+pub(crate) unsafe fn run<S: Simd>(args: &Args) {
+    // SAFETY: the caller's promise; the loops stay below m and n.
+    unsafe {
+        for panel in 0..args.n.div_ceil(PANEL) {
+            let (mut row, tiles) = (0, args.m.div_ceil(S::MR));
+            for tile in 0..tiles {
+                // Tiles of equal height: a low one would wait for its sums' latency.
+                let rows = (args.m - row).div_ceil(tiles - tile);
+                let bytes = args.k * PANEL * 4;
+                let ahead =
+                    Ahead::new(args.rhs.wrapping_byte_add(panel * bytes).cast(), bytes, args.k, tile, tiles);
+                by_rows!(rows, rows_of_panel::<S>(args, row, panel, ahead));
+                row += rows;
+            }
+        }
+    }
+}

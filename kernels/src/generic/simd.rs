@@ -1,0 +1,76 @@
+//! What an instruction set must offer. Every algorithm of this crate is written once, over these two traits.
+//!
+//! To add an instruction set: implement [`Simd`] and [`Dot`] for a type of its own in `arch/`, name its tiers in
+//! [`crate::Isa`] and give each a table. aarch64 fits as it is: NEON has four lanes, `vfmaq_f32`, `vrndnq_f32` and, for
+//! [`Dot`], `vdotq_s32` on the bytes with their top bit flipped back.
+//!
+//! All methods are `unsafe` for one reason: the processor must have the instructions. Pointers must be valid for the
+//! lanes that are read or written; no alignment is needed.
+
+/// A vector of f32 and one of i32 with as many lanes.
+pub(crate) trait Simd: Copy + 'static {
+    type F32: Copy;
+    type I32: Copy;
+    /// Lanes of a register: a divisor of [`crate::PANEL`].
+    const LANES: usize;
+    /// Rows of the largest f32 register tile: [`Self::MR`] × [`Self::NR`] accumulators fit the register file.
+    const MR: usize;
+
+    unsafe fn splat(x: f32) -> Self::F32;
+    unsafe fn load(from: *const f32) -> Self::F32;
+    unsafe fn store(to: *mut f32, v: Self::F32);
+    unsafe fn add(a: Self::F32, b: Self::F32) -> Self::F32;
+    unsafe fn sub(a: Self::F32, b: Self::F32) -> Self::F32;
+    unsafe fn mul(a: Self::F32, b: Self::F32) -> Self::F32;
+    unsafe fn div(a: Self::F32, b: Self::F32) -> Self::F32;
+    unsafe fn max(a: Self::F32, b: Self::F32) -> Self::F32;
+    unsafe fn min(a: Self::F32, b: Self::F32) -> Self::F32;
+    unsafe fn abs(a: Self::F32) -> Self::F32;
+    /// `a * b + c`, rounded once where the hardware can.
+    unsafe fn mul_add(a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    /// The sum of the lanes, in an order that is this type's own but always the same.
+    unsafe fn sum(a: Self::F32) -> f32;
+    unsafe fn max_lane(a: Self::F32) -> f32;
+
+    /// The nearest integers, ties to even.
+    unsafe fn round(a: Self::F32) -> Self::I32;
+    unsafe fn to_f32(a: Self::I32) -> Self::F32;
+    unsafe fn splat_i32(x: i32) -> Self::I32;
+    unsafe fn add_i32(a: Self::I32, b: Self::I32) -> Self::I32;
+    unsafe fn sum_i32(a: Self::I32) -> i32;
+    /// 2 to the power of `n`, for -126 <= n <= 127.
+    unsafe fn exp2(n: Self::I32) -> Self::F32;
+    /// Transposes a block: `to` gets `columns` rows of [`Self::LANES`] values, `to_stride` apart, the columns of that
+    /// many rows at `rows`; all of the pointers are valid for `columns` values.
+    #[inline(always)]
+    unsafe fn transpose(rows: &[*const f32], columns: usize, to: *mut f32, to_stride: usize) {
+        for (lane, row) in rows.iter().enumerate() {
+            for column in 0..columns {
+                // SAFETY: the caller's promise.
+                unsafe { *to.add(column * to_stride + lane) = *row.add(column) }
+            }
+        }
+    }
+    /// Stores the low byte of every lane.
+    unsafe fn store_i8(to: *mut i8, v: Self::I32);
+}
+
+/// The int8 dot product in groups of four: exact, whatever the bytes are.
+pub(crate) trait Dot: Copy + 'static {
+    type Simd: Simd;
+    /// One register of weights: four unsigned bytes a lane.
+    type Weights: Copy;
+    /// Four signed bytes, the same in every lane.
+    type Activations: Copy;
+    /// Rows of the largest int8 register tile.
+    const MR: usize;
+
+    unsafe fn weights(from: *const u8) -> Self::Weights;
+    unsafe fn activations(from: *const i8) -> Self::Activations;
+    /// `acc + Σ₄ w·a` in every lane.
+    unsafe fn dot(
+        acc: <Self::Simd as Simd>::I32,
+        w: Self::Weights,
+        a: Self::Activations,
+    ) -> <Self::Simd as Simd>::I32;
+}

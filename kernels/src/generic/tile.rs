@@ -1,0 +1,104 @@
+//! The register tile of the float products: the loop in which an f32 or f16 forward spends its time.
+
+use super::{prefetch::Ahead, simd::Simd};
+use crate::PANEL;
+
+/// A number type in registers, as far as a product needs it.
+pub(crate) trait Lanes: Copy + 'static {
+    type Elem: Copy;
+    type V: Copy;
+    const LANES: usize;
+
+    unsafe fn zero() -> Self::V;
+    unsafe fn broadcast(from: *const Self::Elem) -> Self::V;
+    unsafe fn load(from: *const Self::Elem) -> Self::V;
+    unsafe fn store(to: *mut Self::Elem, v: Self::V);
+    /// `a * b + c`
+    unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+}
+
+// SAFETY (all blocks below): the same contract.
+#[allow(clippy::undocumented_unsafe_blocks)]
+impl<S: Simd> Lanes for S {
+    type Elem = f32;
+    type V = S::F32;
+    const LANES: usize = S::LANES;
+
+    #[inline(always)]
+    unsafe fn zero() -> S::F32 {
+        unsafe { S::splat(0.0) }
+    }
+    #[inline(always)]
+    unsafe fn broadcast(from: *const f32) -> S::F32 {
+        unsafe { S::splat(*from) }
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> S::F32 {
+        unsafe { <S as Simd>::load(from) }
+    }
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, v: S::F32) {
+        unsafe { <S as Simd>::store(to, v) }
+    }
+    #[inline(always)]
+    unsafe fn mul_add(a: S::F32, b: S::F32, c: S::F32) -> S::F32 {
+        unsafe { <S as Simd>::mul_add(a, b, c) }
+    }
+}
+
+/// The sums of `MR` rows and `NR` registers of columns, each one chain of multiply-adds from k = 0 up.
+///
+/// `lhs` is walked by `lhs_stride` from row to row, `rhs` by [`PANEL`] from k to k.
+///
+/// # Safety
+/// The processor has `L`; `lhs` has `MR` rows of `k` values and `rhs` `k` rows of `NR` registers.
+#[inline(always)]
+pub(crate) unsafe fn tile<L: Lanes, const MR: usize, const NR: usize>(
+    k: usize,
+    lhs: *const L::Elem,
+    lhs_stride: usize,
+    rhs: *const L::Elem,
+    ahead: Ahead,
+) -> [[L::V; NR]; MR] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut acc = [[L::zero(); NR]; MR];
+        for p in 0..k {
+            let row = rhs.add(p * PANEL);
+            ahead.prefetch(p);
+            let mut b = [L::zero(); NR];
+            for (j, b) in b.iter_mut().enumerate() {
+                *b = L::load(row.add(j * L::LANES));
+            }
+            for (i, acc) in acc.iter_mut().enumerate() {
+                let a = L::broadcast(lhs.add(i * lhs_stride + p));
+                for (acc, b) in acc.iter_mut().zip(b) {
+                    *acc = L::mul_add(a, b, *acc);
+                }
+            }
+        }
+        acc
+    }
+}
+
+/// Calls a function with the number of rows, 1 to 12, as a constant: `by_rows!(rows, tile::<S>(…))` is `tile::<S, rows>(…)`.
+/// Arms above a type's tallest tile are unreachable, which the optimizer sees.
+macro_rules! by_rows {
+    ($rows:expr, $f:ident::<$($t:tt),+>($($arg:expr),*)) => {
+        match $rows {
+            1 => $f::<$($t,)+ 1>($($arg),*),
+            2 => $f::<$($t,)+ 2>($($arg),*),
+            3 => $f::<$($t,)+ 3>($($arg),*),
+            4 => $f::<$($t,)+ 4>($($arg),*),
+            5 => $f::<$($t,)+ 5>($($arg),*),
+            6 => $f::<$($t,)+ 6>($($arg),*),
+            7 => $f::<$($t,)+ 7>($($arg),*),
+            8 => $f::<$($t,)+ 8>($($arg),*),
+            9 => $f::<$($t,)+ 9>($($arg),*),
+            10 => $f::<$($t,)+ 10>($($arg),*),
+            11 => $f::<$($t,)+ 11>($($arg),*),
+            _ => $f::<$($t,)+ 12>($($arg),*),
+        }
+    };
+}
+pub(crate) use by_rows;

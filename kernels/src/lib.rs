@@ -1,0 +1,36 @@
+//! The matrix products, attention and row-wise kernels of nimbert.
+//!
+//! [`Kernels`] is the whole interface: it is made for one instruction set ([`Isa`]), checks every shape and calls the
+//! functions of that set. Nothing below it is public. Work is spread over the threads of a [`Team`]; the split never
+//! touches an inner dimension, so results have the same bits on any number of threads.
+//!
+//! ```
+//! use nimbert_kernels::{Activation, Isa, Kernels, Panels, Team, pack_f32, pad_to_panels};
+//!
+//! // Two rows of three values times a matrix of two output rows, as `nn.Linear` has them.
+//! let panels = pack_f32(&[1.0, 0.0, 0.0, 0.0, 1.0, 1.0], 2, 3);
+//! let bias = pad_to_panels(&[0.5, 0.0]);
+//! let mut out = [0.0; 4];
+//! let kernels = Kernels::new(Isa::detect());
+//! let lhs = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+//! kernels.matmul_f32(&Team::solo(), &lhs, Panels::f32(&panels, 2, 3), &bias, Activation::Identity, &mut out, 2);
+//! assert_eq!(out, [1.5, 5.0, 4.5, 11.0]);
+//! ```
+
+mod aligned;
+mod arch;
+mod generic;
+mod isa;
+mod kernels;
+mod pack;
+pub mod reference;
+mod team;
+
+pub use aligned::{CacheLine, aligned_copy, zeroed};
+pub use isa::{Isa, UnknownIsa};
+pub use kernels::{Activation, Attention, Kernels, QuantizedRows};
+pub use pack::{Panels, expand_int8, f32_panels_len, int8_panels_len, pack_f32, pack_int8, pad_to_panels};
+pub use team::Team;
+
+/// Output columns in a panel: two registers of AVX-512, four of AVX2, eight of NEON.
+pub const PANEL: usize = 32;

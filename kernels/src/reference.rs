@@ -1,0 +1,91 @@
+//! The scalar oracle: each kernel written as its definition, sums in f64 or exact integers. For tests and benches.
+
+use crate::Activation;
+
+/// `activation` of one value, in f64 (erf by its series and continued fraction).
+pub fn activate(x: f64, activation: Activation) -> f64 {
+    match activation {
+        Activation::Identity => x,
+        Activation::Gelu => 0.5 * x * (1.0 + erf(x / std::f64::consts::SQRT_2)),
+        Activation::GeluTanh => {
+            let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
+            0.5 * x * (1.0 + inner.tanh())
+        }
+        Activation::Relu => x.max(0.0),
+        Activation::Tanh => x.tanh(),
+    }
+}
+
+/// The error function: Maclaurin series below 3, continued fraction of erfc above; about 1e-14.
+fn erf(x: f64) -> f64 {
+    let a = x.abs();
+    let positive = if a < 3.0 {
+        let (mut term, mut sum, mut n) = (a, a, 0.0);
+        while term.abs() > 1e-17 * sum.abs() {
+            n += 1.0;
+            term *= -a * a / n;
+            sum += term / (2.0 * n + 1.0);
+        }
+        sum * 2.0 / std::f64::consts::PI.sqrt()
+    } else {
+        let fraction = (1..60).rev().fold(0.0, |tail, n| f64::from(n) / 2.0 / (a + tail));
+        1.0 - (-a * a).exp() / std::f64::consts::PI.sqrt() / (a + fraction)
+    };
+    positive.copysign(x)
+}
+
+/// `activation(lhs · rhsᵀ + bias)`: `[m, k]` times `[n, k]`, in f64.
+pub fn matmul(lhs: &[f32], rhs: &[f32], bias: &[f32], k: usize, activation: Activation) -> Vec<f64> {
+    let dot = |row: &[f32], column: &[f32]| -> f64 {
+        row.iter().zip(column).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+    };
+    lhs.chunks_exact(k)
+        .flat_map(|row| {
+            rhs.chunks_exact(k)
+                .zip(bias)
+                .map(move |(column, &bias)| activate(dot(row, column) + f64::from(bias), activation))
+        })
+        .collect()
+}
+
+/// Σ a·w for every row of `lhs` `[m, k]` and of `rhs` `[n, k]`, exact.
+pub fn matmul_int8(lhs: &[i8], rhs: &[i8], k: usize) -> Vec<i32> {
+    let dot =
+        |row: &[i8], column: &[i8]| row.iter().zip(column).map(|(&a, &w)| i32::from(a) * i32::from(w)).sum();
+    lhs.chunks_exact(k).flat_map(|row| rhs.chunks_exact(k).map(move |column| dot(row, column))).collect()
+}
+
+/// Symmetric quantization of one row: bytes and scale.
+pub fn quantize(row: &[f32]) -> (Vec<i8>, f32) {
+    let largest = row.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+    let inverse = 127.0 / largest;
+    let inverse = if inverse.is_finite() { inverse } else { 0.0 };
+    (row.iter().map(|x| (x * inverse).round_ties_even() as i8).collect(), largest / 127.0)
+}
+
+/// LayerNorm of one row, in f64.
+pub fn layer_norm(row: &[f32], gamma: &[f32], beta: &[f32], epsilon: f32) -> Vec<f64> {
+    let n = row.len() as f64;
+    let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
+    let variance = row.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n;
+    let scaled = |x: f32| (f64::from(x) - mean) / (variance + f64::from(epsilon)).sqrt();
+    row.iter().zip(gamma).zip(beta).map(|((&x, &g), &b)| scaled(x) * f64::from(g) + f64::from(b)).collect()
+}
+
+/// softmax(q·kᵀ/√d)·v of one head: q `[queries, d]`, k and v `[keys, d]`, in f64.
+pub fn attention(q: &[f32], k: &[f32], v: &[f32], d: usize) -> Vec<f64> {
+    let mut out = Vec::new();
+    for q in q.chunks_exact(d) {
+        let score = |k: &[f32]| q.iter().zip(k).map(|(&q, &k)| f64::from(q) * f64::from(k)).sum::<f64>();
+        let scores: Vec<f64> = k.chunks_exact(d).map(|k| score(k) / (d as f64).sqrt()).collect();
+        let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let p: Vec<f64> = scores.iter().map(|score| (score - largest).exp()).collect();
+        let sum: f64 = p.iter().sum();
+        out.extend(
+            (0..d).map(|i| {
+                p.iter().zip(v.chunks_exact(d)).map(|(p, v)| p / sum * f64::from(v[i])).sum::<f64>()
+            }),
+        );
+    }
+    out
+}

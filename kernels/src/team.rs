@@ -1,0 +1,275 @@
+//! How one forward pass is spread over threads: a leader with spinning helpers, joined after every phase.
+//!
+//! A forward of 5 ms has some 70 phases; waking threads for each would cost more than a core. So helpers enter once a
+//! forward ([`Team::help`]) and spin until the leader publishes a phase ([`Team::run`]) or ends ([`Team::finish`]).
+//! Tasks of a phase are claimed one by one from a counter: a helper that comes late, or is taken away by the system,
+//! costs its share of the work but never blocks the leader.
+
+use std::{
+    cell::UnsafeCell,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering::*},
+    thread,
+};
+
+/// Rounds of spinning before a waiting thread gives its core to others.
+const SPINS: u32 = 4_000;
+
+/// What is to be done in a phase: `work(worker, task)` for every task.
+#[derive(Clone, Copy)]
+struct Phase {
+    /// The lifetime is erased: [`Team::run`] does not return while anyone may call it.
+    work: *const (dyn Fn(usize, usize) + Sync),
+    tasks: usize,
+}
+
+/// Threads that share the phases of one forward pass.
+pub struct Team {
+    threads: usize,
+    /// Written by the leader while `state` is closed and `active` is zero.
+    phase: UnsafeCell<Option<Phase>>,
+    /// Odd: a phase is open. Even: closed. [`FINISHED`]: helpers go home.
+    state: AtomicUsize,
+    /// The next task to claim.
+    next: AtomicUsize,
+    /// Helpers that may be looking at `phase`.
+    active: AtomicUsize,
+    /// Worker numbers given out, the leader's 0 included.
+    arrived: AtomicUsize,
+    /// Some thread is in [`Team::run`].
+    led: AtomicBool,
+    panicked: AtomicBool,
+}
+
+const FINISHED: usize = usize::MAX - 1;
+
+// SAFETY: `phase` is the only part that is not Sync. It is written by the one thread that holds `led`, while `state`
+// is even and `active` is zero, and read by helpers between their increment and decrement of `active` and only when
+// they then see an odd `state`. Both sides use sequentially consistent operations, so either the helper sees the
+// closed state or the leader sees the helper. The closure behind the pointer is Sync.
+unsafe impl Sync for Team {}
+// SAFETY: as above; the pointer is only live during `run`.
+unsafe impl Send for Team {}
+
+impl std::fmt::Debug for Team {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Team").field("threads", &self.threads).finish_non_exhaustive()
+    }
+}
+
+impl Team {
+    /// A team of `threads`, the leader included. Without helpers it works all the same.
+    pub fn new(threads: usize) -> Self {
+        Self {
+            threads: threads.max(1),
+            phase: UnsafeCell::new(None),
+            state: AtomicUsize::new(0),
+            next: AtomicUsize::new(0),
+            active: AtomicUsize::new(0),
+            arrived: AtomicUsize::new(1),
+            led: AtomicBool::new(false),
+            panicked: AtomicBool::new(false),
+        }
+    }
+
+    /// The caller's thread alone.
+    pub fn solo() -> Self {
+        Self::new(1)
+    }
+
+    /// How many threads the work is to be cut for. Worker numbers are below it.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Calls `work(worker, task)` for each task below `tasks`, on all threads of the team, and returns when all are
+    /// done. No two calls at one time have the same `worker`.
+    ///
+    /// # Panics
+    /// When `work` panics, here or on a helper.
+    pub fn run(&self, tasks: usize, work: impl Fn(usize, usize) + Sync) {
+        // A call from inside a phase, or from a second thread, finds the team taken and works alone. It would share
+        // worker 0's number with the leader, so both are refused.
+        assert!(!self.led.swap(true, Acquire), "a team has one leader");
+        if self.threads == 1 || tasks <= 1 {
+            let _led = Led(self);
+            (0..tasks).for_each(|task| work(0, task));
+            return;
+        }
+        let work: *const (dyn Fn(usize, usize) + Sync + '_) = &work;
+        // SAFETY: only the lifetime changes. The guard below, dropped before `work` even when a task panics, closes
+        // the phase and waits for every helper that might still use the pointer.
+        let work: *const (dyn Fn(usize, usize) + Sync + 'static) = unsafe { std::mem::transmute(work) };
+        // SAFETY: the last phase is closed and nobody is active, see `close`; this thread holds `led`.
+        unsafe { *self.phase.get() = Some(Phase { work, tasks }) };
+        self.next.store(0, Relaxed);
+        {
+            let _led = Led(self);
+            self.state.fetch_add(1, SeqCst);
+            let _open = Open(self);
+            self.claim(0, Phase { work, tasks });
+        }
+        assert!(!self.panicked.load(Acquire), "a helper panicked");
+    }
+
+    /// Takes part in the team's phases until [`Team::finish`].
+    pub fn help(&self) {
+        let worker = self.arrived.fetch_add(1, Relaxed);
+        if worker >= self.threads {
+            return;
+        }
+        let mut seen = 0;
+        while seen != FINISHED {
+            seen = self.wait(|state| state != seen);
+            if seen % 2 == 1 {
+                // By the time that it is joined the phase may be over, and so may the forward.
+                seen = self.join_phase(worker);
+            }
+        }
+    }
+
+    /// Sends the helpers home, also those that have not arrived yet.
+    pub fn finish(&self) {
+        self.state.store(FINISHED, SeqCst);
+    }
+
+    /// Works on the open phase, if there still is one. Returns the state in which it was found.
+    fn join_phase(&self, worker: usize) -> usize {
+        self.active.fetch_add(1, SeqCst);
+        let state = self.state.load(SeqCst);
+        if state % 2 == 1 {
+            // SAFETY: `active` was raised before an open state was seen, so the leader does not write and the
+            // closure lives until `active` is lowered.
+            let phase = unsafe { *self.phase.get() }.expect("an open phase");
+            if catch_unwind(AssertUnwindSafe(|| self.claim(worker, phase))).is_err() {
+                self.panicked.store(true, Release);
+            }
+        }
+        self.active.fetch_sub(1, SeqCst);
+        state
+    }
+
+    /// Does tasks as long as there are any.
+    fn claim(&self, worker: usize, phase: Phase) {
+        loop {
+            let task = self.next.fetch_add(1, Relaxed);
+            if task >= phase.tasks {
+                return;
+            }
+            // SAFETY: the phase is open, so the closure lives (`run` waits for this thread).
+            unsafe { (*phase.work)(worker, task) };
+        }
+    }
+
+    /// Spins, then yields, until the state is as asked for.
+    fn wait(&self, until: impl Fn(usize) -> bool) -> usize {
+        let mut spins = 0;
+        loop {
+            let state = self.state.load(Acquire);
+            if until(state) {
+                return state;
+            }
+            pause(&mut spins);
+        }
+    }
+}
+
+fn pause(spins: &mut u32) {
+    *spins += 1;
+    if *spins < SPINS {
+        std::hint::spin_loop();
+    } else {
+        thread::yield_now();
+    }
+}
+
+/// Gives the lead back, also when a task panics.
+struct Led<'a>(&'a Team);
+
+impl Drop for Led<'_> {
+    fn drop(&mut self) {
+        self.0.led.store(false, Release);
+    }
+}
+
+/// Closes the phase and waits for the helpers in it, also when a task panics.
+struct Open<'a>(&'a Team);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        let team = self.0;
+        // Nobody is to begin another task of a phase whose leader is unwinding.
+        if thread::panicking() {
+            team.next.store(usize::MAX / 2, Relaxed);
+        }
+        team.state.fetch_add(1, SeqCst);
+        let mut spins = 0;
+        while team.active.load(SeqCst) != 0 {
+            pause(&mut spins);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+
+    use super::*;
+
+    fn with_helpers<R>(threads: usize, lead: impl FnOnce(&Team) -> R) -> R {
+        struct Finish<'a>(&'a Team);
+        impl Drop for Finish<'_> {
+            fn drop(&mut self) {
+                self.0.finish();
+            }
+        }
+        let team = Team::new(threads);
+        thread::scope(|scope| {
+            (1..threads).for_each(|_| drop(scope.spawn(|| team.help())));
+            let _finish = Finish(&team);
+            lead(&team)
+        })
+    }
+
+    #[test]
+    fn every_task_runs_once_on_any_number_of_threads() {
+        for threads in [1, 2, 4] {
+            with_helpers(threads, |team| {
+                for tasks in [0, 1, 2, 3, 17] {
+                    for _ in 0..200 {
+                        let counts: Vec<_> = (0..tasks).map(|_| AtomicU32::new(0)).collect();
+                        team.run(tasks, |worker, task| {
+                            assert!(worker < threads);
+                            counts[task].fetch_add(1, Relaxed);
+                        });
+                        assert!(counts.iter().all(|count| count.load(Relaxed) == 1));
+                    }
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_panic_reaches_the_leader_and_the_team_goes_on() {
+        with_helpers(2, |team| {
+            for _ in 0..50 {
+                let panic = catch_unwind(AssertUnwindSafe(|| {
+                    team.run(8, |_, task| assert!(task != 5, "task five"));
+                }));
+                assert!(panic.is_err());
+                team.panicked.store(false, Relaxed);
+            }
+            team.run(8, |_, _| ());
+        });
+    }
+
+    #[test]
+    fn without_helpers_the_leader_does_it_all() {
+        let team = Team::new(4);
+        let sum = AtomicU32::new(0);
+        team.run(10, |_, task| {
+            sum.fetch_add(task as u32, Relaxed);
+        });
+        assert_eq!(sum.into_inner(), 45);
+    }
+}

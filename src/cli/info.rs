@@ -1,0 +1,136 @@
+//! `nimbert info`: what a model is and how this machine would run it.
+
+use std::{
+    fs,
+    io::{self, Write},
+};
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use indicatif::{BinaryBytes, HumanCount};
+use nimbert::{Activation, Engine, Isa, Options, Scoring};
+use serde_json::{Value, json};
+
+use super::{model::ModelArgs, to_stdout};
+
+const EXAMPLES: &str = "\
+Examples:
+  nimbert info                                  the demo inside this program
+  nimbert info --model DIR --format json        a checkpoint, for a script
+  NIMBERT_ISA=avx2 nimbert info                 with an instruction set forced";
+
+/// Show what a model is and how this machine runs it
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Info {
+    #[command(flatten)]
+    model: ModelArgs,
+
+    /// How to write it to standard output
+    #[arg(short, long, value_enum, default_value = "human")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// Aligned lines, for reading
+    Human,
+    /// One JSON object
+    Json,
+}
+
+impl Info {
+    pub(crate) fn run(&self) -> Result<()> {
+        let engine = self.model.load(Options::default())?;
+        let text = match self.format {
+            Format::Human => human(&self.model.to_string(), &engine),
+            Format::Json => format!("{}\n", object(&self.model.to_string(), &engine)),
+        };
+        to_stdout(io::stdout().write_all(text.as_bytes()))
+    }
+}
+
+fn human(model: &str, engine: &Engine) -> String {
+    let config = engine.config();
+    let count = |n: usize| HumanCount(n as u64);
+    let bytes = |n: u64| BinaryBytes(n).to_string();
+    let others: Vec<_> =
+        Isa::available().iter().filter(|isa| **isa != engine.isa()).map(Isa::to_string).collect();
+    let others = if others.is_empty() { "nothing else".to_owned() } else { others.join(", ") };
+    let lines = [
+        ("model", model.to_owned()),
+        (
+            "architecture",
+            format!(
+                "BERT, {} layers, hidden {}, {} heads, intermediate {}, {}",
+                config.num_hidden_layers,
+                count(config.hidden_size),
+                config.num_attention_heads,
+                count(config.intermediate_size),
+                activation(config.hidden_act)
+            ),
+        ),
+        ("parameters", count(engine.parameters()).to_string()),
+        ("labels", engine.labels().join(", ")),
+        ("scoring", scoring(config.scoring).to_owned()),
+        ("tokenizer", engine.tokenizer().describe()),
+        ("max tokens", count(engine.max_tokens()).to_string()),
+        ("precision", format!("{} stored, {} computed", engine.stored_precision(), engine.precision())),
+        ("instructions", format!("{} (also here: {others})", engine.isa())),
+        ("threads", engine.threads().to_string()),
+        ("weights", format!("{} in memory", bytes(engine.weight_bytes() as u64))),
+        ("process", resident().map_or_else(|| "unknown".to_owned(), |n| format!("{} resident", bytes(n)))),
+    ];
+    lines.map(|(name, value)| format!("{name:<14}{value}\n")).concat()
+}
+
+fn object(model: &str, engine: &Engine) -> Value {
+    let config = engine.config();
+    let available: Vec<_> = Isa::available().iter().map(Isa::to_string).collect();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "model": model,
+        "architecture": {
+            "type": "bert",
+            "layers": config.num_hidden_layers,
+            "hidden_size": config.hidden_size,
+            "heads": config.num_attention_heads,
+            "intermediate_size": config.intermediate_size,
+            "activation": activation(config.hidden_act),
+            "vocabulary": config.vocab_size,
+            "positions": config.max_position_embeddings,
+        },
+        "parameters": engine.parameters(),
+        "labels": engine.labels(),
+        "scoring": scoring(config.scoring),
+        "tokenizer": engine.tokenizer().describe(),
+        "max_tokens": engine.max_tokens(),
+        "precision": { "stored": engine.stored_precision(), "computed": engine.precision().to_string() },
+        "isa": { "chosen": engine.isa().to_string(), "available": available },
+        "threads": engine.threads(),
+        "memory": { "weights_bytes": engine.weight_bytes(), "resident_bytes": resident() },
+    })
+}
+
+fn activation(activation: Activation) -> &'static str {
+    match activation {
+        Activation::Gelu => "gelu",
+        Activation::GeluTanh => "gelu (tanh)",
+        Activation::Relu => "relu",
+    }
+}
+
+fn scoring(scoring: Scoring) -> &'static str {
+    match scoring {
+        Scoring::Identity => "identity",
+        Scoring::Sigmoid => "sigmoid",
+        Scoring::Softmax => "softmax",
+    }
+}
+
+/// Bytes of this process in memory, where the system tells (Linux).
+fn resident() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(kib.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}

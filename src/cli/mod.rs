@@ -1,0 +1,86 @@
+//! The command line: one file a command, beside the ways in ([`input`]) and out ([`output`]) that they share.
+//!
+//! Exit codes: 0 done, 2 wrong usage, 1 anything else, with one line on standard error that says what and where.
+
+mod classify;
+mod human;
+mod info;
+mod input;
+mod lines;
+mod model;
+mod output;
+mod pack;
+mod progress;
+mod verify;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use anyhow::{Error, Result};
+use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
+
+#[derive(Parser)]
+#[command(version, about = "BERT on the CPU: text in, labelled scores out, the same every time")]
+#[command(after_help = "\
+Try it:
+  nimbert classify '连奥创都知道整容要去韩国'
+  nimbert info")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Classify(classify::Classify),
+    Info(info::Info),
+    Pack(pack::Pack),
+    Verify(verify::Verify),
+}
+
+/// Does what the process's arguments ask for.
+pub(crate) fn run() -> ExitCode {
+    let outcome = Cli::try_parse().map_err(Error::from).and_then(|cli| match cli.command {
+        Command::Classify(command) => command.run(),
+        Command::Info(command) => command.run(),
+        Command::Pack(command) => command.run(),
+        Command::Verify(command) => command.run(),
+    });
+    outcome.map_or_else(|error| report(&error), |()| ExitCode::SUCCESS)
+}
+
+/// Tells the user and chooses the exit code. Nothing here may fail: standard error can be closed too.
+fn report(error: &Error) -> ExitCode {
+    if let Some(usage) = error.downcast_ref::<clap::Error>() {
+        let _ = usage.print();
+        return u8::try_from(usage.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+    }
+    if let Some(io) = error.downcast_ref::<io::Error>()
+        && io.kind() == io::ErrorKind::BrokenPipe
+    {
+        return ExitCode::SUCCESS; // `nimbert … | head` has what it wanted
+    }
+    let message = error.to_string().replace(['\n', '\r'], " ");
+    let _ = writeln!(io::stderr(), "nimbert: {message}");
+    ExitCode::FAILURE
+}
+
+/// A mistake in the arguments that clap's rules cannot express, reported as clap reports its own.
+fn usage_error(command: &str, kind: ErrorKind, message: &str) -> Error {
+    let mut cli = Cli::command();
+    cli.build();
+    let command = cli.find_subcommand_mut(command).expect("callers name their own command");
+    command.error(kind, message).into()
+}
+
+/// Names standard output in an error of writing to it.
+fn to_stdout(result: io::Result<()>) -> Result<()> {
+    result.map_err(|error| io::Error::new(error.kind(), format!("standard output: {error}")).into())
+}
+
+/// Reads a count of at least one.
+fn positive(argument: &str) -> Result<usize, String> {
+    argument.parse().ok().filter(|&n| n > 0).ok_or_else(|| "expected a whole number from 1".to_owned())
+}

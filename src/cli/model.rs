@@ -1,0 +1,61 @@
+//! Which model, and how it computes: the options that every command with a model has.
+
+use std::{fmt, path::PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use nimbert::{Engine, Options, Precision};
+
+use super::positive;
+
+#[derive(Args)]
+pub(crate) struct ModelArgs {
+    /// Hugging Face checkpoint directory, or packed file made by `nimbert pack`
+    #[cfg_attr(
+        feature = "demo",
+        doc = "[default: the demo inside this program, which rates Chinese film comments]"
+    )]
+    #[arg(short, long, value_name = "PATH", required = cfg!(not(feature = "demo")))]
+    model: Option<PathBuf>,
+
+    /// Number format of the matrix products: auto, f32 or int8
+    ///
+    /// `auto` is f32 for a directory and the file's own precision for a packed file.
+    #[arg(long, value_name = "PRECISION", default_value_t)]
+    precision: Precision,
+
+    /// Number of threads to compute on; 1 starts none [default: all CPUs this process may use]
+    #[arg(short, long, value_name = "N", value_parser = positive)]
+    threads: Option<usize>,
+}
+
+impl ModelArgs {
+    /// Loads the model. `options` holds what the command itself knows; the rest comes from here.
+    pub(crate) fn load(&self, mut options: Options) -> Result<Engine> {
+        options.precision = self.precision;
+        options.threads = self.threads;
+        match &self.model {
+            Some(path) => Ok(Engine::load(path, options)?),
+            None => demo(options),
+        }
+    }
+}
+
+impl fmt::Display for ModelArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.model {
+            Some(path) => path.display().fmt(f),
+            None => f.pad("built-in demo"),
+        }
+    }
+}
+
+#[cfg(feature = "demo")]
+fn demo(options: Options) -> Result<Engine> {
+    Ok(Engine::demo(options)?)
+}
+
+#[cfg(not(feature = "demo"))]
+fn demo(_: Options) -> Result<Engine> {
+    anyhow::bail!("this build has no demo model: name a model with --model PATH")
+}

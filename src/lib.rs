@@ -1,0 +1,43 @@
+//! nimbert: BERT inference on CPUs.
+//!
+//! A model is a Hugging Face checkpoint directory or one packed file; a text goes in, labelled scores come out. See
+//! [`Engine`] for an example, and the repository's README for the command line.
+//!
+//! How it is built: text → ids ([`Tokenizer`]) → one ragged batch without padding → embeddings → layers of attention
+//! and feed-forward → pooler and classifier → scores by the model's problem type. The matrix products are in the crate
+//! `nimbert-kernels`; precision is known to one file here, `linear.rs`.
+
+#![deny(unsafe_code)]
+
+mod attention;
+mod batch;
+mod classification;
+mod config;
+#[cfg(feature = "demo")]
+mod demo;
+mod embeddings;
+mod engine;
+mod error;
+mod exec;
+mod feed_forward;
+mod head;
+mod linear;
+mod model;
+mod options;
+mod packed;
+mod parallel;
+mod source;
+mod tokenizer;
+mod weights;
+mod workspace;
+
+pub use classification::{Classification, Score};
+pub use config::{Activation, Config, Scoring};
+pub use engine::Engine;
+pub use error::{Error, Result};
+pub use exec::Operation;
+pub use model::Trace;
+pub use nimbert_kernels::Isa;
+pub use options::{Options, Precision};
+pub use packed::{PackedInfo, Summary as PackSummary, verify as verify_packed, write as pack};
+pub use tokenizer::{Encoding, OnLong, Tokenizer};

@@ -1,0 +1,183 @@
+//! `y = activation(x · Wᵀ + b)`: the one file that knows about precision. f32 goes in, f32 comes out.
+
+use nimbert_kernels::{
+    Activation, CacheLine, PANEL, Panels, QuantizedRows, expand_int8, pack_f32, pack_int8, pad_to_panels,
+};
+
+use crate::{
+    config,
+    error::Result,
+    exec::{Exec, Operation},
+    options::Precision,
+    packed::{PackedMatmul, PackedModel},
+    weights::{Bytes, Weights},
+};
+
+/// A fully connected layer from `k` to `n` values.
+#[derive(Debug)]
+pub(crate) struct Linear {
+    n: usize,
+    k: usize,
+    /// What a profile counts it as.
+    operation: Operation,
+    weight: Weight,
+    /// Whole panels.
+    bias: Vec<f32>,
+}
+
+/// Packed weights, see [`nimbert_kernels::Panels`].
+#[derive(Debug)]
+enum Weight {
+    F32(Vec<CacheLine>),
+    /// Scales are per output column, whole panels.
+    Int8 {
+        panels: Bytes,
+        scales: Vec<f32>,
+    },
+}
+
+/// Which columns of the output to compute, in whole panels.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Columns {
+    All,
+    /// From this panel on.
+    From(usize),
+    /// Before this panel.
+    To(usize),
+}
+
+impl Linear {
+    /// One layer, or several that read the same input, one below the other: `parts` are names without `.weight`.
+    pub(crate) fn from_checkpoint(
+        weights: &Weights,
+        parts: &[String],
+        (n, k): (usize, usize),
+        precision: Precision,
+    ) -> Result<Self> {
+        let (mut weight, mut bias) = (Vec::with_capacity(n * k), Vec::with_capacity(n));
+        let rows = n / parts.len();
+        for name in parts {
+            weight.extend(weights.get(&format!("{name}.weight"), &[rows, k])?.to_f32());
+            bias.extend(weights.get(&format!("{name}.bias"), &[rows])?.to_f32());
+        }
+        Ok(Self::from_f32(&weight, &bias, (n, k), precision))
+    }
+
+    /// From a row-major `[n, k]` matrix.
+    pub(crate) fn from_f32(
+        weight: &[f32],
+        bias: &[f32],
+        (n, k): (usize, usize),
+        precision: Precision,
+    ) -> Self {
+        let weight = match precision {
+            Precision::Int8 => {
+                let (panels, scales) = pack_int8(weight, n, k);
+                Weight::Int8 { panels: Bytes::from_lines(panels), scales: pad_to_panels(&scales) }
+            }
+            Precision::Auto | Precision::F32 => Weight::F32(pack_f32(weight, n, k)),
+        };
+        Self { n, k, operation: Operation::Head, weight, bias: pad_to_panels(bias) }
+    }
+
+    /// From a packed file: the panels stay where they are, or are expanded to f32.
+    pub(crate) fn from_packed(
+        model: &PackedModel,
+        name: &str,
+        (n, k): (usize, usize),
+        precision: Precision,
+    ) -> Result<Self> {
+        let PackedMatmul { panels, scale, bias, .. } = model.matmul(name, n, k)?;
+        let weight = match precision {
+            Precision::F32 => Weight::F32(expand_int8(&panels, &scale, n, k)),
+            Precision::Auto | Precision::Int8 => Weight::Int8 { panels, scales: pad_to_panels(&scale) },
+        };
+        Ok(Self { n, k, operation: Operation::Head, weight, bias: pad_to_panels(&bias) })
+    }
+
+    /// Values of an output row.
+    pub(crate) fn n(&self) -> usize {
+        self.n
+    }
+
+    /// Values of an input row.
+    pub(crate) fn k(&self) -> usize {
+        self.k
+    }
+
+    /// Has a profile count its time as that of `operation`.
+    pub(crate) fn counted_as(self, operation: Operation) -> Self {
+        Self { operation, ..self }
+    }
+
+    /// Bytes of the packed weights.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        match &self.weight {
+            Weight::F32(lines) => size_of_val(lines.as_slice()),
+            Weight::Int8 { panels, scales } => panels.len() + size_of_val(scales.as_slice()),
+        }
+    }
+
+    /// `x` is `[rows, k]`, `out` `[rows, n]`. `quantized` is scratch.
+    pub(crate) fn forward(
+        &self,
+        exec: Exec<'_>,
+        x: &[f32],
+        activation: Activation,
+        out: &mut [f32],
+        quantized: &mut QuantizedRows,
+    ) {
+        self.forward_columns(exec, x, Columns::All, activation, (out, self.n), quantized);
+    }
+
+    /// Some of the columns: `out` begins with the first of them and has rows that far apart.
+    pub(crate) fn forward_columns(
+        &self,
+        exec: Exec<'_>,
+        x: &[f32],
+        columns: Columns,
+        activation: Activation,
+        (out, stride): (&mut [f32], usize),
+        quantized: &mut QuantizedRows,
+    ) {
+        let Exec { kernels, team, .. } = exec;
+        let first = if let Columns::From(first) = columns { first * PANEL } else { 0 };
+        let bias = &self.bias[first..];
+        match &self.weight {
+            Weight::F32(lines) => {
+                let panels = columns.of(Panels::f32(lines, self.n, self.k));
+                exec.time(self.operation, || {
+                    kernels.matmul_f32(team, x, panels, bias, activation, out, stride);
+                });
+            }
+            Weight::Int8 { panels, scales } => {
+                let panels = columns.of(Panels::int8(panels, self.n, self.k));
+                exec.time(Operation::Quantize, || kernels.quantize_rows(team, x, self.k, quantized));
+                let scales = &scales[first..];
+                exec.time(self.operation, || {
+                    kernels.matmul_int8(team, quantized, panels, scales, bias, activation, out, stride);
+                });
+            }
+        }
+    }
+}
+
+impl Columns {
+    fn of<T>(self, panels: Panels<'_, T>) -> Panels<'_, T> {
+        match self {
+            Self::All => panels,
+            Self::From(first) => panels.from_panel(first),
+            Self::To(end) => panels.to_panel(end),
+        }
+    }
+}
+
+impl From<config::Activation> for Activation {
+    fn from(activation: config::Activation) -> Self {
+        match activation {
+            config::Activation::Gelu => Self::Gelu,
+            config::Activation::GeluTanh => Self::GeluTanh,
+            config::Activation::Relu => Self::Relu,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! BERT (Devlin et al., 2018), as Hugging Face's `BertForSequenceClassification` computes it.
+
+use crate::{
+    attention::SelfAttention, batch::Batch, config::Config, embeddings::Embeddings, error::Result,
+    exec::Exec, exec::Operation, feed_forward::FeedForward, head::Head, options::Precision, source::Source,
+    workspace::Workspace,
+};
+
+/// The weights. Immutable: any number of forwards may use them at once, each with a [`Workspace`] of its own.
+#[derive(Debug)]
+pub(crate) struct Bert {
+    embeddings: Embeddings,
+    layers: Vec<Layer>,
+    head: Head,
+}
+
+#[derive(Debug)]
+struct Layer {
+    attention: SelfAttention,
+    feed_forward: FeedForward,
+}
+
+/// Every intermediate result of one text of `T` tokens, with hidden size `H`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace {
+    /// `[T, H]`: what the embeddings give, normalized.
+    pub embeddings: Vec<f32>,
+    /// `[T, H]` for each layer.
+    pub layers: Vec<Vec<f32>>,
+    /// `[H]`: the pooler's output.
+    pub pooled: Vec<f32>,
+    /// One for each label.
+    pub logits: Vec<f32>,
+}
+
+impl Bert {
+    pub(crate) fn load(source: Source<'_>, config: &Config, precision: Precision) -> Result<Self> {
+        let layer = |i| {
+            let name = format!("bert.encoder.layer.{i}");
+            Ok(Layer {
+                attention: SelfAttention::load(source, &name, config, precision)?,
+                feed_forward: FeedForward::load(source, &name, config, precision)?,
+            })
+        };
+        Ok(Self {
+            embeddings: Embeddings::load(source, config)?,
+            layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
+            head: Head::load(source, config, precision)?,
+        })
+    }
+
+    /// Leaves the batch's logits in the workspace, `[B, labels]`.
+    pub(crate) fn forward(&self, exec: Exec<'_>, config: &Config, batch: &Batch, ws: &mut Workspace) {
+        ws.reserve(config, batch.tokens(), batch.rows());
+        exec.time(Operation::Embeddings, || self.embeddings.forward(exec, batch, ws));
+        if let Some((last, layers)) = self.layers.split_last() {
+            for layer in layers {
+                layer.attention.forward(exec, batch, ws);
+                layer.feed_forward.forward(exec, ws);
+            }
+            last.attention.forward_first(exec, batch, ws);
+            last.feed_forward.forward(exec, ws);
+        }
+        self.head.forward(exec, ws);
+    }
+
+    /// [`Bert::forward`] for one text, with all rows of the last layer, keeping what every stage gives.
+    pub(crate) fn trace(&self, exec: Exec<'_>, config: &Config, batch: &Batch, ws: &mut Workspace) -> Trace {
+        ws.reserve(config, batch.tokens(), batch.rows());
+        exec.time(Operation::Embeddings, || self.embeddings.forward(exec, batch, ws));
+        let all = batch.tokens() * config.hidden_size;
+        let embeddings = ws.hidden[..all].to_vec();
+        let layers = self.layers.iter().map(|layer| {
+            layer.attention.forward(exec, batch, ws);
+            layer.feed_forward.forward(exec, ws);
+            ws.hidden[..all].to_vec()
+        });
+        let layers = layers.collect();
+        ws.keep_rows(config.hidden_size, batch.first_tokens());
+        self.head.forward(exec, ws);
+        let pooled = ws.pooled[..config.hidden_size].to_vec();
+        Trace { embeddings, layers, pooled, logits: ws.logits[..config.labels.len()].to_vec() }
+    }
+
+    /// Bytes that the weights take, in the file's map or in memory.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        let layers = self.layers.iter().map(|l| l.attention.weight_bytes() + l.feed_forward.weight_bytes());
+        self.embeddings.weight_bytes() + layers.sum::<usize>() + self.head.weight_bytes()
+    }
+}
+
+/// Numbers that a model of this configuration was trained to have.
+pub(crate) fn parameters(config: &Config) -> usize {
+    let (hidden, inside, labels) = (config.hidden_size, config.intermediate_size, config.labels.len());
+    let linear = |n: usize, k: usize| n * k + n;
+    let norm = 2 * hidden;
+    let rows = config.vocab_size + config.max_position_embeddings + config.type_vocab_size;
+    let attention = 4 * linear(hidden, hidden) + norm;
+    let feed_forward = linear(inside, hidden) + linear(hidden, inside) + norm;
+    let head = linear(hidden, hidden) + linear(labels, hidden);
+    rows * hidden + norm + config.num_hidden_layers * (attention + feed_forward) + head
+}

@@ -1,0 +1,58 @@
+//! How to run a model: threads, precision, instruction set, what to do with long texts.
+
+use std::{fmt, str::FromStr};
+
+use nimbert_kernels::Isa;
+
+use crate::tokenizer::OnLong;
+
+/// The number type that matrix products are computed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Precision {
+    /// f32 for a checkpoint directory, a packed file's own for a packed file.
+    #[default]
+    Auto,
+    /// 32-bit floats.
+    F32,
+    /// 8-bit weights with a scale for each output channel, 8-bit activations with a scale for each token.
+    Int8,
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Auto => "auto",
+            Self::F32 => "f32",
+            Self::Int8 => "int8",
+        })
+    }
+}
+
+impl FromStr for Precision {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        [Self::Auto, Self::F32, Self::Int8]
+            .into_iter()
+            .find(|precision| precision.to_string() == name)
+            .ok_or_else(|| format!("unknown precision {name:?}, expected auto, f32 or int8"))
+    }
+}
+
+/// How to run a model. The default is right for most uses.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Threads of one call, the caller's included; `None`: all that the process may run on.
+    pub threads: Option<usize>,
+    /// What to compute in.
+    pub precision: Precision,
+    /// The instruction set; `None`: what the environment variable `NIMBERT_ISA` names, else the machine's best.
+    pub isa: Option<Isa>,
+    /// The most tokens of a text, `[CLS]` and `[SEP]` included; `None`: what model and tokenizer allow.
+    pub max_tokens: Option<usize>,
+    /// What to do with longer texts.
+    pub on_long: OnLong,
+    /// Note how long the parts of a forward take, for [`crate::Engine::profile`].
+    pub profile: bool,
+}

@@ -1,0 +1,278 @@
+//! The packed model: one file with all that the engine needs, laid out so that it can be mapped and used in place.
+//!
+//! It is a safetensors file, so any safetensors reader can list it. The header is padded with spaces and every
+//! tensor's rows with zeros to multiples of 64 bytes; the data section and every tensor thus start on a cache line
+//! wherever the file is mapped. `__metadata__` holds:
+//!
+//! | key | value |
+//! | --- | --- |
+//! | `format` | `nimbert` |
+//! | `format_version` | `1`; readers refuse a newer one |
+//! | `producer` | the program that wrote it, `nimbert 0.1.0` |
+//! | `precision` | `int8` |
+//! | `panel_layout` | `n32k4` |
+//! | `source_sha256` | SHA-256 over the source's weights files, in the order of their names |
+//! | `config` | the keys of `config.json` that the engine reads |
+//! | `tokenizer` | the tokenizer without its vocabulary |
+//!
+//! The tensors, with V words, P positions, hidden size H, and `a↑b` for `a` rounded up to a multiple of `b`:
+//!
+//! | name | type and shape | meaning |
+//! | --- | --- | --- |
+//! | `bert.embeddings.word_embeddings.weight`, `….scale` | I8 \[V, H↑64\], F32 \[V↑16\] | row i is `scale[i]` times it |
+//! | `bert.embeddings.{position,token_type}_embeddings.weight` | F32 \[rows, H↑16\] | |
+//! | `….LayerNorm.weight`, `….LayerNorm.bias` | F32 \[H↑16\] | |
+//! | `….weight` of a matmul from K to N numbers | U8 \[⌈N/32⌉, ⌈K/4⌉, 32, 4\] | panels of w + 128; outside N×K zero |
+//! | `….scale`, `….bias` of it | F32 \[N↑32\] | per output channel |
+//! | `classifier.weight`, `classifier.bias` | F32 \[labels, H↑16\], F32 \[labels↑16\] | |
+//! | `tokenizer.vocab` | U8 \[length↑64\] | tokens by id, each ended by a line feed |
+//! | `checksums` | U8 \[tensors, 64\] | SHA-256 in the first 32 bytes of each row, then zeros |
+//!
+//! The matmuls are, in each layer, `attention.self.qkv` (query, key and value one below the other),
+//! `attention.output.dense`, `intermediate.dense` and `output.dense`; and `bert.pooler.dense`. The classifier is small
+//! and stays in f32. Row 0 of `checksums`, which is the last tensor, is that of the whole header (length, JSON and
+//! spaces); row i that of the i-th tensor in file order.
+
+mod output;
+mod plan;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+pub use self::write::{Summary, write};
+use crate::{
+    config::Config,
+    error::{Error, Result},
+    tokenizer::Tokenizer,
+    weights::{Bytes, Dtype, Tensor, Weights},
+};
+
+const FORMAT: &str = "nimbert";
+const FORMAT_VERSION: u32 = 1;
+const INT8: &str = "int8";
+const PANEL_LAYOUT: &str = "n32k4";
+/// Output channels, and input channels in a group, of a panel.
+const PANEL: [usize; 2] = [32, 4];
+/// Everything starts at a multiple of this many bytes.
+const ALIGNMENT: usize = 64;
+/// f32 rows are padded to this many numbers.
+const FLOATS: usize = ALIGNMENT / size_of::<f32>();
+
+const WORDS: &str = "bert.embeddings.word_embeddings";
+const VOCABULARY: &str = "tokenizer.vocab";
+const CHECKSUMS: &str = "checksums";
+const DIGEST: usize = 32;
+
+/// Reads a whole packed file and compares it with the checksums in it.
+///
+/// # Errors
+/// When it is no packed file, or some byte of it is not what was written; the first such part is named.
+pub fn verify(path: &Path) -> Result<PackedInfo> {
+    let model = PackedModel::open(path)?;
+    model.verify_checksums()?;
+    let PackedModel { precision, producer, source_sha256, .. } = model;
+    Ok(PackedInfo { precision, producer, source_sha256 })
+}
+
+/// What a packed file says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PackedInfo {
+    /// What the matmuls' weights are stored as.
+    pub precision: String,
+    /// Name and version of the program that wrote the file.
+    pub producer: String,
+    /// Hexadecimal SHA-256 of the weights that were packed.
+    pub source_sha256: String,
+}
+
+/// A packed file, open. The weights stay where they are, in the map or in the program.
+#[derive(Debug)]
+pub(crate) struct PackedModel {
+    pub(crate) config: Config,
+    pub(crate) tokenizer: Tokenizer,
+    pub(crate) weights: Weights,
+    /// What the matmuls' weights are stored as: `int8`.
+    pub(crate) precision: String,
+    /// Name and version of the program that wrote the file.
+    pub(crate) producer: String,
+    /// Hexadecimal SHA-256 of the weights that were packed.
+    pub(crate) source_sha256: String,
+}
+
+/// The weights of one matmul, from `k` numbers to `n`.
+#[derive(Debug, Clone)]
+pub(crate) struct PackedMatmul {
+    /// `[⌈n/32⌉][⌈k/4⌉][32][4]` weights plus 128, on a cache line.
+    pub(crate) panels: Bytes,
+    /// `[n]`: what a step of 1 in the weights is worth.
+    pub(crate) scale: Vec<f32>,
+    /// `[n]`
+    pub(crate) bias: Vec<f32>,
+}
+
+/// A table of rows, each of whole numbers and one scale.
+#[derive(Debug, Clone)]
+pub(crate) struct QuantizedRows {
+    /// `[rows, stride]` of i8
+    pub(crate) bytes: Bytes,
+    /// From one row's start to the next.
+    pub(crate) stride: usize,
+    /// `[rows]`
+    pub(crate) scale: Vec<f32>,
+}
+
+impl QuantizedRows {
+    /// Writes a row's first `out.len()` numbers as floats.
+    pub(crate) fn read_f32(&self, row: usize, out: &mut [f32]) {
+        let (start, scale) = (row * self.stride, self.scale[row]);
+        for (out, &byte) in out.iter_mut().zip(&self.bytes[start..start + self.stride]) {
+            *out = f32::from(byte.cast_signed()) * scale;
+        }
+    }
+}
+
+impl PackedModel {
+    /// Maps a packed file. Its header, configuration and tokenizer are checked; a tensor's type and shape are when it
+    /// is asked for, its numbers in [`PackedModel::verify_checksums`] only.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        Self::from_bytes(Bytes::map(path)?, path)
+    }
+
+    /// A packed file in memory that starts on a 64-byte boundary. `name` only names it in errors.
+    pub(crate) fn from_bytes(bytes: Bytes, name: &Path) -> Result<Self> {
+        let address = bytes.as_ptr().addr();
+        let weights = Weights::from_bytes(bytes, name)?;
+        let tell = |reason| Error::weights(name, reason);
+        check_format(&weights).map_err(tell)?;
+        check_alignment(&weights, address).map_err(tell)?;
+        let metadata = |key| metadata(&weights, key).map_err(tell);
+        let config = Config::from_json(metadata("config")?.as_bytes(), name)?;
+        let tokenizer = Tokenizer::from_parts(metadata("tokenizer")?, &vocabulary(&weights)?, name)?;
+        let [precision, producer, source_sha256] =
+            [metadata("precision")?, metadata("producer")?, metadata("source_sha256")?].map(str::to_owned);
+        Ok(Self { config, tokenizer, weights, precision, producer, source_sha256 })
+    }
+
+    /// The matmul whose tensors are `name` with `.weight`, `.scale` and `.bias`.
+    pub(crate) fn matmul(&self, name: &str, n: usize, k: usize) -> Result<PackedMatmul> {
+        let panels = self.weights.get_as(&format!("{name}.weight"), Dtype::U8, &panel_shape(n, k))?.bytes;
+        let scale = self.padded(&format!("{name}.scale"), n, PANEL[0])?;
+        let bias = self.padded(&format!("{name}.bias"), n, PANEL[0])?;
+        Ok(PackedMatmul { panels, scale, bias })
+    }
+
+    /// The word embeddings.
+    pub(crate) fn word_embeddings(&self) -> Result<QuantizedRows> {
+        let (rows, stride) = (self.config.vocab_size, self.config.hidden_size.next_multiple_of(ALIGNMENT));
+        let bytes = self.weights.get_as(&format!("{WORDS}.weight"), Dtype::I8, &[rows, stride])?.bytes;
+        let scale = self.padded(&format!("{WORDS}.scale"), rows, FLOATS)?;
+        Ok(QuantizedRows { bytes, stride, scale })
+    }
+
+    /// The f32 table `name` of rows of `columns` numbers, where it lies: rows are `shape[1]` numbers apart.
+    pub(crate) fn rows(&self, name: &str, rows: usize, columns: usize) -> Result<Tensor> {
+        self.weights.get_as(name, Dtype::F32, &[rows, columns.next_multiple_of(FLOATS)])
+    }
+
+    /// The f32 matrix `name`, `[rows, columns]` row-major, without padding.
+    pub(crate) fn matrix(&self, name: &str, rows: usize, columns: usize) -> Result<Vec<f32>> {
+        let tensor = self.rows(name, rows, columns)?;
+        let mut values = vec![0.0; rows * columns];
+        for (row, values) in values.chunks_mut(columns).enumerate() {
+            tensor.read_f32(row * tensor.shape[1], values);
+        }
+        Ok(values)
+    }
+
+    /// The f32 vector `name`, without padding.
+    pub(crate) fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>> {
+        self.padded(name, len, FLOATS)
+    }
+
+    /// Reads the whole file and compares it with the checksums in it. The error names the first part that differs.
+    pub(crate) fn verify_checksums(&self) -> Result<()> {
+        let tensors = self.weights.raw().count();
+        let sums = self.weights.get_as(CHECKSUMS, Dtype::U8, &[tensors, ALIGNMENT])?.bytes;
+        let headers = self.weights.files().map(|(_, bytes, header_len)| ("header", &bytes[..header_len]));
+        let parts = headers.chain(self.weights.raw().filter(|(name, _)| *name != CHECKSUMS));
+        for ((name, bytes), sum) in parts.zip(sums.chunks(ALIGNMENT)) {
+            let (sum, padding) = sum.split_at(DIGEST);
+            if Sha256::digest(bytes)[..] != *sum || padding.iter().any(|&byte| byte != 0) {
+                let reason = format!("{name} does not match its checksum: the file is damaged");
+                return Err(Error::weights(self.weights.path(), reason));
+            }
+        }
+        Ok(())
+    }
+
+    fn padded(&self, name: &str, len: usize, unit: usize) -> Result<Vec<f32>> {
+        let tensor = self.weights.get_as(name, Dtype::F32, &[len.next_multiple_of(unit)])?;
+        let mut values = vec![0.0; len];
+        tensor.read_f32(0, &mut values);
+        Ok(values)
+    }
+}
+
+fn panel_shape(n: usize, k: usize) -> [usize; 4] {
+    [n.div_ceil(PANEL[0]), k.div_ceil(PANEL[1]), PANEL[0], PANEL[1]]
+}
+
+fn metadata<'a>(weights: &'a Weights, key: &str) -> Result<&'a str, String> {
+    weights.metadata().get(key).map(String::as_str).ok_or_else(|| format!("the metadata lacks {key:?}"))
+}
+
+fn check_format(weights: &Weights) -> Result<(), String> {
+    if weights.metadata().get("format").is_none_or(|format| format != FORMAT) {
+        return Err("not a packed model; to use a checkpoint, name its directory".to_owned());
+    }
+    let version = metadata(weights, "format_version")?;
+    match version.parse::<u32>() {
+        Ok(FORMAT_VERSION) => {}
+        Ok(newer) if newer > FORMAT_VERSION => {
+            return Err(format!("format version {newer} is newer than this program's {FORMAT_VERSION}"));
+        }
+        _ => return Err(format!("unknown format version {version:?}")),
+    }
+    for (key, known) in [("precision", INT8), ("panel_layout", PANEL_LAYOUT)] {
+        let value = metadata(weights, key)?;
+        if value != known {
+            return Err(format!("{key} is {value:?}, this program knows {known:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn check_alignment(weights: &Weights, address: usize) -> Result<(), String> {
+    match address % ALIGNMENT {
+        0 => {}
+        past => {
+            return Err(format!(
+                "in memory it must start on a {ALIGNMENT}-byte boundary, not {past} bytes past one"
+            ));
+        }
+    }
+    for (_, _, header_len) in weights.files() {
+        if !header_len.is_multiple_of(ALIGNMENT) {
+            return Err(format!("the data starts at byte {header_len}, not at a multiple of {ALIGNMENT}"));
+        }
+    }
+    match weights.raw().find(|(_, bytes)| !bytes.len().is_multiple_of(ALIGNMENT)) {
+        Some((name, bytes)) => {
+            Err(format!("tensor {name:?} has {} bytes, not a multiple of {ALIGNMENT}", bytes.len()))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The tokens without the zeros that fill the last 64 bytes up.
+fn vocabulary(weights: &Weights) -> Result<Bytes> {
+    let padded = weights.raw().find(|(name, _)| *name == VOCABULARY).map_or(0, |(_, bytes)| bytes.len());
+    let bytes = weights.get_as(VOCABULARY, Dtype::U8, &[padded])?.bytes;
+    let len = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    Ok(bytes.slice(0..len))
+}

@@ -1,0 +1,119 @@
+//! The bytes of a packed file: header, tensors and checksums, appearing under the file's name all at once.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write as _},
+    iter,
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use super::{ALIGNMENT, CHECKSUMS, DIGEST, plan::Section};
+use crate::{
+    error::{Error, Result},
+    weights::Dtype,
+};
+
+/// Length, JSON and as many spaces as put the data on a 64-byte boundary.
+pub(super) fn header(sections: &[Section], metadata: Value) -> Vec<u8> {
+    let sums = Section::new(CHECKSUMS, Dtype::U8, [sections.len() + 1, ALIGNMENT]);
+    let mut entries = BTreeMap::from([("__metadata__", metadata)]);
+    let mut start = 0;
+    for section in sections.iter().chain(iter::once(&sums)) {
+        let end = start + section.byte_len();
+        let (dtype, shape) = (section.dtype.to_string(), &section.shape);
+        entries
+            .insert(&section.name, json!({ "dtype": dtype, "shape": shape, "data_offsets": [start, end] }));
+        start = end;
+    }
+    let json = json!(entries).to_string();
+    let len = (size_of::<u64>() + json.len()).next_multiple_of(ALIGNMENT);
+    let mut header = ((len - size_of::<u64>()) as u64).to_le_bytes().to_vec();
+    header.extend(json.as_bytes());
+    header.resize(len, b' ');
+    header
+}
+
+/// The file being written, under a temporary name beside its own, which is removed if this is dropped.
+pub(super) struct Output {
+    path: PathBuf,
+    file: io::BufWriter<NamedTempFile>,
+    /// Bytes in all, and in the tensor that is being written.
+    written: [usize; 2],
+    sections: std::vec::IntoIter<Section>,
+    hasher: Sha256,
+    digests: Vec<[u8; DIGEST]>,
+}
+
+impl Output {
+    pub(super) fn create(path: &Path) -> Result<Self> {
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // Like any new file, instead of for the owner alone; the system takes away what the umask says.
+            builder.permissions(std::fs::Permissions::from_mode(0o666));
+        }
+        let file = io::BufWriter::new(builder.tempfile_in(dir).map_err(Error::io(path))?);
+        let (sections, hasher) = (Vec::new().into_iter(), Sha256::new());
+        Ok(Self { path: path.to_owned(), file, written: [0; 2], sections, hasher, digests: Vec::new() })
+    }
+
+    pub(super) fn start(&mut self, header: &[u8], sections: Vec<Section>) -> Result<()> {
+        self.sections = sections.into_iter();
+        self.put(header)?;
+        self.end_part();
+        Ok(())
+    }
+
+    /// How many tensors are complete.
+    pub(super) fn tensors(&self) -> usize {
+        self.digests.len() - 1
+    }
+
+    pub(super) fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        self.hasher.update(bytes);
+        self.written = self.written.map(|count| count + bytes.len());
+        self.file.write_all(bytes).map_err(Error::io(&self.path))
+    }
+
+    /// Little-endian, and zeros up to a multiple of `unit` numbers.
+    pub(super) fn put_floats(&mut self, values: &[f32], unit: usize) -> Result<()> {
+        let padding = values.len().next_multiple_of(unit) - values.len();
+        let values = values.iter().copied().chain(iter::repeat_n(0.0, padding));
+        self.put(&values.flat_map(f32::to_le_bytes).collect::<Vec<_>>())
+    }
+
+    /// Fills the tensor up to whole cache lines.
+    pub(super) fn end_tensor(&mut self) -> Result<()> {
+        let written = self.written[1];
+        self.put(&[0; ALIGNMENT][..written.next_multiple_of(ALIGNMENT) - written])?;
+        let section = self.sections.next().expect("the header lists every tensor that is written");
+        assert_eq!(self.written[1], section.byte_len(), "{} is as long as the header says", section.name);
+        self.end_part();
+        Ok(())
+    }
+
+    fn end_part(&mut self) {
+        self.digests.push(self.hasher.finalize_reset().into());
+        self.written[1] = 0;
+    }
+
+    /// Adds the checksums and gives the file its name. Returns its size.
+    pub(super) fn finish(mut self) -> Result<u64> {
+        assert_eq!(self.sections.len(), 0, "every tensor in the header is written");
+        for digest in std::mem::take(&mut self.digests) {
+            self.put(&digest)?;
+            self.put(&[0; ALIGNMENT - DIGEST])?;
+        }
+        let file = self.file.into_inner().map_err(|e| Error::io(&self.path)(e.into_error()))?;
+        // Without this the new name could outlive a power cut that the contents do not.
+        file.as_file().sync_all().map_err(Error::io(&self.path))?;
+        file.persist(&self.path).map_err(|e| Error::io(&self.path)(e.error))?;
+        Ok(self.written[0] as u64)
+    }
+}

@@ -1,0 +1,119 @@
+//! Where a model's parts come from: a checkpoint directory or a packed file. Both are asked in the same words, the
+//! names that Hugging Face gives the tensors.
+
+use crate::{
+    config::Config,
+    error::Result,
+    linear::Linear,
+    options::Precision,
+    packed::{PackedModel, QuantizedRows},
+    weights::{Tensor, Weights},
+};
+
+/// An open model.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Source<'a> {
+    Checkpoint(&'a Weights),
+    Packed(&'a PackedModel),
+}
+
+/// Rows that are looked up by number, where they lie in the file.
+#[derive(Debug)]
+pub(crate) enum Table {
+    /// Rows are `shape[1]` values apart.
+    Float(Tensor),
+    Int8(QuantizedRows),
+}
+
+impl Table {
+    /// Writes row `row` to `out`.
+    pub(crate) fn read(&self, row: usize, out: &mut [f32]) {
+        match self {
+            Self::Float(tensor) => tensor.read_f32(row * tensor.shape[1], out),
+            Self::Int8(rows) => rows.read_f32(row, out),
+        }
+    }
+
+    /// Bytes of the rows.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        match self {
+            Self::Float(tensor) => tensor.bytes.len(),
+            Self::Int8(rows) => rows.bytes.len() + size_of_val(rows.scale.as_slice()),
+        }
+    }
+}
+
+impl Source<'_> {
+    /// What the matrices are stored as, for people; one of them speaks for all.
+    pub(crate) fn stored(self, config: &Config) -> Result<String> {
+        let shape = [config.hidden_size; 2];
+        match self {
+            Self::Checkpoint(weights) => {
+                Ok(weights.get("bert.pooler.dense.weight", &shape)?.dtype.to_string().to_lowercase())
+            }
+            Self::Packed(model) => Ok(model.precision.clone()),
+        }
+    }
+
+    /// The table of words.
+    pub(crate) fn word_embeddings(self, config: &Config) -> Result<Table> {
+        match self {
+            Self::Checkpoint(_) => {
+                self.table("bert.embeddings.word_embeddings.weight", config.vocab_size, config.hidden_size)
+            }
+            Self::Packed(model) => model.word_embeddings().map(Table::Int8),
+        }
+    }
+
+    /// A float table of `rows` rows.
+    pub(crate) fn table(self, name: &str, rows: usize, columns: usize) -> Result<Table> {
+        match self {
+            Self::Checkpoint(weights) => weights.get(name, &[rows, columns]),
+            Self::Packed(model) => model.rows(name, rows, columns),
+        }
+        .map(Table::Float)
+    }
+
+    /// `len` values.
+    pub(crate) fn vector(self, name: &str, len: usize) -> Result<Vec<f32>> {
+        match self {
+            Self::Checkpoint(weights) => Ok(weights.get(name, &[len])?.to_f32()),
+            Self::Packed(model) => model.vector(name, len),
+        }
+    }
+
+    /// The layer `name`, from `k` to `n` values.
+    pub(crate) fn linear(self, name: &str, n: usize, k: usize, precision: Precision) -> Result<Linear> {
+        match self {
+            Self::Checkpoint(weights) => {
+                Linear::from_checkpoint(weights, &[name.to_owned()], (n, k), precision)
+            }
+            Self::Packed(model) => Linear::from_packed(model, name, (n, k), precision),
+        }
+    }
+
+    /// Query, key and value of a layer's attention as one: `[3H, H]`.
+    pub(crate) fn qkv(self, attention: &str, hidden: usize, precision: Precision) -> Result<Linear> {
+        let shape = (3 * hidden, hidden);
+        match self {
+            Self::Checkpoint(weights) => {
+                let parts = ["query", "key", "value"].map(|part| format!("{attention}.{part}"));
+                Linear::from_checkpoint(weights, &parts, shape, precision)
+            }
+            Self::Packed(model) => Linear::from_packed(model, &format!("{attention}.qkv"), shape, precision),
+        }
+    }
+
+    /// The classifier: small, and decisive, so always in f32.
+    pub(crate) fn classifier(self, labels: usize, hidden: usize) -> Result<Linear> {
+        let name = "classifier";
+        match self {
+            Self::Checkpoint(_) => self.linear(name, labels, hidden, Precision::F32),
+            Self::Packed(model) => {
+                let weight = model.matrix(&format!("{name}.weight"), labels, hidden)?;
+                let bias = model.vector(&format!("{name}.bias"), labels)?;
+                Ok(Linear::from_f32(&weight, &bias, (labels, hidden), Precision::F32))
+            }
+        }
+    }
+}

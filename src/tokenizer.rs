@@ -1,0 +1,218 @@
+//! Text → token ids, as Hugging Face's `BertTokenizerFast` does it.
+//!
+//! Built from the parts of the `tokenizers` crate (added tokens, BERT's normalizer and word splitter, WordPiece) rather
+//! than over its `Tokenizer`: loading takes a fraction of the time, and no offsets are kept that nobody reads.
+
+use std::{fs, io, path::Path};
+
+use tokenizers::{
+    AddedVocabulary, Model as _, OffsetReferential, OffsetType, PreTokenizer as _, TruncationDirection,
+    models::wordpiece::WordPiece, normalizers::BertNormalizer, pre_tokenizers::bert::BertPreTokenizer,
+};
+
+use crate::error::{Error, Result};
+use settings::Settings;
+use spec::Spec;
+use vocabulary::Vocabulary;
+
+mod json;
+mod settings;
+mod spec;
+mod vocabulary;
+
+/// One text, or pair of texts, ready for the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoding {
+    /// `[CLS] text [SEP]`, or `[CLS] text [SEP] pair [SEP]`.
+    pub token_ids: Vec<u32>,
+    /// As long as `token_ids`: 1 for the pair and its `[SEP]`, 0 for everything before.
+    pub token_type_ids: Vec<u32>,
+    /// Whether tokens were cut off to respect the limit.
+    pub truncated: bool,
+}
+
+/// What happens to a text of more tokens than the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnLong {
+    /// Its end is cut off; of a pair, the end of the longer text first.
+    #[default]
+    Truncate,
+    /// It is refused.
+    Error,
+}
+
+/// A BERT tokenizer. Immutable: share it between threads as you like.
+#[derive(Debug)]
+pub struct Tokenizer {
+    spec: Spec,
+    normalizer: BertNormalizer,
+    model: WordPiece,
+    added: AddedVocabulary,
+    cls: u32,
+    sep: u32,
+    vocab_size: usize,
+    /// No added token reaches across a boundary.
+    may_cut: bool,
+}
+
+impl Tokenizer {
+    /// Reads `tokenizer.json`, or `vocab.txt` where there is none, with `tokenizer_config.json` and its older companions
+    /// `special_tokens_map.json` and `added_tokens.json`. A file's settings combine as in
+    /// `BertTokenizerFast.from_pretrained`: casing, accents and Chinese characters are `tokenizer_config.json`'s business.
+    ///
+    /// # Errors
+    /// Files that are missing, broken, or describe a tokenizer other than BERT's.
+    pub fn from_dir(dir: &Path) -> Result<Self> {
+        let settings = Settings::read(dir)?;
+        let path = dir.join("tokenizer.json");
+        if let Some(bytes) = read_if_there(&path)? {
+            let (mut spec, vocabulary) = json::parse(&bytes, &path)?;
+            settings.apply(&mut spec, &vocabulary);
+            return Self::build(spec, vocabulary, &path);
+        }
+        let path = dir.join("vocab.txt");
+        let Some(bytes) = read_if_there(&path)? else {
+            return Err(Error::tokenizer(dir, "no tokenizer.json and no vocab.txt"));
+        };
+        let vocabulary = Vocabulary::from_text(&bytes, &path)?;
+        let mut spec = settings.spec(dir)?;
+        settings.apply(&mut spec, &vocabulary);
+        Self::build(spec, vocabulary, &path)
+    }
+
+    /// Restores what [`Tokenizer::to_parts`] gave; `path` only names the file in errors.
+    ///
+    /// # Errors
+    /// Parts that are broken or don't belong together.
+    pub fn from_parts(spec_json: &str, vocab: &[u8], path: &Path) -> Result<Self> {
+        let spec = serde_json::from_str(spec_json).map_err(Error::json(path))?;
+        Self::build(spec, Vocabulary::from_lines(vocab, path)?, path)
+    }
+
+    /// What a packed file stores: the settings as JSON, and the tokens in the order of their ids, each ended by a line
+    /// feed. An id without a token has an empty line.
+    pub fn to_parts(&self) -> (String, Vec<u8>) {
+        let spec = serde_json::to_string(&self.spec).expect("strings, numbers and flags are always JSON");
+        (spec, Vocabulary::to_lines(self.model.get_vocab()))
+    }
+
+    /// The highest id that a text can give, plus 1.
+    pub fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    /// The most tokens for which the model was made, where `tokenizer_config.json` says so.
+    pub fn model_max_length(&self) -> Option<usize> {
+        self.spec.model_max_length
+    }
+
+    /// One line for people, e.g. `WordPiece, 13,705 tokens, lower-casing`.
+    pub fn describe(&self) -> String {
+        let digits = self.vocab_size.to_string();
+        let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+        let casing = if self.spec.lowercase { "lower-casing" } else { "case kept" };
+        format!("WordPiece, {} tokens, {casing}", groups.join(","))
+    }
+
+    /// Encodes a text, or a pair of texts, in at most `max_tokens` tokens, `[CLS]` and `[SEP]` included.
+    ///
+    /// # Errors
+    /// Says why, for the caller to add which text it was: too long and to be refused, or a limit below the special tokens.
+    pub fn encode(
+        &self,
+        text: &str,
+        pair: Option<&str>,
+        max_tokens: usize,
+        on_long: OnLong,
+    ) -> Result<Encoding, String> {
+        let special = if pair.is_some() { 3 } else { 2 };
+        let room = max_tokens.checked_sub(special).ok_or_else(|| {
+            format!("at most {max_tokens} tokens leave no room for the {special} special ones")
+        })?;
+        // A single text need not be looked at beyond the first token that is cut off. For pairs the lengths matter.
+        let limit = if pair.is_some() { usize::MAX } else { room.saturating_add(1) };
+        let mut first = self.ids(text, limit)?;
+        let mut second = pair.map(|pair| self.ids(pair, limit)).transpose()?;
+        let total = first.len() + second.as_ref().map_or(0, Vec::len);
+        let truncated = total > room;
+        if truncated {
+            if on_long == OnLong::Error {
+                return Err(format!("longer than {max_tokens} tokens"));
+            }
+            let (keep_first, keep_second) = longest_first(first.len(), second.as_ref().map(Vec::len), room);
+            first.truncate(keep_first);
+            if let Some(second) = &mut second {
+                second.truncate(keep_second);
+            }
+        }
+        Ok(self.with_special_tokens(&first, second.as_deref(), truncated))
+    }
+
+    fn with_special_tokens(&self, first: &[u32], second: Option<&[u32]>, truncated: bool) -> Encoding {
+        let mut token_ids = Vec::with_capacity(first.len() + second.map_or(0, <[u32]>::len) + 3);
+        token_ids.push(self.cls);
+        token_ids.extend(first);
+        token_ids.push(self.sep);
+        let mut token_type_ids = vec![0; token_ids.len()];
+        if let Some(second) = second {
+            token_ids.extend(second);
+            token_ids.push(self.sep);
+            token_type_ids.resize(token_ids.len(), 1);
+        }
+        Encoding { token_ids, token_type_ids, truncated }
+    }
+
+    /// The text's ids without special tokens: all of them, or at least the first `limit`.
+    ///
+    /// Of a long text no more than a beginning is looked at that gives enough of them.
+    fn ids(&self, text: &str, limit: usize) -> Result<Vec<u32>, String> {
+        let mut length = limit.saturating_mul(16);
+        while self.may_cut && length < text.len() {
+            let beginning = &text[..text.floor_char_boundary(length)];
+            let ids = self.all_ids(beginning.trim_end_matches(|c| !is_boundary(c)), limit)?;
+            if ids.len() >= limit {
+                return Ok(ids);
+            }
+            length = length.saturating_mul(4);
+        }
+        self.all_ids(text, limit)
+    }
+
+    fn all_ids(&self, text: &str, limit: usize) -> Result<Vec<u32>, String> {
+        let mut words = self.added.extract_and_normalize(Some(&self.normalizer), text);
+        BertPreTokenizer.pre_tokenize(&mut words).map_err(|error| error.to_string())?;
+        let limit = Some((limit, TruncationDirection::Right));
+        self.model.tokenize_in_pretokenized(&mut words, limit).map_err(|error| error.to_string())?;
+        let splits = words.get_splits(OffsetReferential::Original, OffsetType::None);
+        Ok(splits.iter().flat_map(|(_, _, tokens)| tokens.iter().flatten()).map(|token| token.id).collect())
+    }
+}
+
+/// Characters after which a text can be cut without changing the tokens before: they end a word under every setting, and
+/// no normalization joins them to what follows. (Others do so too; these are frequent in long texts.)
+fn is_boundary(c: char) -> bool {
+    " \t\n\r\u{3000}.,!?;。，！？；、".contains(c)
+}
+
+/// How many tokens of each text stay when `room` is too small for all: Hugging Face's `longest_first`, which cuts the
+/// longer text first, then both to half, where the longer one (the second of equals) keeps the odd token.
+fn longest_first(first: usize, second: Option<usize>, room: usize) -> (usize, usize) {
+    let Some(second) = second else { return (room, 0) };
+    let (shorter, longer) = (first.min(second), first.max(second));
+    debug_assert!(shorter + longer > room);
+    let (shorter, longer) = if shorter.saturating_mul(2) <= room {
+        (shorter, room - shorter)
+    } else {
+        (room / 2, room - room / 2)
+    };
+    if first > second { (longer, shorter) } else { (shorter, longer) }
+}
+
+/// The file's content, or `None` if there is no such file.
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io(path)(error)),
+    }
+}

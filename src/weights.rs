@@ -1,0 +1,236 @@
+//! A checkpoint's tensors: memory-mapped safetensors files, names and shapes checked on look-up.
+
+mod bytes;
+mod header;
+mod tensor;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    ops::Range,
+    path::{Component, Path, PathBuf},
+};
+
+use safetensors::Dtype as FileDtype;
+use serde::Deserialize;
+
+use self::header::Header;
+pub(crate) use self::{
+    bytes::Bytes,
+    tensor::{Dtype, Tensor},
+};
+use crate::error::{Error, Result};
+
+const SINGLE: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+const PYTORCH: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
+
+/// One safetensors file.
+#[derive(Debug)]
+struct Shard {
+    path: PathBuf,
+    bytes: Bytes,
+    data_start: usize,
+}
+
+/// Where a tensor lies. `range` counts from the start of the shard's file.
+#[derive(Debug)]
+struct Entry {
+    name: String,
+    dtype: FileDtype,
+    shape: Vec<usize>,
+    shard: usize,
+    range: Range<usize>,
+}
+
+/// A checkpoint's tensors, from one file, from shards or from memory. The headers are checked in full before any
+/// tensor is handed out; the numbers are not looked at.
+#[derive(Debug)]
+pub(crate) struct Weights {
+    path: PathBuf,
+    metadata: HashMap<String, String>,
+    shards: Vec<Shard>,
+    /// In file order, shard after shard.
+    entries: Vec<Entry>,
+    by_name: HashMap<String, usize>,
+}
+
+impl Weights {
+    /// `model.safetensors` of a directory, else the shards that `model.safetensors.index.json` lists.
+    pub(crate) fn open_dir(dir: &Path) -> Result<Self> {
+        // A directory that is not there at all gets the system's own words.
+        fs::metadata(dir).map_err(Error::io(dir))?;
+        let [single, index] = [SINGLE, INDEX].map(|name| dir.join(name));
+        if single.exists() {
+            return Self::open_file(&single);
+        }
+        if index.exists() {
+            return Self::open_index(dir, index);
+        }
+        let mut reason = format!("neither {SINGLE} nor {INDEX} is there");
+        if let Some(name) = PYTORCH.iter().find(|name| dir.join(name).exists()) {
+            reason += &format!(
+                "; {name} is not read yet: convert it with transformers, \
+                 `AutoModelForSequenceClassification.from_pretrained(DIR).save_pretrained(DIR)`"
+            );
+        }
+        Err(Error::weights(dir, reason))
+    }
+
+    /// One safetensors file, mapped.
+    pub(crate) fn open_file(path: &Path) -> Result<Self> {
+        Self::from_bytes(Bytes::map(path)?, path)
+    }
+
+    /// A whole safetensors file in memory. `path` only names it in errors.
+    pub(crate) fn from_bytes(bytes: Bytes, path: &Path) -> Result<Self> {
+        let mut weights = Self::empty(path);
+        weights.metadata = weights.add_shard(bytes, path, |_| true)?;
+        Ok(weights)
+    }
+
+    /// The key-value pairs that one file's header carries besides the tensors; empty for shards.
+    pub(crate) fn metadata(&self) -> &HashMap<String, String> {
+        &self.metadata
+    }
+
+    /// The file, or the index of the shards.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    #[cfg(test)]
+    /// The tensors' own names, in file order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|entry| entry.name.as_str())
+    }
+
+    /// Whole files in the order of their names: path, bytes, and how many of these the header takes.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&Path, &Bytes, usize)> {
+        self.shards.iter().map(|shard| (shard.path.as_path(), &shard.bytes, shard.data_start))
+    }
+
+    /// Every tensor's own name and bytes, whatever its type, in file order.
+    pub(crate) fn raw(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.entries.iter().map(|e| (e.name.as_str(), &self.shards[e.shard].bytes[e.range.clone()]))
+    }
+
+    #[cfg(test)]
+    /// Whether [`Weights::get`] would find a tensor of this name, whatever its shape.
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// The floats (f32, f16 or bf16) called `name`, the modern one with prefix such as
+    /// `bert.encoder.layer.0.output.LayerNorm.weight`. A checkpoint may have it without `bert.`, and LayerNorm's
+    /// parameters as `gamma` and `beta`.
+    pub(crate) fn get(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+        self.look_up(name, shape, "F32, F16 or BF16", Dtype::is_float)
+    }
+
+    /// The tensor called `name`, of exactly this type.
+    pub(crate) fn get_as(&self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<Tensor> {
+        self.look_up(name, shape, &dtype.to_string(), |found| found == dtype)
+    }
+
+    fn look_up(
+        &self,
+        name: &str,
+        shape: &[usize],
+        wanted: &str,
+        fits: impl Fn(Dtype) -> bool,
+    ) -> Result<Tensor> {
+        let Some(entry) = self.find(name) else {
+            return Err(Error::weights(&self.path, format!("tensor {name} is missing")));
+        };
+        let Shard { path, bytes, .. } = &self.shards[entry.shard];
+        let own_name = &entry.name;
+        if entry.shape != shape {
+            let found = &entry.shape;
+            let reason = format!("tensor {own_name} should have the shape {shape:?}, but has {found:?}");
+            return Err(Error::weights(path, reason));
+        }
+        let Some(dtype) = Dtype::of_file(entry.dtype).filter(|&dtype| fits(dtype)) else {
+            let found = entry.dtype;
+            return Err(Error::weights(
+                path,
+                format!("tensor {own_name} should be {wanted}, but is {found}"),
+            ));
+        };
+        Ok(Tensor { dtype, shape: shape.to_vec(), bytes: bytes.slice(entry.range.clone()) })
+    }
+
+    fn find(&self, name: &str) -> Option<&Entry> {
+        let old = ["weight", "bias"].into_iter().zip(["gamma", "beta"]).find_map(|(new, old)| {
+            name.strip_suffix(new)?.strip_suffix("LayerNorm.").map(|start| format!("{start}LayerNorm.{old}"))
+        });
+        [Some(name), old.as_deref()]
+            .into_iter()
+            .flatten()
+            .flat_map(|name| [Some(name), name.strip_prefix("bert.")])
+            .flatten()
+            .find_map(|name| self.by_name.get(name))
+            .map(|&at| &self.entries[at])
+    }
+
+    fn empty(path: &Path) -> Self {
+        let (metadata, by_name) = (HashMap::new(), HashMap::new());
+        Self { path: path.to_owned(), metadata, shards: Vec::new(), entries: Vec::new(), by_name }
+    }
+
+    /// Takes over those tensors of a file whose names `wanted` accepts; returns the file's metadata.
+    fn add_shard(
+        &mut self,
+        bytes: Bytes,
+        path: &Path,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<HashMap<String, String>> {
+        let header = Header::parse(&bytes).map_err(|reason| Error::weights(path, reason))?;
+        let data_start = header.data_start;
+        for (name, info) in header.tensors.into_iter().filter(|(name, _)| wanted(name)) {
+            let range = data_start + info.data_offsets.0..data_start + info.data_offsets.1;
+            self.by_name.insert(name.clone(), self.entries.len());
+            let shard = self.shards.len();
+            self.entries.push(Entry { name, dtype: info.dtype, shape: info.shape, shard, range });
+        }
+        self.shards.push(Shard { path: path.to_owned(), bytes, data_start });
+        Ok(header.metadata)
+    }
+
+    fn open_index(dir: &Path, path: PathBuf) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Index {
+            weight_map: BTreeMap<String, String>,
+        }
+        let json = fs::read(&path).map_err(Error::io(&path))?;
+        let Index { weight_map } = serde_json::from_slice(&json).map_err(Error::json(&path))?;
+        let mut shards = BTreeMap::<&str, Vec<&str>>::new();
+        for (tensor, shard) in &weight_map {
+            if !is_plain_file_name(shard) {
+                let reason = format!("weight_map: tensor {tensor:?}: {shard:?} is not a plain file name");
+                return Err(Error::weights(path, reason));
+            }
+            shards.entry(shard).or_default().push(tensor);
+        }
+        let mut weights = Self::empty(&path);
+        for (shard, tensors) in shards {
+            let shard_path = dir.join(shard);
+            let of_shard = |name: &str| weight_map.get(name).is_some_and(|of| of == shard);
+            weights.add_shard(Bytes::map(&shard_path)?, &shard_path, of_shard)?;
+            if let Some(missing) = tensors.into_iter().find(|name| !weights.by_name.contains_key(*name)) {
+                let reason = format!("tensor {missing:?} is missing, though {INDEX} says that it is here");
+                return Err(Error::weights(shard_path, reason));
+            }
+        }
+        Ok(weights)
+    }
+}
+
+/// Whether joining `name` to a directory stays in that directory, on every system.
+fn is_plain_file_name(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
+        && !name.contains(['/', '\\', ':'])
+}

@@ -1,0 +1,144 @@
+//! A safetensors header, checked in full: after this, every tensor is known to lie inside the file.
+//!
+//! The types are those of the `safetensors` crate. Its own `read_metadata` is not used: of two entries with one name
+//! it keeps the last without a word, it can overflow while adding offsets, and its errors leave out the numbers.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
+
+use safetensors::tensor::TensorInfo;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor},
+};
+
+/// The same limit as in the `safetensors` crate.
+const LONGEST: u64 = 100_000_000;
+const LENGTH_BYTES: usize = size_of::<u64>();
+
+/// What a header says.
+pub(super) struct Header {
+    /// Where the data section begins: the length field and the JSON end here.
+    pub(super) data_start: usize,
+    pub(super) metadata: HashMap<String, String>,
+    /// By offset, without holes or overlaps. Offsets count from `data_start`.
+    pub(super) tensors: Vec<(String, TensorInfo)>,
+}
+
+impl Header {
+    /// Reads the header of a whole file. The error is the reason, without the file's name.
+    pub(super) fn parse(file: &[u8]) -> Result<Self, String> {
+        let json = json_bytes(file)?;
+        let data_start = LENGTH_BYTES + json.len();
+        let Entries { metadata, mut tensors } =
+            serde_json::from_slice(json).map_err(|e| format!("the safetensors header is broken: {e}"))?;
+        tensors.sort_by_key(|(_, info)| info.data_offsets);
+        check_offsets(&tensors, file.len() - data_start)?;
+        Ok(Self { data_start, metadata, tensors })
+    }
+}
+
+fn json_bytes(file: &[u8]) -> Result<&[u8], String> {
+    if file.starts_with(b"version https://git-lfs") {
+        return Err("a Git LFS pointer, not the weights: run `git lfs pull` where it was cloned".to_owned());
+    }
+    let Some((length, rest)) = file.split_first_chunk::<LENGTH_BYTES>() else {
+        return Err(format!("not a safetensors file: {} bytes are too few for a header", file.len()));
+    };
+    let length = u64::from_le_bytes(*length);
+    if length > rest.len() as u64 {
+        return Err(format!(
+            "the safetensors header should have {length} bytes, but only {} follow: cut short, or another format",
+            rest.len()
+        ));
+    }
+    if length > LONGEST {
+        return Err(format!("the safetensors header has {length} bytes, more than the {LONGEST} allowed"));
+    }
+    Ok(&rest[..length as usize])
+}
+
+/// Every tensor must start where the one before it ends, be as long as its type and shape say, and end in the file.
+fn check_offsets(tensors: &[(String, TensorInfo)], data_len: usize) -> Result<(), String> {
+    let mut end = 0;
+    for (name, info) in tensors {
+        let (from, to) = info.data_offsets;
+        if from < end {
+            return Err(format!("tensor {name:?} starts at byte {from}, inside the one that ends at {end}"));
+        }
+        if from > end {
+            return Err(format!("a hole of {} bytes before tensor {name:?} at byte {from}", from - end));
+        }
+        if to < from {
+            return Err(format!("tensor {name:?} ends at byte {to}, before its start at {from}"));
+        }
+        let Some(len) = byte_len(info) else {
+            return Err(format!("tensor {name:?}: no size for {} {:?}", info.dtype, info.shape));
+        };
+        if to - from != len {
+            let found = to - from;
+            return Err(format!(
+                "tensor {name:?}: {} {:?} takes {len} bytes, but its offsets hold {found}",
+                info.dtype, info.shape
+            ));
+        }
+        if to > data_len {
+            return Err(format!(
+                "tensor {name:?} ends at byte {to} of the data, but the file has {data_len}: cut short or damaged"
+            ));
+        }
+        end = to;
+    }
+    match data_len - end {
+        0 => Ok(()),
+        left => Err(format!("{left} bytes after the last tensor belong to none")),
+    }
+}
+
+/// How many bytes the type and the shape call for; `None` when that overflows or is no whole number.
+fn byte_len(info: &TensorInfo) -> Option<usize> {
+    let elements = info.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
+    let bits = elements.checked_mul(info.dtype.bitsize())?;
+    bits.is_multiple_of(8).then_some(bits / 8)
+}
+
+struct Entries {
+    metadata: HashMap<String, String>,
+    tensors: Vec<(String, TensorInfo)>,
+}
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntriesVisitor)
+    }
+}
+
+struct EntriesVisitor;
+
+impl<'de> Visitor<'de> for EntriesVisitor {
+    type Value = Entries;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of tensors by name")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+        let mut entries = Entries { metadata: HashMap::new(), tensors: Vec::new() };
+        let mut names = HashSet::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let of_name = |e: A::Error| A::Error::custom(format_args!("{name:?}: {e}"));
+            if !names.insert(name.clone()) {
+                return Err(A::Error::custom(format_args!("two entries are called {name:?}")));
+            }
+            if name == "__metadata__" {
+                entries.metadata = map.next_value().map_err(of_name)?;
+            } else {
+                let info = map.next_value().map_err(of_name)?;
+                entries.tensors.push((name, info));
+            }
+        }
+        Ok(entries)
+    }
+}

@@ -1,0 +1,66 @@
+//! Every buffer that a forward pass writes. They grow with the largest batch and never shrink: a steady state
+//! allocates nothing.
+
+use nimbert_kernels::QuantizedRows;
+
+use crate::config::Config;
+
+/// The activations of one forward pass; a buffer may be longer than its shape says. `R` rows of hidden size `H`, at first `R = T`, one for each token; from the
+/// last layer's attention on `R = B`, one for each text.
+#[derive(Debug, Default)]
+pub(crate) struct Workspace {
+    /// `R`
+    pub(crate) rows: usize,
+    /// `[R, H]`: what flows from layer to layer.
+    pub(crate) hidden: Vec<f32>,
+    /// `[T, 3H]`: query, key and value.
+    pub(crate) qkv: Vec<f32>,
+    /// `[B, H↑32]`: queries of the rows' first tokens, in the last layer.
+    pub(crate) first_queries: Vec<f32>,
+    /// `[R, H]`: attention's weighted values.
+    pub(crate) context: Vec<f32>,
+    /// `[R, H]`: what a block adds to `hidden`.
+    pub(crate) dense: Vec<f32>,
+    /// `[R, I]`: the feed-forward's inside.
+    pub(crate) intermediate: Vec<f32>,
+    /// `[B, H]`
+    pub(crate) pooled: Vec<f32>,
+    /// `[B, labels]`
+    pub(crate) logits: Vec<f32>,
+    /// The left side of an int8 product, `R` rows.
+    pub(crate) quantized: QuantizedRows,
+    /// Keys and values of a head in panels, one for each thread.
+    pub(crate) attention: Vec<f32>,
+}
+
+impl Workspace {
+    /// Makes room for `tokens` tokens in `texts` texts.
+    pub(crate) fn reserve(&mut self, config: &Config, tokens: usize, texts: usize) {
+        let hidden = config.hidden_size;
+        self.rows = tokens;
+        grow(&mut self.hidden, tokens * hidden);
+        grow(&mut self.qkv, tokens * 3 * hidden);
+        grow(&mut self.first_queries, texts * hidden.next_multiple_of(nimbert_kernels::PANEL));
+        grow(&mut self.context, tokens * hidden);
+        grow(&mut self.dense, tokens * hidden);
+        grow(&mut self.intermediate, tokens * config.intermediate_size);
+        grow(&mut self.pooled, texts * hidden);
+        grow(&mut self.logits, texts * config.labels.len());
+    }
+
+    /// Goes on with fewer rows of `hidden`: those of the tokens at `positions`, which ascend.
+    pub(crate) fn keep_rows(&mut self, hidden_size: usize, positions: impl Iterator<Item = usize>) {
+        self.rows = 0;
+        for position in positions {
+            let row = position * hidden_size..(position + 1) * hidden_size;
+            self.hidden.copy_within(row, self.rows * hidden_size);
+            self.rows += 1;
+        }
+    }
+}
+
+fn grow(buffer: &mut Vec<f32>, len: usize) {
+    if buffer.len() < len {
+        buffer.resize(len, 0.0);
+    }
+}
