@@ -1,0 +1,163 @@
+//! Bad arguments and bad input: the exit code, the message that says where, and the rows that stand.
+
+use std::{fs::File, path::Path, process::Stdio};
+
+use crate::{command, file, nimbert, nimbert_fed, objects, texts};
+
+/// Asserts that the stream stops with a message of these words after exactly these texts, at any batch size.
+#[track_caller]
+fn stops(name: &str, content: impl AsRef<[u8]>, options: &[&str], before: &[&str], words: &[&str]) {
+    let (_kept, path) = file(name, content);
+    for batch in ["1", "2", "32"] {
+        let common = ["classify", "--input", &path, "--format", "json", "--batch", batch];
+        let stdout = nimbert(&[&common[..], options].concat()).failed(&[&[name], words].concat());
+        assert_eq!(texts(&objects(&stdout)), before, "batch {batch}");
+    }
+}
+
+#[test]
+fn text_that_is_not_utf_8_names_the_line() {
+    stops("a.txt", b"one\ntwo\nthr\xff\nfour\n", &[], &["one", "two"], &["line 3", "UTF-8"]);
+    stops("a.tsv", b"text\none\n\xe4\xbd\n", &[], &["one"], &["line 3", "UTF-8"]);
+    stops("a.jsonl", b"{\"text\":\"one\"}\n{\"text\":\"\xff\"}\n", &[], &["one"], &["line 2", "UTF-8"]);
+    stops("a.csv", b"text\r\n\"one\r\n1\"\r\ntw\xffo\r\n", &[], &["one\r\n1"], &["line 4", "UTF-8"]);
+}
+
+#[test]
+fn a_table_row_without_the_column_names_the_row() {
+    stops(
+        "a.csv",
+        "id,text\n1,one\n2\n3,x\n",
+        &[],
+        &["one"],
+        &["row 2", "line 3", "\"text\"", "1 of 2 fields"],
+    );
+    stops(
+        "a.csv",
+        "id,text\r\n1,\"one\r\n\"\r\n\r\n2\r\n",
+        &[],
+        &["one\r\n"],
+        &["row 2", "line 5", "\"text\""],
+    );
+    stops(
+        "a.csv",
+        "text,id\none,1\ntwo\n",
+        &["--pair-column", "id"],
+        &["one"],
+        &["row 2", "line 3", "\"id\""],
+    );
+    stops("a.tsv", "id\ttext\n1\tone\n2\n", &[], &["one"], &["line 3", "\"text\"", "1 of 2 fields"]);
+}
+
+#[test]
+fn a_table_row_with_a_field_too_many_names_the_row() {
+    stops("a.csv", "id,text\n1,one\n2,two, or so\n", &[], &["one"], &["row 2", "3 fields", "has 2"]);
+    stops("a.tsv", "id\ttext\n1\tone\n2\ttwo\tor so\n", &[], &["one"], &["line 3", "3 fields", "has 2"]);
+}
+
+#[test]
+fn a_header_without_the_column_lists_those_there_are() {
+    stops("a.csv", "id,review\n1,x\n", &[], &[], &["\"text\"", "\"id\", \"review\""]);
+    stops("a.tsv", "id\treview\n1\tx\n", &["-c", "score"], &[], &["\"score\"", "\"id\", \"review\""]);
+    stops("a.csv", "text,id\nx,1\n", &["--pair-column", "b"], &[], &["\"b\"", "\"text\", \"id\""]);
+    stops("a.csv", "", &[], &[], &["empty", "header"]);
+    stops("a.tsv", "", &[], &[], &["empty", "header"]);
+}
+
+#[test]
+fn a_json_line_of_another_kind_names_the_line() {
+    let line = |bad: &str, words: &[&str]| {
+        let content = format!("{{\"text\":\"one\"}}\n{bad}\n{{\"text\":\"three\"}}\n");
+        stops("a.jsonl", content, &[], &["one"], &[&["line 2"], words].concat());
+    };
+    line("[\"text\"]", &["an array"]);
+    line("\"text\"", &["a string"]);
+    line("{\"text\":3}", &["\"text\" is a number"]);
+    line("{\"text\":null}", &["\"text\" is null"]);
+    line("{\"words\":\"x\"}", &["no key \"text\"", "\"words\""]);
+    line("{\"text\":\"x\"", &["not valid JSON", "column"]);
+    line("{\"text\":\"\\ud800\"}", &["not valid JSON"]);
+    line("", &["not valid JSON"]);
+    line(&"[".repeat(100_000), &["not valid JSON"]);
+}
+
+#[test]
+fn a_text_too_long_stops_the_stream_when_asked() {
+    let options = ["--max-tokens", "6", "--on-long", "error"];
+    stops("a.txt", "一二三四\n\n一二三四五\n六\n", &options, &["一二三四", ""], &["line 3"]);
+    let run = nimbert(&[&["classify", "一", "一二三四五", "--format", "json"], &options[..]].concat());
+    assert_eq!(objects(&run.failed(&["text 2 of 2"])).len(), 1);
+    let megabyte = "好看".repeat(175_000);
+    let run = nimbert_fed(&["classify", "-i", "-", "--on-long", "error"], megabyte.as_bytes());
+    assert_eq!(run.failed(&["standard input", "line 1"]), "");
+}
+
+#[test]
+fn csv_output_starts_with_the_first_result() {
+    let run = nimbert_fed(&["classify", "-i", "-", "--format", "csv"], b"\xff\n");
+    assert_eq!(run.failed(&["line 1"]), "");
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    assert_eq!(nimbert(&["classify", "--input", "no/such.txt"]).failed(&["no/such.txt"]), "");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    assert_eq!(nimbert(&["classify", "--input", path]).failed(&[path]), "");
+    assert_eq!(nimbert(&["classify", "--model", "no/model", "x"]).failed(&["no/model"]), "");
+    assert_eq!(nimbert(&["info", "--model", path]).failed(&[path]), "");
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_an_error() {
+    if !Path::new("/dev/full").exists() {
+        println!("skipped: no /dev/full");
+        return;
+    }
+    let all = [["classify", "好", "--format", "json"], ["classify", "好", "--format", "csv"]];
+    let all = all.iter().map(|arguments| &arguments[..]).chain([&["classify", "好"][..], &["info"]]);
+    for arguments in all {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = command(arguments).stdout(Stdio::from(full)).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(stderr.starts_with("nimbert: standard output: ") && stderr.lines().count() == 1, "{stderr}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    nimbert(&[]).misused(&["Usage"]);
+    nimbert(&["classify"]).misused(&["--input FILE", "--input -"]);
+    nimbert(&["classify", "x", "--input", "y"]).misused(&["cannot be used with"]);
+    nimbert(&["classify", "x", "--column", "y"]).misused(&["cannot be used with"]);
+    nimbert(&["classify", "--column", "y"]).misused(&["--input"]);
+    nimbert(&["classify", "--input", "-", "--column", "y"]).misused(&["lines have no columns"]);
+    nimbert(&["classify", "--input", "-", "--pair-column", "y"]).misused(&["lines have no columns"]);
+    nimbert(&["classify", "x", "--all", "--top-k", "2"]).misused(&["cannot be used with"]);
+    nimbert(&["classify", "x", "--precision", "int7"]).misused(&["int7"]);
+    nimbert(&["classify", "x", "--on-long", "ignore"]).misused(&["truncate", "error"]);
+    nimbert(&["classify", "x", "--format", "xml"]).misused(&["human", "json", "csv"]);
+    nimbert(&["classify", "-i", "-", "--input-format", "xml"]).misused(&["lines", "csv", "tsv", "jsonl"]);
+    for option in ["--threads", "--batch", "--max-tokens", "--top-k"] {
+        nimbert(&["classify", "x", option, "0"]).misused(&[option, "from 1"]);
+        nimbert(&["classify", "x", option, "many"]).misused(&[option, "from 1"]);
+    }
+    nimbert(&["pack", "model"]).misused(&["--output"]);
+    nimbert(&["pack", "model", "-o", "x", "--precision", "int7"]).misused(&["int7", "int8"]);
+    nimbert(&["frobnicate"]).misused(&["frobnicate"]);
+}
+
+#[test]
+fn an_unknown_instruction_set_is_named() {
+    let output = command(&["classify", "x"]).env("NIMBERT_ISA", "sse9").output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.starts_with("nimbert: ") && stderr.contains("sse9"), "{stderr}");
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    assert!(nimbert(&["classify", "--help"]).done().contains("Examples:"));
+    assert!(nimbert(&["--version"]).done().starts_with("nimbert "));
+}

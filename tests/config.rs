@@ -1,0 +1,217 @@
+//! `config.json`: what is read, what has a default, and what is refused, by key and value.
+
+use std::path::Path;
+
+use nimbert::{Activation, Config, Scoring};
+use serde_json::{Value, json};
+
+fn base() -> Value {
+    json!({"model_type": "bert", "vocab_size": 50, "hidden_size": 72, "num_hidden_layers": 3, "num_attention_heads": 6,
+        "intermediate_size": 100})
+}
+
+fn with(changes: &[(&str, Value)]) -> Value {
+    let mut config = base();
+    for (key, value) in changes {
+        config[*key] = value.clone();
+    }
+    config
+}
+
+fn read(changes: &[(&str, Value)]) -> Config {
+    Config::from_json(with(changes).to_string().as_bytes(), Path::new("config.json")).unwrap()
+}
+
+fn refused(changes: &[(&str, Value)]) -> String {
+    let json = with(changes).to_string();
+    Config::from_json(json.as_bytes(), Path::new("config.json")).unwrap_err().to_string()
+}
+
+#[test]
+fn old_files_take_berts_defaults() {
+    let config = read(&[]);
+    assert_eq!((config.vocab_size, config.hidden_size, config.num_hidden_layers), (50, 72, 3));
+    assert_eq!((config.num_attention_heads, config.head_size(), config.intermediate_size), (6, 12, 100));
+    assert_eq!(
+        (config.max_position_embeddings, config.type_vocab_size, config.layer_norm_eps),
+        (512, 2, 1e-12)
+    );
+    assert_eq!(config.hidden_act, Activation::Gelu);
+    assert_eq!((config.labels.join(" "), config.scoring), ("LABEL_0 LABEL_1".to_owned(), Scoring::Softmax));
+    let mut without_type = base();
+    without_type.as_object_mut().unwrap().remove("model_type");
+    let json = without_type.to_string();
+    assert_eq!(Config::from_json(json.as_bytes(), Path::new("config.json")).unwrap(), config);
+}
+
+#[test]
+fn scoring_is_the_pipelines() {
+    let labels =
+        |n: usize| ("id2label", (0..n).map(|id| (id.to_string(), json!(format!("L{id}")))).collect());
+    for (problem, count, expected) in [
+        (Value::Null, 1, Scoring::Sigmoid),
+        (Value::Null, 2, Scoring::Softmax),
+        (json!("regression"), 1, Scoring::Identity),
+        (json!("regression"), 3, Scoring::Identity),
+        (json!("multi_label_classification"), 1, Scoring::Sigmoid),
+        (json!("multi_label_classification"), 5, Scoring::Sigmoid),
+        (json!("single_label_classification"), 1, Scoring::Sigmoid),
+        (json!("single_label_classification"), 5, Scoring::Softmax),
+    ] {
+        let config = read(&[labels(count), ("problem_type", problem.clone())]);
+        assert_eq!((config.scoring, config.labels.len()), (expected, count), "{problem} {count}");
+        assert_eq!(config.problem_type.as_deref(), problem.as_str());
+    }
+}
+
+#[test]
+fn activations() {
+    for (name, expected) in [
+        ("gelu", Activation::Gelu),
+        ("gelu_new", Activation::GeluTanh),
+        ("gelu_pytorch_tanh", Activation::GeluTanh),
+        ("relu", Activation::Relu),
+    ] {
+        assert_eq!(read(&[("hidden_act", json!(name))]).hidden_act, expected);
+    }
+}
+
+#[test]
+fn labels_go_by_id() {
+    let many: Value = (0..12).rev().map(|id| (id.to_string(), json!(format!("Star_{id}")))).collect();
+    assert_eq!(read(&[("id2label", many)]).labels[9..], ["Star_9", "Star_10", "Star_11"]);
+    assert_eq!(read(&[("num_labels", json!(3))]).labels, ["LABEL_0", "LABEL_1", "LABEL_2"]);
+    assert_eq!(read(&[("id2label", json!({"0": "no", "1": 7}))]).labels, ["no", "7"]);
+}
+
+#[test]
+fn what_is_written_reads_the_same() {
+    let changes = [
+        ("id2label", json!({"0": "负 \"quoted\"", "1": "正"})),
+        ("problem_type", json!("multi_label_classification")),
+        ("hidden_act", json!("gelu_pytorch_tanh")),
+    ];
+    for eps in [json!(1e-12), json!(1e-5), json!(0.1), json!(1.4e-45), json!(1)] {
+        let config = read(&[changes.as_slice(), &[("layer_norm_eps", eps)]].concat());
+        let again = Config::from_json(config.to_json().as_bytes(), Path::new("packed")).unwrap();
+        assert_eq!(again, config);
+        assert_eq!(again.to_json(), config.to_json());
+    }
+    let config = read(&[]);
+    assert_eq!(Config::from_json(config.to_json().as_bytes(), Path::new("packed")).unwrap(), config);
+}
+
+#[test]
+fn keys_that_change_nothing_are_ignored() {
+    let changes = [
+        ("architectures", json!(["BertForSequenceClassification"])),
+        ("position_embedding_type", json!("absolute")),
+        ("tokenizer_class", json!("BertTokenizer")),
+        ("is_decoder", json!(false)),
+        ("add_cross_attention", json!(false)),
+        ("pruned_heads", json!({})),
+        ("chunk_size_feed_forward", json!(3)),
+        ("hidden_dropout_prob", json!(0.1)),
+        ("pooler_type", json!("first_token_transform")),
+        ("problem_type", Value::Null),
+    ];
+    assert_eq!(read(&changes), read(&[]));
+    assert_eq!(read(&[("architectures", json!([]))]), read(&[]));
+}
+
+#[test]
+fn broken_json() {
+    for text in ["", "{", "[]", "3", "{\"a\": NaN}", "\u{0}"] {
+        let message =
+            Config::from_json(text.as_bytes(), Path::new("dir/config.json")).unwrap_err().to_string();
+        assert!(message.starts_with("dir/config.json: not valid JSON: "), "{message}");
+    }
+    assert!(Config::from_json(b"{\"\xff\": 1}", Path::new("c")).is_err());
+}
+
+#[test]
+fn a_missing_size_is_named() {
+    for key in ["vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"]
+    {
+        let mut config = base();
+        config.as_object_mut().unwrap().remove(key);
+        let error = Config::from_json(config.to_string().as_bytes(), Path::new("config.json")).unwrap_err();
+        assert_eq!(error.to_string(), format!("config.json: {key}: missing"));
+    }
+}
+
+#[test]
+fn sizes_out_of_range() {
+    for key in [
+        "vocab_size",
+        "hidden_size",
+        "num_hidden_layers",
+        "intermediate_size",
+        "type_vocab_size",
+        "num_labels",
+    ] {
+        for value in
+            [json!(0), json!(-1), json!(1.5), json!("7"), json!(u64::MAX), json!(1 << 25), Value::Null]
+        {
+            if key == "num_labels" && value.is_null() {
+                continue;
+            }
+            let message = refused(&[(key, value.clone())]);
+            assert!(
+                message.starts_with(&format!("config.json: {key}: {value} is not a whole number")),
+                "{message}"
+            );
+        }
+    }
+    let message = refused(&[("num_attention_heads", json!(7))]);
+    assert_eq!(message, "config.json: hidden_size: 72 is not a multiple of num_attention_heads 7");
+    for eps in [json!(0), json!(-1e-5), json!(1e-60), json!(1e60), json!("x"), Value::Null] {
+        let message = refused(&[("layer_norm_eps", eps.clone())]);
+        assert!(
+            message.starts_with("config.json: layer_norm_eps: ") && message.contains("not a positive"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn what_is_not_computed_is_named() {
+    for (key, value) in [
+        ("model_type", json!("roberta")),
+        ("model_type", Value::Null),
+        ("tokenizer_class", json!("BertJapaneseTokenizer")),
+        ("position_embedding_type", json!("relative_key")),
+        ("position_embedding_type", Value::Null),
+        ("is_decoder", json!(true)),
+        ("add_cross_attention", json!(true)),
+        ("is_encoder_decoder", json!(true)),
+        ("pruned_heads", json!({"0": [1]})),
+        ("quantization_config", json!({"bits": 4})),
+        ("hidden_act", json!("silu")),
+        ("hidden_act", Value::Null),
+        ("problem_type", json!("ranking")),
+        ("architectures", json!(["BertForMaskedLM"])),
+        ("architectures", json!("BertModel")),
+    ] {
+        let message = refused(&[(key, value.clone())]);
+        assert!(message.starts_with(&format!("config.json: {key}: {value} ")), "{message}");
+    }
+}
+
+#[test]
+fn labels_that_are_none() {
+    for (value, reason) in [
+        (json!({}), "0 labels"),
+        (json!(["a"]), "is not an object"),
+        (json!({"1": "a", "2": "b"}), "ids are not 0 to 1, each once: \"2\""),
+        (json!({"0": "a", "00": "b"}), "each once"),
+        (json!({"a": "b"}), "each once: \"a\""),
+        (json!({"-1": "b"}), "each once: \"-1\""),
+        (json!({"0": ["a"]}), "0: [\"a\"] is not a name"),
+    ] {
+        let message = refused(&[("id2label", value)]);
+        assert!(message.starts_with("config.json: id2label: ") && message.contains(reason), "{message}");
+    }
+    let message = refused(&[("id2label", json!({"0": "a"})), ("num_labels", json!(2))]);
+    assert_eq!(message, "config.json: id2label: 1 labels, but num_labels is 2");
+}

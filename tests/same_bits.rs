@@ -1,0 +1,96 @@
+//! The same text gives the same bits: alone, in any batch, in any place of it, at any number of threads.
+
+mod support;
+
+use nimbert::{Encoding, Engine, Isa, Options, Precision};
+use support::{checkpoint::Spec, seeded::stream};
+
+/// Numbers below `bound` without end, from a seed.
+fn random(seed: u64, bound: usize) -> impl Iterator<Item = usize> {
+    stream(seed, "same bits").map(move |word| (word % bound as u64) as usize)
+}
+
+/// Rows of random tokens: mostly short, some of every length up to the longest, and every length around a tile's.
+fn rows(spec: &Spec) -> Vec<Encoding> {
+    let (vocab, longest) = (spec.size("vocab_size"), spec.size("max_position_embeddings"));
+    let short = random(1, 40).map(|length| length + 1).take(24);
+    let any = random(2, longest).map(|length| length + 1).take(6);
+    let lengths = (1..=17).chain(short).chain(any).chain([31, 32, 33, longest]);
+    let row = |(i, length): (usize, usize)| Encoding {
+        token_ids: random(100 + i as u64, vocab).take(length).map(|id| id as u32).collect(),
+        token_type_ids: (0..length).map(|place| u32::from(i % 3 == 0 && place > length / 2)).collect(),
+        truncated: false,
+    };
+    lengths.enumerate().map(row).collect()
+}
+
+fn bits(logits: &[f32]) -> Vec<u32> {
+    logits.iter().map(|value| value.to_bits()).collect()
+}
+
+#[test]
+fn alone_in_any_batch_and_at_any_number_of_threads() {
+    for name in ["gelu-multi-label", "long-rows"] {
+        let spec = Spec::read(name);
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        spec.write(dir.path());
+        let rows = rows(&spec);
+        for isa in Isa::available() {
+            check(name, dir.path(), isa, &rows);
+        }
+    }
+}
+
+fn check(name: &str, dir: &std::path::Path, isa: Isa, rows: &[Encoding]) {
+    let load = |threads| {
+        let options = Options {
+            isa: Some(isa),
+            threads: Some(threads),
+            precision: Precision::F32,
+            ..Options::default()
+        };
+        Engine::load(dir, options).expect("a good checkpoint")
+    };
+    let single = load(1);
+    let alone = |row: &Encoding| bits(&single.logits(std::slice::from_ref(row)).expect("a good row")[0]);
+    let expected: Vec<_> = rows.iter().map(alone).collect();
+    for threads in [1, 2, 4] {
+        let engine = load(threads);
+        let mut picks = random(7 + threads as u64, rows.len());
+        for (round, size) in [1, 2, 3, 5, 8, 13, 21, 34, rows.len(), 1, 64].into_iter().enumerate() {
+            let places: Vec<usize> = picks.by_ref().take(size).collect();
+            let batch: Vec<_> = places.iter().map(|&place| rows[place].clone()).collect();
+            let logits = engine.logits(&batch).expect("good rows");
+            for (place, logits) in places.into_iter().zip(logits) {
+                let tokens = rows[place].token_ids.len();
+                assert_eq!(
+                    bits(&logits),
+                    expected[place],
+                    "{name}, {isa}, {threads} threads, round {round}: row {place} of {tokens} tokens in a batch of {size}"
+                );
+            }
+        }
+    }
+}
+
+/// Many callers share one engine.
+#[test]
+fn from_many_threads_at_once() {
+    let spec = Spec::read("gelu-multi-label");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    spec.write(dir.path());
+    let rows = rows(&spec);
+    let engine = Engine::load(dir.path(), Options::default()).expect("a good checkpoint");
+    let expected = engine.logits(&rows).expect("good rows");
+    std::thread::scope(|scope| {
+        for caller in 0..4 {
+            let (engine, rows, expected) = (engine.clone(), &rows, &expected);
+            scope.spawn(move || {
+                for place in random(caller, rows.len()).take(20) {
+                    let found = engine.logits(&rows[place..=place]).expect("a good row");
+                    assert_eq!(bits(&found[0]), bits(&expected[place]), "row {place}");
+                }
+            });
+        }
+    });
+}

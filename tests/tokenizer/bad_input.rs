@@ -1,0 +1,133 @@
+//! Files that are broken, or describe another tokenizer: one clear error each.
+
+use std::path::Path;
+
+use nimbert::Tokenizer;
+use serde_json::{Value, json};
+
+use crate::{WORDS, directory, load, refused, tokenizer_json};
+
+#[test]
+fn missing_and_broken_files() {
+    assert_eq!(refused(&[]), "no tokenizer.json and no vocab.txt");
+    assert!(refused(&[("tokenizer.json", "{")]).starts_with("tokenizer.json: not valid JSON: EOF"));
+    assert!(refused(&[("tokenizer.json", "[]")]).starts_with("tokenizer.json: not valid JSON"));
+    assert!(
+        refused(&[("vocab.txt", WORDS), ("tokenizer_config.json", "{]")])
+            .starts_with("tokenizer_config.json: not valid")
+    );
+    assert!(
+        refused(&[("vocab.txt", WORDS), ("special_tokens_map.json", "3")])
+            .starts_with("special_tokens_map.json: not valid")
+    );
+    let not_utf8 = directory(&[("vocab.txt", b"[UNK]\n[CLS]\n\xff\n")]);
+    let message = Tokenizer::from_dir(not_utf8.path()).unwrap_err().to_string();
+    assert!(message.ends_with("vocab.txt: line 3 is not UTF-8"), "{message}");
+}
+
+#[test]
+fn a_vocabulary_without_special_tokens() {
+    for token in ["[UNK]", "[CLS]", "[SEP]"] {
+        let words = WORDS.replace(&format!("{token}\n"), "x\n");
+        assert_eq!(refused(&[("vocab.txt", &words)]), format!("vocab.txt: the vocabulary lacks {token}"));
+        for template in [true, false] {
+            let mut file = tokenizer_json(WORDS, template);
+            file["model"]["vocab"].as_object_mut().unwrap().remove(token);
+            file["added_tokens"].as_array_mut().unwrap().retain(|added| added["content"] != token);
+            let message = refused(&[("tokenizer.json", &file.to_string())]);
+            assert!(message.contains(&format!("the vocabulary lacks {token}")), "{message}");
+        }
+    }
+    assert_eq!(refused(&[("vocab.txt", "")]), "vocab.txt: the vocabulary lacks [UNK]");
+}
+
+/// `WORDS` as a `tokenizer.json` with one value changed.
+fn changed(pointer: &str, value: Value) -> String {
+    let mut file = tokenizer_json(WORDS, true);
+    *file.pointer_mut(pointer).unwrap() = value;
+    refused(&[("tokenizer.json", &file.to_string())])
+}
+
+#[test]
+fn ids_out_of_range() {
+    assert_eq!(
+        changed("/model/vocab/b", json!(5)),
+        r#"tokenizer.json: tokens "a" and "b" both have the id 5"#
+    );
+    let message = changed("/model/vocab/b", json!(1 << 24));
+    assert_eq!(
+        message,
+        r#"tokenizer.json: token "b": id 16777216 is out of range, expected less than 16777216"#
+    );
+    assert!(changed("/model/vocab/b", json!(-1)).contains("not valid JSON"));
+    assert!(changed("/model/vocab/b", json!(1_u64 << 40)).contains("not valid JSON"));
+    let message = changed("/added_tokens/4/id", json!(77));
+    assert_eq!(
+        message,
+        r#"tokenizer.json: added token "[MASK]": id 77 is out of range or taken, expected 4"#
+    );
+    let message = changed("/post_processor/special_tokens/[CLS]/ids", json!([9]));
+    assert_eq!(message, "tokenizer.json: post_processor: the vocabulary lacks [CLS] with the id 9");
+}
+
+#[test]
+fn other_tokenizers_are_refused_by_name() {
+    let bpe = json!({"type": "BPE", "vocab": {}, "merges": []});
+    assert_eq!(changed("/model", bpe), r#"tokenizer.json: model: "BPE" is not supported, only WordPiece"#);
+    let unigram = json!({"type": "Unigram", "vocab": [["a", 0.5]]});
+    assert_eq!(
+        changed("/model", unigram),
+        r#"tokenizer.json: model: "Unigram" is not supported, only WordPiece"#
+    );
+    assert!(changed("/model/type", json!("WordLevel")).contains(r#"model: "WordLevel" is not supported"#));
+    assert!(changed("/normalizer", json!({"type": "NFC"})).contains(r#"normalizer: "NFC" is not supported"#));
+    assert!(changed("/normalizer", Value::Null).contains(r#"normalizer: "none" is not supported"#));
+    assert!(
+        changed("/pre_tokenizer/type", json!("Whitespace"))
+            .contains(r#"pre_tokenizer: "Whitespace" is not supported"#)
+    );
+    assert!(
+        changed("/post_processor/type", json!("ByteLevel"))
+            .contains(r#"post_processor: "ByteLevel" is not supported"#)
+    );
+    assert!(
+        changed("/post_processor/pair/3/Sequence/type_id", json!(0)).contains("a template other than BERT's")
+    );
+    assert!(changed("/post_processor/single/2", json!({})).contains("a template other than BERT's"));
+    assert!(changed("/model/unk_token", json!(3)).contains("not valid JSON"));
+    assert!(changed("/model", json!({"vocab": {}})).contains("missing field"));
+    assert!(changed("/added_tokens/4/content", json!(" ")).contains(r#"added token " " is blank"#));
+    assert!(changed("/model/vocab", json!({"a\nb": 3})).contains("token 3 contains a line break"));
+}
+
+#[test]
+fn other_settings_are_refused_by_name() {
+    let refused = |config: &str| refused(&[("vocab.txt", WORDS), ("tokenizer_config.json", config)]);
+    let message = refused(r#"{"tokenizer_class": "BertJapaneseTokenizer"}"#);
+    assert_eq!(
+        message,
+        r#"tokenizer_config.json: tokenizer_class: "BertJapaneseTokenizer" is not supported"#
+    );
+    let message = refused(r#"{"truncation_side": "left"}"#);
+    assert_eq!(message, r#"tokenizer_config.json: truncation_side: "left" is not supported"#);
+    assert!(refused(r#"{"do_lower_case": "yes"}"#).contains("not valid JSON"));
+    assert!(refused(r#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#).contains("no tokenizer.json"));
+    assert!(refused(r#"{"unk_token": "<unk>"}"#).contains("lacks <unk>"));
+}
+
+#[test]
+fn damaged_parts() {
+    let (spec, vocabulary) = load(&[("vocab.txt", WORDS)]).unwrap().to_parts();
+    let refused = |spec: &str, vocabulary: &[u8]| {
+        Tokenizer::from_parts(spec, vocabulary, Path::new("packed")).unwrap_err().to_string()
+    };
+    assert!(refused("{}", &vocabulary).starts_with("packed: not valid JSON: missing field"));
+    assert!(refused(&spec.replace("lowercase", "upper"), &vocabulary).contains("unknown field `upper`"));
+    assert_eq!(refused(&spec, b""), "packed: the vocabulary lacks [UNK]");
+    assert_eq!(refused(&spec, b"[UNK]\n\xff\n"), "packed: token 1 is not UTF-8");
+    assert_eq!(refused(&spec, &[0; 64]), "packed: the vocabulary lacks [UNK]");
+    let other = String::from_utf8(vocabulary).unwrap().replace("[MASK]\n", "");
+    assert!(
+        refused(&spec, other.as_bytes()).contains("added token \"[MASK]\": id 4 is out of range or taken")
+    );
+}

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Writes a Hugging Face BERT checkpoint whose weights come from a seed.
+
+The specification is a JSON file (see tests/data/checkpoints):
+  seed      any integer from 0: other seeds, other weights
+  config    becomes config.json, word for word
+  files     how model.safetensors is written:
+              dtype           "f32", "f16" or "bf16"
+              prefix          whether the names start with "bert."
+              old_norm_names  whether LayerNorm has gamma and beta in place of weight and bias
+              position_ids    whether the integer buffer that older transformers saved is there too
+              shards          into how many files the tensors go (1: model.safetensors, else an index and shards)
+  rows      lengths of the rows of random token ids for export_reference.py --token-rows, written to rows.tsv
+
+The vocabulary is [PAD] [UNK] [CLS] [SEP] [MASK] and then one character a token, from U+4E00 on.
+The Rust tests write the same directory, to the bit (tests/support/checkpoint.rs).
+"""
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+import seeded
+
+DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
+
+
+def stored_name(name, files):
+    """The name that a tensor has in the file."""
+    if files["old_norm_names"]:
+        name = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
+    return name if files["prefix"] else name.removeprefix("bert.")
+
+
+def tensors(spec):
+    """Stored name -> tensor, in the order of the names."""
+    config, files = spec["config"], spec["files"]
+    out = {}
+    for name, shape in seeded.shapes(config).items():
+        values = torch.from_numpy(seeded.tensor(spec["seed"], name, shape))
+        out[stored_name(name, files)] = values.to(DTYPES[files["dtype"]])
+    if files["position_ids"]:
+        ids = torch.arange(config["max_position_embeddings"]).unsqueeze(0)
+        out[stored_name("bert.embeddings.position_ids", files)] = ids
+    return dict(sorted(out.items()))
+
+
+def write_weights(spec, out):
+    """model.safetensors, or shards with the index that names each tensor's shard."""
+    state, count = tensors(spec), spec["files"]["shards"]
+    metadata = {"format": "pt"}
+    if count == 1:
+        save_file(state, out / "model.safetensors", metadata)
+        return
+    names = list(state)
+    shard_of = {name: f"model-{place * count // len(names) + 1:05}-of-{count:05}.safetensors"
+                for place, name in enumerate(names)}
+    for shard in sorted(set(shard_of.values())):
+        save_file({name: state[name] for name in names if shard_of[name] == shard}, out / shard, metadata)
+    total = sum(t.numel() * t.element_size() for t in state.values())
+    index = {"metadata": {"total_size": total}, "weight_map": shard_of}
+    (out / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n")
+
+
+def write(spec, out):
+    """The whole directory."""
+    out.mkdir(parents=True, exist_ok=True)
+    config = spec["config"]
+    (out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocab += [chr(0x4E00 + place) for place in range(config["vocab_size"] - len(vocab))]
+    (out / "vocab.txt").write_text("".join(token + "\n" for token in vocab), encoding="utf-8")
+    tokenizer = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "strip_accents": None,
+                 "tokenize_chinese_chars": True, "model_max_length": config["max_position_embeddings"]}
+    (out / "tokenizer_config.json").write_text(json.dumps(tokenizer, indent=2) + "\n")
+    write_weights(spec, out)
+    with open(out / "rows.tsv", "w") as file:
+        for index, length in enumerate(spec["rows"]):
+            print(*(" ".join(map(str, part)) for part in seeded.token_row(spec["seed"], config, index, length)),
+                  sep="\t", file=file)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("spec", metavar="SPEC.json", type=Path)
+    parser.add_argument("out", metavar="OUT_DIR", type=Path, help="made if it is not there; its files are replaced")
+    args = parser.parse_args()
+    try:
+        spec = json.loads(args.spec.read_text(encoding="utf-8"))
+        write(spec, args.out)
+    except KeyError as error:
+        sys.exit(f"{args.spec}: the specification lacks {error}")
+    except (OSError, ValueError) as error:
+        sys.exit(f"{args.spec}: {error}")
+
+
+if __name__ == "__main__":
+    main()
