@@ -209,6 +209,7 @@ fn attention(criterion: &mut Criterion) {
                 v: &qkv[2 * hidden..],
                 kv_stride: 3 * hidden,
                 cu_keys: &cu,
+                half: false,
             };
             let (mut out, mut scratch) = (vec![0.0; tokens * hidden], Vec::new());
             group.throughput(Throughput::Elements((4 * tokens * tokens * hidden) as u64));

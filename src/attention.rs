@@ -22,6 +22,8 @@ pub(crate) struct SelfAttention {
     norm: LayerNorm,
     heads: usize,
     head_size: usize,
+    /// Whether scores and values may be computed in half precision.
+    half: bool,
 }
 
 impl SelfAttention {
@@ -41,6 +43,7 @@ impl SelfAttention {
             norm: LayerNorm::load(source, &format!("{name}.output.LayerNorm"), config)?,
             heads: config.num_attention_heads,
             head_size: config.head_size(),
+            half: precision == Precision::Int8,
         })
     }
 
@@ -49,7 +52,7 @@ impl SelfAttention {
         let hidden = self.heads * self.head_size;
         let x = &ws.hidden[..ws.rows * hidden];
         let qkv = &mut ws.qkv[..3 * x.len()];
-        self.qkv.forward(exec, x, Activation::Identity, qkv, &mut ws.quantized);
+        self.qkv.forward(exec, x, Activation::Identity, qkv, &mut ws.operand);
         let queries = Queries { rows: &ws.qkv, stride: 3 * hidden, cu: &batch.cu_seqlens };
         self.attend(exec, &queries, batch, &ws.qkv, &mut ws.context, &mut ws.attention);
         self.add(exec, ws);
@@ -64,14 +67,14 @@ impl SelfAttention {
         let columns = Columns::From(key_panel);
         let x = &ws.hidden[..ws.rows * hidden];
         let keys_and_values = (&mut ws.qkv[key_panel * PANEL..], 3 * hidden);
-        self.qkv.forward_columns(exec, x, columns, Activation::Identity, keys_and_values, &mut ws.quantized);
+        self.qkv.forward_columns(exec, x, columns, Activation::Identity, keys_and_values, &mut ws.operand);
 
         ws.keep_rows(hidden, batch.first_tokens());
         let stride = (query_panels * PANEL).min(3 * hidden);
         let columns = Columns::To(query_panels);
         let x = &ws.hidden[..ws.rows * hidden];
         let first = &mut ws.first_queries[..ws.rows * stride];
-        self.qkv.forward_columns(exec, x, columns, Activation::Identity, (first, stride), &mut ws.quantized);
+        self.qkv.forward_columns(exec, x, columns, Activation::Identity, (first, stride), &mut ws.operand);
         let queries = Queries { rows: first, stride, cu: &batch.cu_rows };
         self.attend(exec, &queries, batch, &ws.qkv, &mut ws.context, &mut ws.attention);
         self.add(exec, ws);
@@ -98,6 +101,7 @@ impl SelfAttention {
             v: &qkv[2 * hidden..],
             kv_stride: 3 * hidden,
             cu_keys: &batch.cu_seqlens,
+            half: self.half,
         };
         exec.time(Operation::Attention, || exec.kernels.attention(exec.team, &heads, context, scratch));
     }
@@ -106,7 +110,7 @@ impl SelfAttention {
     fn add(&self, exec: Exec<'_>, ws: &mut Workspace) {
         let x = &ws.hidden[..ws.rows * self.output.n()];
         let (context, dense) = (&ws.context[..x.len()], &mut ws.dense[..x.len()]);
-        self.output.forward(exec, context, Activation::Identity, dense, &mut ws.quantized);
+        self.output.forward(exec, context, Activation::Identity, dense, &mut ws.operand);
         self.norm.add(exec, dense, x);
         std::mem::swap(&mut ws.hidden, &mut ws.dense);
     }

@@ -26,7 +26,7 @@ use crate::{
 
 /// Tokens that go through the model together, at most, unless one text has more: enough that every weight is used
 /// often while it is in the cache, and few enough that the activations are too.
-const BATCH_TOKENS: usize = 1024;
+const BATCH_TOKENS: usize = 512;
 
 /// A loaded model. Cloning shares it; any number of threads may use one at a time.
 ///

@@ -38,8 +38,8 @@ impl FeedForward {
         let x = &ws.hidden[..ws.rows * self.intermediate.k()];
         let inside = &mut ws.intermediate[..ws.rows * self.intermediate.n()];
         let dense = &mut ws.dense[..x.len()];
-        self.intermediate.forward(exec, x, self.activation, inside, &mut ws.quantized);
-        self.output.forward(exec, inside, Activation::Identity, dense, &mut ws.quantized);
+        self.intermediate.forward(exec, x, self.activation, inside, &mut ws.operand);
+        self.output.forward(exec, inside, Activation::Identity, dense, &mut ws.operand);
         self.norm.add(exec, dense, x);
         std::mem::swap(&mut ws.hidden, &mut ws.dense);
     }

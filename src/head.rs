@@ -33,8 +33,8 @@ impl Head {
         let x = &ws.hidden[..ws.rows * self.pooler.k()];
         let pooled = &mut ws.pooled[..x.len()];
         let logits = &mut ws.logits[..ws.rows * self.classifier.n()];
-        self.pooler.forward(exec, x, Activation::Tanh, pooled, &mut ws.quantized);
-        self.classifier.forward(exec, pooled, Activation::Identity, logits, &mut ws.quantized);
+        self.pooler.forward(exec, x, Activation::Tanh, pooled, &mut ws.operand);
+        self.classifier.forward(exec, pooled, Activation::Identity, logits, &mut ws.operand);
     }
 
     pub(crate) fn weight_bytes(&self) -> usize {

@@ -1,7 +1,8 @@
 //! `y = activation(x · Wᵀ + b)`: the one file that knows about precision. f32 goes in, f32 comes out.
 
 use nimbert_kernels::{
-    Activation, CacheLine, PANEL, Panels, QuantizedRows, expand_int8, pack_f32, pack_int8, pad_to_panels,
+    Activation, CacheLine, HalfRows, PANEL, Panels, QuantizedRows, expand_int8, halve_panels, pack_f32,
+    pack_int8, pad_to_panels,
 };
 
 use crate::{
@@ -29,11 +30,19 @@ pub(crate) struct Linear {
 #[derive(Debug)]
 enum Weight {
     F32(Vec<CacheLine>),
+    F16(Vec<CacheLine>),
     /// Scales are per output column, whole panels.
     Int8 {
         panels: Bytes,
         scales: Vec<f32>,
     },
+}
+
+/// The left side of a product in the number type that it is computed in: scratch, used again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Operand {
+    quantized: QuantizedRows,
+    halves: HalfRows,
 }
 
 /// Which columns of the output to compute, in whole panels.
@@ -75,6 +84,7 @@ impl Linear {
                 let (panels, scales) = pack_int8(weight, n, k);
                 Weight::Int8 { panels: Bytes::from_lines(panels), scales: pad_to_panels(&scales) }
             }
+            Precision::F16 => Weight::F16(halve_panels(&pack_f32(weight, n, k))),
             Precision::Auto | Precision::F32 => Weight::F32(pack_f32(weight, n, k)),
         };
         Self { n, k, operation: Operation::Head, weight, bias: pad_to_panels(bias) }
@@ -90,6 +100,7 @@ impl Linear {
         let PackedMatmul { panels, scale, bias, .. } = model.matmul(name, n, k)?;
         let weight = match precision {
             Precision::F32 => Weight::F32(expand_int8(&panels, &scale, n, k)),
+            Precision::F16 => Weight::F16(halve_panels(&expand_int8(&panels, &scale, n, k))),
             Precision::Auto | Precision::Int8 => Weight::Int8 { panels, scales: pad_to_panels(&scale) },
         };
         Ok(Self { n, k, operation: Operation::Head, weight, bias: pad_to_panels(&bias) })
@@ -113,21 +124,21 @@ impl Linear {
     /// Bytes of the packed weights.
     pub(crate) fn weight_bytes(&self) -> usize {
         match &self.weight {
-            Weight::F32(lines) => size_of_val(lines.as_slice()),
+            Weight::F32(lines) | Weight::F16(lines) => size_of_val(lines.as_slice()),
             Weight::Int8 { panels, scales } => panels.len() + size_of_val(scales.as_slice()),
         }
     }
 
-    /// `x` is `[rows, k]`, `out` `[rows, n]`. `quantized` is scratch.
+    /// `x` is `[rows, k]`, `out` `[rows, n]`.
     pub(crate) fn forward(
         &self,
         exec: Exec<'_>,
         x: &[f32],
         activation: Activation,
         out: &mut [f32],
-        quantized: &mut QuantizedRows,
+        scratch: &mut Operand,
     ) {
-        self.forward_columns(exec, x, Columns::All, activation, (out, self.n), quantized);
+        self.forward_columns(exec, x, Columns::All, activation, (out, self.n), scratch);
     }
 
     /// Some of the columns: `out` begins with the first of them and has rows that far apart.
@@ -138,7 +149,7 @@ impl Linear {
         columns: Columns,
         activation: Activation,
         (out, stride): (&mut [f32], usize),
-        quantized: &mut QuantizedRows,
+        scratch: &mut Operand,
     ) {
         let Exec { kernels, team, .. } = exec;
         let first = if let Columns::From(first) = columns { first * PANEL } else { 0 };
@@ -150,7 +161,14 @@ impl Linear {
                     kernels.matmul_f32(team, x, panels, bias, activation, out, stride);
                 });
             }
+            Weight::F16(lines) => {
+                let panels = columns.of(Panels::f16(lines, self.n, self.k));
+                exec.time(self.operation, || {
+                    kernels.matmul_f16(team, x, &mut scratch.halves, panels, bias, activation, out, stride);
+                });
+            }
             Weight::Int8 { panels, scales } => {
+                let quantized = &mut scratch.quantized;
                 let panels = columns.of(Panels::int8(panels, self.n, self.k));
                 exec.time(Operation::Quantize, || kernels.quantize_rows(team, x, self.k, quantized));
                 let scales = &scales[first..];

@@ -15,6 +15,8 @@ pub enum Precision {
     Auto,
     /// 32-bit floats.
     F32,
+    /// 16-bit floats as weights; products in f16 too where the machine has arithmetic for it, else in f32.
+    F16,
     /// 8-bit weights with a scale for each output channel, 8-bit activations with a scale for each token.
     Int8,
 }
@@ -24,6 +26,7 @@ impl fmt::Display for Precision {
         f.pad(match self {
             Self::Auto => "auto",
             Self::F32 => "f32",
+            Self::F16 => "f16",
             Self::Int8 => "int8",
         })
     }
@@ -33,10 +36,10 @@ impl FromStr for Precision {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        [Self::Auto, Self::F32, Self::Int8]
+        [Self::Auto, Self::F32, Self::F16, Self::Int8]
             .into_iter()
             .find(|precision| precision.to_string() == name)
-            .ok_or_else(|| format!("unknown precision {name:?}, expected auto, f32 or int8"))
+            .ok_or_else(|| format!("unknown precision {name:?}, expected auto, f32, f16 or int8"))
     }
 }
 

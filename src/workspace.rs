@@ -1,12 +1,10 @@
 //! Every buffer that a forward pass writes. They grow with the largest batch and never shrink: a steady state
 //! allocates nothing.
 
-use nimbert_kernels::QuantizedRows;
+use crate::{config::Config, linear::Operand};
 
-use crate::config::Config;
-
-/// The activations of one forward pass; a buffer may be longer than its shape says. `R` rows of hidden size `H`, at first `R = T`, one for each token; from the
-/// last layer's attention on `R = B`, one for each text.
+/// The activations of one forward pass; a buffer may be longer than its shape says. `R` rows of hidden size `H`, at
+/// first `R = T`, one for each token; from the last layer's attention on `R = B`, one for each text.
 #[derive(Debug, Default)]
 pub(crate) struct Workspace {
     /// `R`
@@ -27,8 +25,8 @@ pub(crate) struct Workspace {
     pub(crate) pooled: Vec<f32>,
     /// `[B, labels]`
     pub(crate) logits: Vec<f32>,
-    /// The left side of an int8 product, `R` rows.
-    pub(crate) quantized: QuantizedRows,
+    /// `R` rows, the left side of a product in f16 or int8.
+    pub(crate) operand: Operand,
     /// Keys and values of a head in panels, one for each thread.
     pub(crate) attention: Vec<f32>,
 }

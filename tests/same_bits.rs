@@ -36,19 +36,16 @@ fn alone_in_any_batch_and_at_any_number_of_threads() {
         spec.write(dir.path());
         let rows = rows(&spec);
         for isa in Isa::available() {
-            check(name, dir.path(), isa, &rows);
+            for precision in [Precision::F32, Precision::F16, Precision::Int8] {
+                check(name, dir.path(), isa, precision, &rows);
+            }
         }
     }
 }
 
-fn check(name: &str, dir: &std::path::Path, isa: Isa, rows: &[Encoding]) {
+fn check(name: &str, dir: &std::path::Path, isa: Isa, precision: Precision, rows: &[Encoding]) {
     let load = |threads| {
-        let options = Options {
-            isa: Some(isa),
-            threads: Some(threads),
-            precision: Precision::F32,
-            ..Options::default()
-        };
+        let options = Options { isa: Some(isa), threads: Some(threads), precision, ..Options::default() };
         Engine::load(dir, options).expect("a good checkpoint")
     };
     let single = load(1);

@@ -2,7 +2,7 @@
 
 use crate::{
     Isa,
-    generic::{attention, matmul_f32, matmul_int8},
+    generic::{attention, matmul_float, matmul_half, matmul_int8},
 };
 
 mod portable;
@@ -10,76 +10,116 @@ mod portable;
 mod x86_64 {
     pub(super) mod avx2;
     pub(super) mod avx512;
+    pub(super) mod avx512fp16;
 }
 
 type AddLayerNorm = unsafe fn(usize, *const f32, *const f32, *const f32, *const f32, f32, *mut f32);
 
+/// A product in half precision, and how its left side is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Half {
+    /// Rows of the tallest tile.
+    pub(crate) rows: usize,
+    pub(crate) halve: unsafe fn(usize, *const f32, *mut u16, usize) -> f32,
+    pub(crate) matmul: unsafe fn(&matmul_half::Args),
+}
+
 /// The entry points of one tier. Safe to call where the tier is available, under each function's own contract.
 #[derive(Debug)]
 pub(crate) struct Table {
-    pub(crate) matmul_f32: unsafe fn(&matmul_f32::Args),
+    pub(crate) matmul_f32: unsafe fn(&matmul_float::Args<f32>),
+    /// Weights in halves, everything else in f32.
+    pub(crate) matmul_f16: unsafe fn(&matmul_float::Args<u16>),
+    /// Both operands in halves, where there is arithmetic for it.
+    pub(crate) half: Option<Half>,
     pub(crate) matmul_int8: unsafe fn(&matmul_int8::Args),
     pub(crate) attention: unsafe fn(&attention::Args),
+    /// In half precision, where there is arithmetic for it.
+    pub(crate) attention_half: unsafe fn(&attention::Args),
     pub(crate) add_layer_norm: AddLayerNorm,
     pub(crate) quantize: unsafe fn(usize, *const f32, *mut i8) -> (f32, i32),
 }
 
-/// A tier's table: the generic functions, compiled with the tier's features.
+/// One function of a table: a generic one, compiled with a tier's features.
+macro_rules! entry {
+    ([$($features:literal)?] $name:ident($($arg:ident: $type:ty),*) $(-> $result:ty)?, $generic:expr) => {
+        // SAFETY: callers of a table vouch for the processor and for the arguments.
+        $(#[target_feature(enable = $features)])?
+        unsafe fn $name($($arg: $type),*) $(-> $result)? {
+            // SAFETY: as above.
+            unsafe { $generic($($arg),*) }
+        }
+    };
+}
+
+/// A table with all functions for one set of features.
 macro_rules! table {
-    ($name:ident, $simd:ty, $dot:ty $(, $features:literal)?) => {
-        pub(super) static $name: super::Table = {
-            use crate::generic;
-            // SAFETY (all five): callers of the table vouch for the processor and for the arguments.
-            $(#[target_feature(enable = $features)])?
-            unsafe fn matmul_f32(args: &generic::matmul_f32::Args) {
-                // SAFETY: as above.
-                unsafe { generic::matmul_f32::run::<$simd>(args) }
-            }
-            $(#[target_feature(enable = $features)])?
-            unsafe fn matmul_int8(args: &generic::matmul_int8::Args) {
-                // SAFETY: as above.
-                unsafe { generic::matmul_int8::run::<$dot>(args) }
-            }
-            $(#[target_feature(enable = $features)])?
-            unsafe fn attention(args: &generic::attention::Args) {
-                // SAFETY: as above.
-                unsafe { generic::attention::run::<$simd, 2>(args) }
-            }
-            $(#[target_feature(enable = $features)])?
-            unsafe fn add_layer_norm(
+    ($name:ident, $simd:ty, $features:tt) => {
+        pub(in crate::arch) const $name: crate::arch::Table = {
+            use crate::generic::{attention, matmul_float, matmul_int8, rows, tile::Widened};
+            entry!($features matmul_f32(args: &matmul_float::Args<f32>), matmul_float::run::<$simd, $simd>);
+            entry!($features matmul_f16(args: &matmul_float::Args<u16>), matmul_float::run::<$simd, Widened<$simd>>);
+            entry!($features matmul_int8(args: &matmul_int8::Args), matmul_int8::run::<$simd>);
+            entry!($features attention(args: &attention::Args), attention::run::<$simd, 2>);
+            entry!($features add_layer_norm(
                 len: usize, x: *const f32, residual: *const f32, gamma: *const f32, beta: *const f32, epsilon: f32,
-                out: *mut f32,
-            ) {
-                // SAFETY: as above.
-                unsafe { generic::rows::add_layer_norm::<$simd>(len, x, residual, gamma, beta, epsilon, out) }
-            }
-            $(#[target_feature(enable = $features)])?
-            unsafe fn quantize(len: usize, x: *const f32, out: *mut i8) -> (f32, i32) {
-                // SAFETY: as above.
-                unsafe { generic::rows::quantize::<$simd>(len, x, out) }
-            }
-            super::Table { matmul_f32, matmul_int8, attention, add_layer_norm, quantize }
+                out: *mut f32
+            ), rows::add_layer_norm::<$simd>);
+            entry!($features quantize(len: usize, x: *const f32, out: *mut i8) -> (f32, i32), rows::quantize::<$simd>);
+            crate::arch::Table { matmul_f32, matmul_f16, half: None, matmul_int8, attention, attention_half: attention, add_layer_norm, quantize }
         };
     };
 }
 
 mod tables {
     use super::portable::Portable;
-    table!(PORTABLE, Portable, Portable);
+    table!(PORTABLE, Portable, []);
 
     #[cfg(target_arch = "x86_64")]
-    use super::x86_64::{
-        avx2::{self, Avx2},
-        avx512::{self, Avx512},
-    };
+    pub(in crate::arch) use x86_64::*;
     #[cfg(target_arch = "x86_64")]
-    table!(AVX2, Avx2, Avx2, "avx2,fma,f16c");
-    #[cfg(target_arch = "x86_64")]
-    table!(AVX_VNNI, Avx2, avx2::Vnni, "avx2,fma,f16c,avxvnni");
-    #[cfg(target_arch = "x86_64")]
-    table!(AVX512, Avx512, Avx512, "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq");
-    #[cfg(target_arch = "x86_64")]
-    table!(AVX512_VNNI, Avx512, avx512::Vnni, "avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni");
+    mod x86_64 {
+        use super::super::{
+            Half, Table,
+            x86_64::{
+                avx2::{self, Avx2},
+                avx512::{self, Avx512},
+                avx512fp16::Fp16,
+            },
+        };
+        use crate::generic::{attention, matmul_half, matmul_int8};
+
+        mod base {
+            use super::*;
+            table!(AVX2, Avx2, ["avx2,fma,f16c"]);
+            table!(AVX512, Avx512, ["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq"]);
+        }
+
+        pub(in crate::arch) use base::{AVX2, AVX512};
+
+        pub(in crate::arch) const AVX_VNNI: Table = {
+            entry!(["avx2,fma,f16c,avxvnni"] int8(args: &matmul_int8::Args), matmul_int8::run::<avx2::Vnni>);
+            Table { matmul_int8: int8, ..AVX2 }
+        };
+        pub(in crate::arch) const AVX512_VNNI: Table = {
+            entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"]
+                int8(args: &matmul_int8::Args), matmul_int8::run::<avx512::Vnni>);
+            Table { matmul_int8: int8, ..AVX512 }
+        };
+        pub(in crate::arch) const AVX512_FP16: Table = {
+            entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512fp16"]
+                attention(args: &attention::Args), attention::run::<Fp16, 1>);
+            entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512fp16"]
+                matmul(args: &matmul_half::Args), matmul_half::run::<Fp16>);
+            entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512fp16"]
+                halve(len: usize, x: *const f32, out: *mut u16, stride: usize) -> f32, matmul_half::halve::<Fp16>);
+            Table {
+                attention_half: attention,
+                half: Some(Half { rows: <Fp16 as attention::Attend>::ROWS, halve, matmul }),
+                ..AVX512_VNNI
+            }
+        };
+    }
 }
 
 /// The table of a tier. Only to be used where the tier is available.
@@ -92,7 +132,9 @@ pub(crate) fn table(isa: Isa) -> &'static Table {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 => &tables::AVX512,
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Vnni | Isa::Avx512Fp16 => &tables::AVX512_VNNI,
+        Isa::Avx512Vnni => &tables::AVX512_VNNI,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Fp16 => &tables::AVX512_FP16,
         _ => &tables::PORTABLE,
     }
 }

@@ -2,7 +2,8 @@
 
 pub(crate) mod attention;
 pub(crate) mod math;
-pub(crate) mod matmul_f32;
+pub(crate) mod matmul_float;
+pub(crate) mod matmul_half;
 pub(crate) mod matmul_int8;
 pub(crate) mod prefetch;
 pub(crate) mod rows;

@@ -2,8 +2,8 @@
 
 use crate::{
     Isa, PANEL, Panels, Team,
-    arch::{self, Table},
-    generic::{attention, matmul_f32, matmul_int8},
+    arch::{self, Half, Table},
+    generic::{attention, matmul_float, matmul_half, matmul_int8},
 };
 
 /// What is applied to each value of a product after its bias.
@@ -57,6 +57,17 @@ impl QuantizedRows {
     }
 }
 
+/// Rows in half precision, each divided by a power of two, as the left side of a product in halves.
+#[derive(Debug, Default)]
+pub struct HalfRows {
+    /// `[⌈m/height⌉][k][height]`; longer after a larger product.
+    bits: Vec<u16>,
+    /// Rows of a tile: their values stand side by side.
+    height: usize,
+    /// What a row was divided by, `[m]`.
+    scales: Vec<f32>,
+}
+
 /// Self-attention over ragged sequences; rows are tokens.
 ///
 /// Sequence `s` has keys `cu_keys[s]..cu_keys[s + 1]` and queries `cu_queries[s]..cu_queries[s + 1]`. Head `h` is
@@ -81,6 +92,9 @@ pub struct Attention<'a> {
     pub kv_stride: usize,
     /// Where a sequence's keys and values begin and end.
     pub cu_keys: &'a [u32],
+    /// Compute in half precision where the machine has arithmetic for it ([`Isa::Avx512Fp16`]): twice as fast, and
+    /// good to about three digits.
+    pub half: bool,
 }
 
 /// The kernels of one instruction set.
@@ -117,11 +131,11 @@ impl Grid {
     /// Bytes of left-hand rows that stay in a core's second-level cache while all panels stream past.
     const ROW_BLOCK_BYTES: usize = 1 << 20;
 
-    fn new(m: usize, n: usize, row_bytes: usize, threads: usize) -> Self {
+    fn new(m: usize, n: usize, row_bytes: usize, height: usize, threads: usize) -> Self {
         let panels = n.div_ceil(PANEL);
-        let most = (Self::ROW_BLOCK_BYTES / row_bytes.max(1)).max(12);
-        // Equal blocks, each a multiple of the tallest tile.
-        let rows = m.div_ceil(m.div_ceil(most).max(1)).next_multiple_of(12);
+        let most = (Self::ROW_BLOCK_BYTES / row_bytes.max(1)).max(height);
+        // Equal blocks of whole tiles.
+        let rows = m.div_ceil(m.div_ceil(most).max(1)).next_multiple_of(height);
         let blocks = m.div_ceil(rows.max(1)).max(1);
         let groups = if threads == 1 { 1 } else { (2 * threads).div_ceil(blocks) };
         let group = panels.div_ceil(groups).max(1);
@@ -188,17 +202,62 @@ impl Kernels {
         out: &mut [f32],
         out_stride: usize,
     ) {
+        self.matmul_float(team, lhs, rhs, self.table.matmul_f32, bias, activation, (out, out_stride));
+    }
+
+    /// [`Kernels::matmul_f32`] with weights in half precision. Where the machine has arithmetic for halves
+    /// ([`Isa::Avx512Fp16`]) the rows of `lhs` are made halves too, in `halves`; elsewhere products are in f32.
+    ///
+    /// # Panics
+    /// When shapes don't fit.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a matrix product has two operands, an epilogue and a target"
+    )]
+    pub fn matmul_f16(
+        &self,
+        team: &Team,
+        lhs: &[f32],
+        halves: &mut HalfRows,
+        rhs: Panels<'_, u16>,
+        bias: &[f32],
+        activation: Activation,
+        out: &mut [f32],
+        out_stride: usize,
+    ) {
+        match self.table.half {
+            None => {
+                self.matmul_float(team, lhs, rhs, self.table.matmul_f16, bias, activation, (out, out_stride));
+            }
+            Some(half) => {
+                self.halve_rows(team, lhs, rhs.k, half, halves);
+                self.matmul_half(team, halves, rhs, half, bias, activation, (out, out_stride));
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "as above")]
+    fn matmul_float<W: Copy + Sync>(
+        &self,
+        team: &Team,
+        lhs: &[f32],
+        rhs: Panels<'_, W>,
+        kernel: unsafe fn(&matmul_float::Args<W>),
+        bias: &[f32],
+        activation: Activation,
+        (out, out_stride): (&mut [f32], usize),
+    ) {
         let Panels { n, k, .. } = rhs;
         assert!(k > 0 && lhs.len().is_multiple_of(k), "lhs of {} values has rows of {k}", lhs.len());
         let m = lhs.len() / k;
         check("out", out.len(), m, n, out_stride);
         assert!(bias.len() >= n.next_multiple_of(PANEL), "bias of {} values for {n} columns", bias.len());
-        let grid = Grid::new(m, n, 4 * k, team.threads());
+        let grid = Grid::new(m, n, 4 * k, 12, team.threads());
         let out = Shared(out.as_mut_ptr());
         team.run(grid.tasks(), |_, task| {
             let (row, rows, panel, panels) = grid.block(task);
             let column = panel * PANEL;
-            let args = matmul_f32::Args {
+            let args = matmul_float::Args {
                 m: rows,
                 k,
                 n: (panels * PANEL).min(n - column),
@@ -211,7 +270,67 @@ impl Kernels {
                 out_stride,
             };
             // SAFETY: the tier is available (`new`); the shapes were checked above; each task has a block of its own.
-            unsafe { (self.table.matmul_f32)(&args) }
+            unsafe { kernel(&args) }
+        });
+    }
+
+    /// The rows of `x`, `[m, k]`, as halves.
+    fn halve_rows(&self, team: &Team, x: &[f32], k: usize, half: Half, rows: &mut HalfRows) {
+        assert!(k > 0 && x.len().is_multiple_of(k), "{} values have rows of {k}", x.len());
+        let m = x.len() / k;
+        let tiles = m.div_ceil(half.rows).max(1);
+        let height = m.div_ceil(tiles).max(1);
+        let needed = tiles * height * k;
+        rows.height = height;
+        rows.bits.resize(rows.bits.len().max(needed), 0);
+        rows.scales.clear();
+        rows.scales.resize(m, 0.0);
+        let (bits, scales) = (Shared(rows.bits.as_mut_ptr()), Shared(rows.scales.as_mut_ptr()));
+        self.over_rows(team, m, k, |row| {
+            // SAFETY: the tier is available; row < m, and each row is written by one task.
+            unsafe {
+                let out = bits.at(row / height * height * k + row % height);
+                *scales.at(row) = (half.halve)(k, x[row * k..].as_ptr(), out, height);
+            }
+        });
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "as above")]
+    fn matmul_half(
+        &self,
+        team: &Team,
+        lhs: &HalfRows,
+        rhs: Panels<'_, u16>,
+        half: Half,
+        bias: &[f32],
+        activation: Activation,
+        (out, out_stride): (&mut [f32], usize),
+    ) {
+        let Panels { n, k, .. } = rhs;
+        let m = lhs.scales.len();
+        check("out", out.len(), m, n, out_stride);
+        assert!(bias.len() >= n.next_multiple_of(PANEL), "bias of {} values for {n} columns", bias.len());
+        let grid = Grid::new(m, n, 2 * k, lhs.height, team.threads());
+        let out = Shared(out.as_mut_ptr());
+        team.run(grid.tasks(), |_, task| {
+            let (row, rows, panel, panels) = grid.block(task);
+            let column = panel * PANEL;
+            let args = matmul_half::Args {
+                m: rows,
+                k,
+                n: (panels * PANEL).min(n - column),
+                lhs: lhs.bits[row * k..].as_ptr(),
+                height: lhs.height,
+                lhs_scale: lhs.scales[row..].as_ptr(),
+                rhs: rhs.data[panel * k * PANEL..].as_ptr(),
+                bias: bias[column..].as_ptr(),
+                activation,
+                out: out.at(row * out_stride + column),
+                out_stride,
+            };
+            // SAFETY: the tier is available (`new`); the shapes were checked above and `halve_rows` made m rows of k;
+            // each task has a block of its own.
+            unsafe { (half.matmul)(&args) }
         });
     }
 
@@ -265,7 +384,7 @@ impl Kernels {
         check("out", out.len(), m, n, out_stride);
         let padded = n.next_multiple_of(PANEL);
         assert!(bias.len() >= padded && scales.len() >= padded, "bias and scales for {n} columns");
-        let grid = Grid::new(m, n, k, team.threads());
+        let grid = Grid::new(m, n, k, 12, team.threads());
         let out = Shared(out.as_mut_ptr());
         team.run(grid.tasks(), |_, task| {
             let (row, rows, panel, panels) = grid.block(task);
@@ -313,6 +432,7 @@ impl Kernels {
         if scratch.len() < needed {
             scratch.resize(needed, 0.0);
         }
+        let attend = if of.half { self.table.attention_half } else { self.table.attention };
         let (out, scratch) = (Shared(out.as_mut_ptr()), Shared(scratch.as_mut_ptr()));
         team.run((cu_keys.len() - 1) * heads, |worker, task| {
             let (sequence, column) = (task / heads, task % heads * head_size);
@@ -332,12 +452,12 @@ impl Kernels {
                 kv_stride,
                 out: out.at(query * hidden + column),
                 out_stride: hidden,
-                scale: 1.0 / (head_size as f32).sqrt(),
+                scale: std::f32::consts::LOG2_E / (head_size as f32).sqrt(),
                 scratch: scratch.at(worker * scratch_len),
             };
             // SAFETY: the tier is available (`new`); the shapes were checked above; each task writes rows and columns
             // of its own, each worker has scratch of its own, and worker numbers are below the team's threads.
-            unsafe { (self.table.attention)(&args) }
+            unsafe { attend(&args) }
         });
     }
 

@@ -28,8 +28,10 @@ mod team;
 
 pub use aligned::{CacheLine, aligned_copy, zeroed};
 pub use isa::{Isa, UnknownIsa};
-pub use kernels::{Activation, Attention, Kernels, QuantizedRows};
-pub use pack::{Panels, expand_int8, f32_panels_len, int8_panels_len, pack_f32, pack_int8, pad_to_panels};
+pub use kernels::{Activation, Attention, HalfRows, Kernels, QuantizedRows};
+pub use pack::{
+    Panels, expand_int8, f32_panels_len, halve_panels, int8_panels_len, pack_f32, pack_int8, pad_to_panels,
+};
 pub use team::Team;
 
 /// Output columns in a panel: two registers of AVX-512, four of AVX2, eight of NEON.

@@ -4,6 +4,7 @@
 //! Bytes outside n × k are zero: columns beyond n are never stored, and values beyond k meet activations of zero.
 
 use bytemuck::{cast_slice, cast_slice_mut};
+use half::{f16, slice::HalfFloatSliceExt};
 
 use crate::{CacheLine, PANEL, zeroed};
 
@@ -55,6 +56,15 @@ pub fn pack_f32(weights: &[f32], n: usize, k: usize) -> Vec<CacheLine> {
         }
     }
     lines
+}
+
+/// The same panels in half precision, rounded to nearest: `[⌈n/32⌉][k][32]`.
+pub fn halve_panels(lines: &[CacheLine]) -> Vec<CacheLine> {
+    let panels: &[f32] = cast_slice(lines);
+    let mut halves = zeroed::<u16>(panels.len());
+    let out: &mut [f16] = cast_slice_mut(&mut halves);
+    out[..panels.len()].convert_from_f32_slice(panels);
+    halves
 }
 
 /// int8 panels of a row-major `[n, k]` matrix, symmetric per output channel, and the `n` scales: a weight is
@@ -130,6 +140,18 @@ impl<'a> Panels<'a, f32> {
     /// When `lines` are not those of n × k.
     pub fn f32(lines: &'a [CacheLine], n: usize, k: usize) -> Self {
         let data: &[f32] = cast_slice(lines);
+        assert!(data.len() >= f32_panels_len(n, k), "panels of {n} x {k}");
+        Self { data: &data[..f32_panels_len(n, k)], n, k }
+    }
+}
+
+impl<'a> Panels<'a, u16> {
+    /// Panels made by [`halve_panels`].
+    ///
+    /// # Panics
+    /// When `lines` are not those of n × k.
+    pub fn f16(lines: &'a [CacheLine], n: usize, k: usize) -> Self {
+        let data: &[u16] = cast_slice(lines);
         assert!(data.len() >= f32_panels_len(n, k), "panels of {n} x {k}");
         Self { data: &data[..f32_panels_len(n, k)], n, k }
     }

@@ -86,10 +86,10 @@ impl Team {
     /// done. No two calls at one time have the same `worker`.
     ///
     /// # Panics
-    /// When `work` panics, here or on a helper.
+    /// When `work` panics, here or on a helper, and when the team is led already: from inside `work`, or by another
+    /// thread.
     pub fn run(&self, tasks: usize, work: impl Fn(usize, usize) + Sync) {
-        // A call from inside a phase, or from a second thread, finds the team taken and works alone. It would share
-        // worker 0's number with the leader, so both are refused.
+        // A call from inside a phase, or from a second thread, would share worker 0's number with the leader.
         assert!(!self.led.swap(true, Acquire), "a team has one leader");
         if self.threads == 1 || tasks <= 1 {
             let _led = Led(self);

@@ -97,6 +97,7 @@ fn refused_attention(kernels: Kernels) {
         v: &memory,
         kv_stride: 8,
         cu_keys: &[0, 3, 7],
+        half: false,
     };
     let run = |of: Attention<'_>, out: usize| {
         kernels.attention(&Team::solo(), &of, &mut vec![0.0; out], &mut Vec::new());

@@ -78,7 +78,7 @@ fn human(model: &str, engine: &Engine) -> String {
         ("precision", format!("{} stored, {} computed", engine.stored_precision(), engine.precision())),
         ("instructions", format!("{} (also here: {others})", engine.isa())),
         ("threads", engine.threads().to_string()),
-        ("weights", format!("{} in memory", bytes(engine.weight_bytes() as u64))),
+        ("weights", format!("{} mapped or in memory", bytes(engine.weight_bytes() as u64))),
         ("process", resident().map_or_else(|| "unknown".to_owned(), |n| format!("{} resident", bytes(n)))),
     ];
     lines.map(|(name, value)| format!("{name:<14}{value}\n")).concat()

@@ -18,7 +18,7 @@ pub(crate) struct ModelArgs {
     #[arg(short, long, value_name = "PATH", required = cfg!(not(feature = "demo")))]
     model: Option<PathBuf>,
 
-    /// Number format of the matrix products: auto, f32 or int8
+    /// Number format of the matrix products: auto, f32, f16 or int8
     ///
     /// `auto` is f32 for a directory and the file's own precision for a packed file.
     #[arg(long, value_name = "PRECISION", default_value_t)]

@@ -28,6 +28,11 @@ impl Simd for Portable {
         unsafe { to.cast::<[f32; 8]>().write_unaligned(v.to_array()) }
     }
     #[inline(always)]
+    unsafe fn load_half(from: *const u16) -> f32x8 {
+        let bits = unsafe { from.cast::<[u16; 8]>().read_unaligned() };
+        f32x8::new(bits.map(|bits| half::f16::from_bits(bits).to_f32()))
+    }
+    #[inline(always)]
     unsafe fn add(a: f32x8, b: f32x8) -> f32x8 {
         a + b
     }

@@ -15,7 +15,7 @@ use crate::PANEL;
 const MAX_ROWS: usize = 12;
 
 /// The number type that attention is computed in. What leaves it is f32.
-pub(crate) trait Attend: Lanes {
+pub(crate) trait Attend: Lanes<Weight = <Self as Lanes>::Elem> {
     /// The same processor's f32.
     type F32: Simd;
     /// Rows of the largest register tile.
@@ -30,9 +30,9 @@ pub(crate) trait Attend: Lanes {
     unsafe fn transpose(rows: &[*const f32], columns: usize, to: *mut Self::Elem);
     /// Stores a register as f32.
     unsafe fn widen(to: *mut f32, v: Self::V);
-    /// Turns the scores of `keys` keys into exponentials relative to the largest so far, `max`, which is updated. The
-    /// row has room for whole panels; what is beyond `keys` is arbitrary. Returns the sum of the exponentials.
-    unsafe fn exponentials(scores: *mut Self::Elem, keys: usize, max: &mut f32) -> f32;
+    /// Turns the scores of `keys` keys into powers of two relative to the largest so far, `max`, which is updated. The
+    /// row has room for whole panels; what is beyond `keys` is arbitrary. Returns the sum of the powers.
+    unsafe fn powers(scores: *mut Self::Elem, keys: usize, max: &mut f32) -> f32;
 }
 
 /// One head of one sequence.
@@ -51,7 +51,7 @@ pub(crate) struct Args {
     pub(crate) kv_stride: usize,
     pub(crate) out: *mut f32,
     pub(crate) out_stride: usize,
-    /// 1/√head_size.
+    /// 1/√head_size · log₂ e: scores are exponents of 2.
     pub(crate) scale: f32,
     /// [`scratch_len`] values.
     pub(crate) scratch: *mut f32,
@@ -61,7 +61,15 @@ pub(crate) struct Args {
 /// tile, their scores and their sums.
 pub(crate) const fn scratch_len(keys: usize, head_size: usize) -> usize {
     let panels = keys.next_multiple_of(PANEL) * head_size + head_size.next_multiple_of(PANEL) * keys;
-    panels + MAX_ROWS * (head_size + 256 + head_size.next_multiple_of(PANEL)) + 4 * 64
+    panels + MAX_ROWS * (query_stride(head_size) + 256 + head_size.next_multiple_of(PANEL)) + 4 * 64
+}
+
+/// From one query row of the scratch to the next, where heads are not larger: a constant, which the tile's addresses
+/// have in their instructions.
+const QUERY_STRIDE: usize = 128;
+
+const fn query_stride(head_size: usize) -> usize {
+    if head_size <= QUERY_STRIDE { QUERY_STRIDE } else { head_size }
 }
 
 /// Where the parts of the scratch are.
@@ -70,9 +78,9 @@ struct Scratch<A: Attend> {
     keys: *mut A::Elem,
     /// `[⌈head_size/32⌉][keys][32]`
     values: *mut A::Elem,
-    /// `[12][head_size]`, scaled.
+    /// `[12][query_stride]`, scaled.
     queries: *mut A::Elem,
-    /// `[12][KEY_BLOCK]`: scores, then exponentials.
+    /// `[12][KEY_BLOCK]`: scores, then powers.
     scores: *mut A::Elem,
     /// `[12][head_size↑32]`: weighted values so far.
     sums: *mut f32,
@@ -84,7 +92,7 @@ impl<A: Attend> Scratch<A> {
         let keys_at = scratch.cast::<A::Elem>();
         let values = keys_at.wrapping_add(keys.next_multiple_of(PANEL) * head_size);
         let queries = values.wrapping_add(head_size.next_multiple_of(PANEL) * keys);
-        let scores = queries.wrapping_add((MAX_ROWS * head_size).next_multiple_of(PANEL));
+        let scores = queries.wrapping_add((MAX_ROWS * query_stride(head_size)).next_multiple_of(PANEL));
         // Elements are at most as large as f32 and the offset is a multiple of a cache line: sums are aligned.
         let sums = scores.wrapping_add(MAX_ROWS * A::KEY_BLOCK).cast();
         Self { keys: keys_at, values, queries, scores, sums }
@@ -101,6 +109,7 @@ impl<A: Attend> Scratch<A> {
                 let rows: [*const f32; PANEL] =
                     std::array::from_fn(|lane| args.k.add((first + lane).min(keys - 1) * kv_stride));
                 A::transpose(&rows, head_size, self.keys.add(first * head_size));
+                rows.iter().for_each(|row| next_head(*row, head_size));
             }
             for first in (0..head_size).step_by(PANEL) {
                 let panel = self.values.add(first * keys);
@@ -108,6 +117,7 @@ impl<A: Attend> Scratch<A> {
                 for key in 0..keys {
                     let row = panel.add(key * PANEL);
                     let from = args.v.add(key * kv_stride + first);
+                    next_head(args.v.add(key * kv_stride), if first == 0 { head_size } else { 0 });
                     if lanes == PANEL {
                         A::convert(from, PANEL, 1.0, row);
                     } else {
@@ -120,6 +130,15 @@ impl<A: Attend> Scratch<A> {
     }
 }
 
+/// Asks for what the next head, whose columns follow, will read of a row: heads are worked on in their order, and rows
+/// are too far apart for the hardware to see it.
+#[inline(always)]
+fn next_head(row: *const f32, head_size: usize) {
+    for at in (0..head_size).step_by(16) {
+        super::prefetch::line(row.wrapping_add(head_size + at).cast());
+    }
+}
+
 /// All keys for `MR` query rows from `query` on.
 #[inline(always)]
 unsafe fn query_rows<A: Attend, const NR: usize, const MR: usize>(
@@ -128,28 +147,28 @@ unsafe fn query_rows<A: Attend, const NR: usize, const MR: usize>(
     scratch: &Scratch<A>,
 ) {
     let head_size = args.head_size;
-    let (mut max, mut sum) = ([f32::NEG_INFINITY; MR], [0.0; MR]);
+    let (stride, mut max, mut sum) = (query_stride(head_size), [f32::NEG_INFINITY; MR], [0.0; MR]);
     // SAFETY: the caller's promise: `query + MR <= queries`; the scratch has the room that its fields say.
     unsafe {
         for i in 0..MR {
             let row = args.q.add((query + i) * args.q_stride);
-            A::convert(row, head_size, args.scale, scratch.queries.add(i * head_size));
+            A::convert(row, head_size, args.scale, scratch.queries.add(i * stride));
+            next_head(row, head_size);
         }
         for key in (0..args.keys).step_by(A::KEY_BLOCK) {
             let keys = A::KEY_BLOCK.min(args.keys - key);
             for first in (0..keys).step_by(PANEL) {
                 let panel = scratch.keys.add((key + first) * head_size);
                 for column in (0..PANEL).step_by(NR * A::LANES) {
-                    let acc = tile::<A, MR, NR>(
-                        head_size,
-                        scratch.queries,
-                        head_size,
-                        panel.add(column),
-                        Ahead::NONE,
-                    );
-                    for (i, acc) in acc.into_iter().enumerate() {
+                    let (q, k) = (scratch.queries, panel.add(column));
+                    let acc = if stride == QUERY_STRIDE {
+                        tile::<A, MR, NR>(head_size, q, (QUERY_STRIDE, 1), k, Ahead::NONE)
+                    } else {
+                        tile::<A, MR, NR>(head_size, q, (stride, 1), k, Ahead::NONE)
+                    };
+                    for (i, acc) in acc.iter().enumerate() {
                         let to = scratch.scores.add(i * A::KEY_BLOCK + first + column);
-                        for (j, acc) in acc.into_iter().enumerate() {
+                        for (j, &acc) in acc.iter().enumerate() {
                             A::store(to.add(j * A::LANES), acc);
                         }
                     }
@@ -158,9 +177,9 @@ unsafe fn query_rows<A: Attend, const NR: usize, const MR: usize>(
             let mut shrink = [0.0; MR];
             for i in 0..MR {
                 let before = max[i];
-                let block = A::exponentials(scratch.scores.add(i * A::KEY_BLOCK), keys, &mut max[i]);
+                let block = A::powers(scratch.scores.add(i * A::KEY_BLOCK), keys, &mut max[i]);
                 if key > 0 {
-                    shrink[i] = exp_f32::<A::F32>(before - max[i]);
+                    shrink[i] = exp2_f32::<A::F32>(before - max[i]);
                 }
                 sum[i] = sum[i] * shrink[i] + block;
             }
@@ -187,12 +206,17 @@ unsafe fn add_values<A: Attend, const NR: usize, const MR: usize>(
         for first in (0..args.head_size).step_by(PANEL) {
             let panel = scratch.values.add(first * args.keys + key * PANEL);
             for column in (0..PANEL).step_by(NR * A::LANES) {
-                let acc =
-                    tile::<A, MR, NR>(keys, scratch.scores, A::KEY_BLOCK, panel.add(column), Ahead::NONE);
-                for (i, acc) in acc.into_iter().enumerate() {
+                let acc = tile::<A, MR, NR>(
+                    keys,
+                    scratch.scores,
+                    (A::KEY_BLOCK, 1),
+                    panel.add(column),
+                    Ahead::NONE,
+                );
+                for (i, acc) in acc.iter().enumerate() {
                     let sums = scratch.sums.add(i * padded + first + column);
                     let mut block = [0.0; PANEL];
-                    for (j, acc) in acc.into_iter().enumerate() {
+                    for (j, &acc) in acc.iter().enumerate() {
                         A::widen(block.as_mut_ptr().add(j * A::LANES), acc);
                     }
                     for lane in (0..NR * A::LANES).step_by(<A::F32 as Simd>::LANES) {
@@ -217,17 +241,17 @@ unsafe fn divide<S: Simd>(sums: *const f32, sum: f32, len: usize, out: *mut f32)
     unsafe {
         for at in (0..len).step_by(S::LANES) {
             let v = S::mul(<S as Simd>::load(sums.add(at)), S::splat(inverse));
-            super::matmul_f32::store_below::<S>(out, at, len, v);
+            super::matmul_float::store_below::<S>(out, at, len, v);
         }
     }
 }
 
-/// e^x of one number, by the same steps as in registers.
+/// 2^x of one number, by the same steps as in registers.
 #[inline(always)]
-unsafe fn exp_f32<S: Simd>(x: f32) -> f32 {
+unsafe fn exp2_f32<S: Simd>(x: f32) -> f32 {
     let mut lanes = [0.0; PANEL];
     // SAFETY: the caller's promise; a register is at most a panel.
-    unsafe { <S as Simd>::store(lanes.as_mut_ptr(), super::math::exp::<S>(S::splat(x))) };
+    unsafe { <S as Simd>::store(lanes.as_mut_ptr(), super::math::exp2::<S>(S::splat(x))) };
     lanes[0]
 }
 
@@ -265,10 +289,10 @@ impl<S: Simd> Attend for S {
     }
 
     #[inline(always)]
-    unsafe fn exponentials(scores: *mut f32, keys: usize, max: &mut f32) -> f32 {
+    unsafe fn powers(scores: *mut f32, keys: usize, max: &mut f32) -> f32 {
         unsafe {
             let padded = keys.next_multiple_of(S::LANES);
-            // Lanes beyond the last key: far enough below any score that their exponential is none.
+            // Lanes beyond the last key: far enough below any score to have no weight.
             for i in keys..padded {
                 *scores.add(i) = f32::NEG_INFINITY;
             }
@@ -279,7 +303,7 @@ impl<S: Simd> Attend for S {
             *max = S::max_lane(largest);
             let (largest, mut sum) = (S::splat(*max), S::splat(0.0));
             for i in (0..padded).step_by(S::LANES) {
-                let e = super::math::exp::<S>(S::sub(<S as Simd>::load(scores.add(i)), largest));
+                let e = super::math::exp2::<S>(S::sub(<S as Simd>::load(scores.add(i)), largest));
                 <S as Simd>::store(scores.add(i), e);
                 sum = S::add(sum, e);
             }

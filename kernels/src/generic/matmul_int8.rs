@@ -6,7 +6,7 @@
 
 use super::{
     math::activate,
-    matmul_f32::store_below,
+    matmul_float::store_below,
     prefetch::Ahead,
     simd::{Dot, Simd},
     tile::by_rows,
@@ -80,11 +80,11 @@ unsafe fn finish<D: Dot, const MR: usize>(
     // SAFETY: the caller's promise: rows are inside `out`, scales and bias have whole panels, and only columns below n
     // are stored.
     unsafe {
-        for (i, acc) in acc.into_iter().enumerate() {
+        for (i, acc) in acc.iter().enumerate() {
             let out = args.out.add((row + i) * args.out_stride);
             let correction = D::Simd::splat_i32(-128 * *args.lhs_sum.add(row + i));
             let lhs_scale = D::Simd::splat(*args.lhs_scale.add(row + i));
-            for (j, sum) in acc.into_iter().enumerate() {
+            for (j, &sum) in acc.iter().enumerate() {
                 let at = column + j * D::Simd::LANES;
                 let scale = D::Simd::mul(lhs_scale, D::Simd::load(args.rhs_scale.add(at)));
                 let sum = D::Simd::to_f32(D::Simd::add_i32(sum, correction));

@@ -30,6 +30,12 @@ impl Ahead {
         Self { from: panel.wrapping_add(bytes + tile * share), step: share.div_ceil(steps) }
     }
 
+    /// For a loop that begins at a later step.
+    #[inline(always)]
+    pub(crate) fn at_step(self, p: usize) -> Self {
+        Self { from: self.from.wrapping_add(p * self.step), ..self }
+    }
+
     /// At step `p`.
     #[inline(always)]
     pub(crate) fn prefetch(self, p: usize) {
@@ -46,7 +52,7 @@ impl Ahead {
 
 /// Asks for the cache line at `at`; any address is allowed.
 #[inline(always)]
-fn line(at: *const u8) {
+pub(crate) fn line(at: *const u8) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE is part of x86-64, and a prefetch of any address has no effect but on the cache.
     unsafe {

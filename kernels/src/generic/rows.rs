@@ -4,6 +4,35 @@
 
 use super::simd::Simd;
 
+/// Sums and maxima run in this many chains, which hide the latency of one operation.
+const CHAINS: usize = 4;
+
+/// Folds `f` over a row's whole registers, register i into chain i mod [`CHAINS`], then the chains into one.
+///
+/// # Safety
+/// The processor has `S`; `load` and `f` are sound for every offset below `whole`.
+#[inline(always)]
+unsafe fn fold<S: Simd>(
+    whole: usize,
+    load: impl Fn(usize) -> S::F32,
+    f: impl Fn(S::F32, S::F32) -> S::F32,
+    join: impl Fn(S::F32, S::F32) -> S::F32,
+) -> S::F32 {
+    // SAFETY: the caller's promise.
+    let mut chains = [unsafe { S::splat(0.0) }; CHAINS];
+    let step = CHAINS * S::LANES;
+    let blocks = whole / step * step;
+    for i in (0..blocks).step_by(step) {
+        for (c, chain) in chains.iter_mut().enumerate() {
+            *chain = f(*chain, load(i + c * S::LANES));
+        }
+    }
+    for i in (blocks..whole).step_by(S::LANES) {
+        chains[0] = f(chains[0], load(i));
+    }
+    join(join(chains[0], chains[1]), join(chains[2], chains[3]))
+}
+
 /// `out = LayerNorm(x + residual)` over one row, the mean and the variance in two passes.
 ///
 /// `out` may be `x` or `residual`.
@@ -23,15 +52,15 @@ pub(crate) unsafe fn add_layer_norm<S: Simd>(
     let whole = len / S::LANES * S::LANES;
     // SAFETY: registers are read and written below `whole`, single values from there to `len`.
     unsafe {
-        let mut sums = S::splat(0.0);
-        for i in (0..whole).step_by(S::LANES) {
+        let add = |i| {
             let mut v = S::load(x.add(i));
             if !residual.is_null() {
                 v = S::add(v, S::load(residual.add(i)));
             }
             S::store(out.add(i), v);
-            sums = S::add(sums, v);
-        }
+            v
+        };
+        let sums = fold::<S>(whole, add, |sum, v| S::add(sum, v), |a, b| S::add(a, b));
         let mut sum = S::sum(sums);
         for i in whole..len {
             *out.add(i) = *x.add(i) + if residual.is_null() { 0.0 } else { *residual.add(i) };
@@ -39,11 +68,8 @@ pub(crate) unsafe fn add_layer_norm<S: Simd>(
         }
         let mean = sum / len as f32;
 
-        let mut squares = S::splat(0.0);
-        for i in (0..whole).step_by(S::LANES) {
-            let d = S::sub(S::load(out.add(i)), S::splat(mean));
-            squares = S::mul_add(d, d, squares);
-        }
+        let deviation = |i| S::sub(S::load(out.add(i)), S::splat(mean));
+        let squares = fold::<S>(whole, deviation, |sum, d| S::mul_add(d, d, sum), |a, b| S::add(a, b));
         let mut square = S::sum(squares);
         for i in whole..len {
             square += (*out.add(i) - mean) * (*out.add(i) - mean);
@@ -51,13 +77,27 @@ pub(crate) unsafe fn add_layer_norm<S: Simd>(
         let inverse = 1.0 / (square / len as f32 + epsilon).sqrt();
 
         for i in (0..whole).step_by(S::LANES) {
-            let d = S::sub(S::load(out.add(i)), S::splat(mean));
-            let scaled = S::mul(d, S::splat(inverse));
+            let scaled = S::mul(deviation(i), S::splat(inverse));
             S::store(out.add(i), S::mul_add(scaled, S::load(gamma.add(i)), S::load(beta.add(i))));
         }
         for i in whole..len {
             *out.add(i) = (*out.add(i) - mean) * inverse * *gamma.add(i) + *beta.add(i);
         }
+    }
+}
+
+/// The largest magnitude in a row; 0 for an empty one.
+///
+/// # Safety
+/// The processor has `S`; `x` is valid for `len` values.
+#[inline(always)]
+pub(crate) unsafe fn largest<S: Simd>(len: usize, x: *const f32) -> f32 {
+    let whole = len / S::LANES * S::LANES;
+    // SAFETY: registers are read below `whole`, single values from there to `len`.
+    unsafe {
+        let magnitude = |i| S::abs(S::load(x.add(i)));
+        let largest = fold::<S>(whole, magnitude, |largest, x| S::max(largest, x), |a, b| S::max(a, b));
+        (whole..len).fold(S::max_lane(largest), |largest, i| largest.max((*x.add(i)).abs()))
     }
 }
 
@@ -71,14 +111,7 @@ pub(crate) unsafe fn quantize<S: Simd>(len: usize, x: *const f32, out: *mut i8) 
     let whole = len / S::LANES * S::LANES;
     // SAFETY: registers are read and written below `whole`, single values from there to `len`.
     unsafe {
-        let mut largest = S::splat(0.0);
-        for i in (0..whole).step_by(S::LANES) {
-            largest = S::max(largest, S::abs(S::load(x.add(i))));
-        }
-        let mut largest = S::max_lane(largest);
-        for i in whole..len {
-            largest = largest.max((*x.add(i)).abs());
-        }
+        let largest = largest::<S>(len, x);
         // A row of zeros has scale 0 and bytes 0. 127 / largest may overflow for subnormal rows: they count as zeros.
         let inverse = 127.0 / largest;
         let inverse = if inverse.is_finite() { inverse } else { 0.0 };

@@ -19,6 +19,8 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn splat(x: f32) -> Self::F32;
     unsafe fn load(from: *const f32) -> Self::F32;
     unsafe fn store(to: *mut f32, v: Self::F32);
+    /// Widens as many halves, given as their bits.
+    unsafe fn load_half(from: *const u16) -> Self::F32;
     unsafe fn add(a: Self::F32, b: Self::F32) -> Self::F32;
     unsafe fn sub(a: Self::F32, b: Self::F32) -> Self::F32;
     unsafe fn mul(a: Self::F32, b: Self::F32) -> Self::F32;

@@ -1,17 +1,22 @@
 //! The register tile of the float products: the loop in which an f32 or f16 forward spends its time.
 
+use std::marker::PhantomData;
+
 use super::{prefetch::Ahead, simd::Simd};
 use crate::PANEL;
 
 /// A number type in registers, as far as a product needs it.
 pub(crate) trait Lanes: Copy + 'static {
+    /// Of the left-hand side.
     type Elem: Copy;
+    /// Of the right-hand side.
+    type Weight: Copy;
     type V: Copy;
     const LANES: usize;
 
     unsafe fn zero() -> Self::V;
     unsafe fn broadcast(from: *const Self::Elem) -> Self::V;
-    unsafe fn load(from: *const Self::Elem) -> Self::V;
+    unsafe fn load(from: *const Self::Weight) -> Self::V;
     unsafe fn store(to: *mut Self::Elem, v: Self::V);
     /// `a * b + c`
     unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
@@ -21,6 +26,7 @@ pub(crate) trait Lanes: Copy + 'static {
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl<S: Simd> Lanes for S {
     type Elem = f32;
+    type Weight = f32;
     type V = S::F32;
     const LANES: usize = S::LANES;
 
@@ -46,9 +52,43 @@ impl<S: Simd> Lanes for S {
     }
 }
 
+/// f32 with weights that are stored in half precision and widened as they are loaded.
+#[derive(Clone, Copy)]
+pub(crate) struct Widened<S>(PhantomData<S>);
+
+// SAFETY (all blocks below): the same contract.
+#[allow(clippy::undocumented_unsafe_blocks)]
+impl<S: Simd> Lanes for Widened<S> {
+    type Elem = f32;
+    type Weight = u16;
+    type V = S::F32;
+    const LANES: usize = S::LANES;
+
+    #[inline(always)]
+    unsafe fn zero() -> S::F32 {
+        unsafe { S::splat(0.0) }
+    }
+    #[inline(always)]
+    unsafe fn broadcast(from: *const f32) -> S::F32 {
+        unsafe { S::splat(*from) }
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const u16) -> S::F32 {
+        unsafe { S::load_half(from) }
+    }
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, v: S::F32) {
+        unsafe { <S as Simd>::store(to, v) }
+    }
+    #[inline(always)]
+    unsafe fn mul_add(a: S::F32, b: S::F32, c: S::F32) -> S::F32 {
+        unsafe { <S as Simd>::mul_add(a, b, c) }
+    }
+}
+
 /// The sums of `MR` rows and `NR` registers of columns, each one chain of multiply-adds from k = 0 up.
 ///
-/// `lhs` is walked by `lhs_stride` from row to row, `rhs` by [`PANEL`] from k to k.
+/// `lhs` is walked by `from_row` from row to row and `from_k` from k to k, `rhs` by [`PANEL`] from k to k.
 ///
 /// # Safety
 /// The processor has `L`; `lhs` has `MR` rows of `k` values and `rhs` `k` rows of `NR` registers.
@@ -56,8 +96,8 @@ impl<S: Simd> Lanes for S {
 pub(crate) unsafe fn tile<L: Lanes, const MR: usize, const NR: usize>(
     k: usize,
     lhs: *const L::Elem,
-    lhs_stride: usize,
-    rhs: *const L::Elem,
+    (from_row, from_k): (usize, usize),
+    rhs: *const L::Weight,
     ahead: Ahead,
 ) -> [[L::V; NR]; MR] {
     // SAFETY: the caller's promise.
@@ -71,7 +111,7 @@ pub(crate) unsafe fn tile<L: Lanes, const MR: usize, const NR: usize>(
                 *b = L::load(row.add(j * L::LANES));
             }
             for (i, acc) in acc.iter_mut().enumerate() {
-                let a = L::broadcast(lhs.add(i * lhs_stride + p));
+                let a = L::broadcast(lhs.add(i * from_row + p * from_k));
                 for (acc, b) in acc.iter_mut().zip(b) {
                     *acc = L::mul_add(a, b, *acc);
                 }

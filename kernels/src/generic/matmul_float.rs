@@ -1,4 +1,4 @@
-//! `out = activation(lhs · rhsᵀ + bias)` in f32, over panels of 32 columns.
+//! `out = activation(lhs · rhsᵀ + bias)` in f32, over panels of 32 columns in f32 or f16.
 //!
 //! Every element of `out` is one chain of multiply-adds over k, from 0 up, whatever the tile and the split are: that
 //! is what makes a text's bits independent of its neighbours.
@@ -7,13 +7,13 @@ use super::{
     math::activate,
     prefetch::Ahead,
     simd::Simd,
-    tile::{by_rows, tile},
+    tile::{Lanes, by_rows, tile},
 };
 use crate::{Activation, PANEL};
 
 /// One block of rows and panels of a product. Raw because blocks of one output are written by several threads.
 #[derive(Clone, Copy)]
-pub(crate) struct Args {
+pub(crate) struct Args<W> {
     /// Rows of `lhs` and `out`.
     pub(crate) m: usize,
     /// Columns of `lhs`, rows of a panel.
@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// From one row of `lhs` to the next.
     pub(crate) lhs_stride: usize,
     /// ⌈n/32⌉ panels of `[k][32]`.
-    pub(crate) rhs: *const f32,
+    pub(crate) rhs: *const W,
     /// Whole panels.
     pub(crate) bias: *const f32,
     pub(crate) activation: Activation,
@@ -38,13 +38,18 @@ pub(crate) struct Args {
 /// # Safety
 /// `args` is valid, and `row + MR <= args.m`.
 #[inline(always)]
-unsafe fn finish<S: Simd, const MR: usize>(args: &Args, row: usize, column: usize, acc: [[S::F32; 2]; MR]) {
+unsafe fn finish<S: Simd, W: Copy, const MR: usize>(
+    args: &Args<W>,
+    row: usize,
+    column: usize,
+    acc: [[S::F32; 2]; MR],
+) {
     let Args { n, bias, activation, .. } = *args;
     // SAFETY: the caller's promise: rows are inside `out`, the bias has whole panels, only columns below n are stored.
     unsafe {
-        for (i, acc) in acc.into_iter().enumerate() {
+        for (i, acc) in acc.iter().enumerate() {
             let out = args.out.add((row + i) * args.out_stride);
-            for (j, sum) in acc.into_iter().enumerate() {
+            for (j, &sum) in acc.iter().enumerate() {
                 let at = column + j * S::LANES;
                 let x = activate::<S>(S::add(sum, S::load(bias.add(at))), activation);
                 store_below::<S>(out, at, n, x);
@@ -73,15 +78,20 @@ pub(crate) unsafe fn store_below<S: Simd>(row: *mut f32, column: usize, n: usize
 
 /// `MR` rows of one panel, two registers of columns at a time.
 #[inline(always)]
-unsafe fn rows_of_panel<S: Simd, const MR: usize>(args: &Args, row: usize, panel: usize, ahead: Ahead) {
+unsafe fn rows_of_panel<S: Simd, L: Lanes<Elem = f32, V = S::F32>, const MR: usize>(
+    args: &Args<L::Weight>,
+    row: usize,
+    panel: usize,
+    ahead: Ahead,
+) {
     // SAFETY: the caller's promise: `row + MR <= m`, and `panel` is one of ⌈n/32⌉.
     unsafe {
         let lhs = args.lhs.add(row * args.lhs_stride);
         let rhs = args.rhs.add(panel * args.k * PANEL);
         for column in (0..PANEL).step_by(2 * S::LANES) {
             if panel * PANEL + column < args.n {
-                let acc = tile::<S, MR, 2>(args.k, lhs, args.lhs_stride, rhs.add(column), ahead);
-                finish::<S, MR>(args, row, panel * PANEL + column, acc);
+                let acc = tile::<L, MR, 2>(args.k, lhs, (args.lhs_stride, 1), rhs.add(column), ahead);
+                finish::<S, L::Weight, MR>(args, row, panel * PANEL + column, acc);
             }
         }
     }
@@ -90,9 +100,9 @@ unsafe fn rows_of_panel<S: Simd, const MR: usize>(args: &Args, row: usize, panel
 /// Computes one block.
 ///
 /// # Safety
-/// The processor has `S`; pointers are valid for the shapes that [`Args`] gives, and nobody else writes the block.
+/// The processor has `S` and `L`; pointers are valid for the shapes that [`Args`] gives, and nobody else writes the block.
 #[inline(always)]
-pub(crate) unsafe fn run<S: Simd>(args: &Args) {
+pub(crate) unsafe fn run<S: Simd, L: Lanes<Elem = f32, V = S::F32>>(args: &Args<L::Weight>) {
     // SAFETY: the caller's promise; the loops stay below m and n.
     unsafe {
         for panel in 0..args.n.div_ceil(PANEL) {
@@ -100,10 +110,10 @@ pub(crate) unsafe fn run<S: Simd>(args: &Args) {
             for tile in 0..tiles {
                 // Tiles of equal height: a low one would wait for its sums' latency.
                 let rows = (args.m - row).div_ceil(tiles - tile);
-                let bytes = args.k * PANEL * 4;
+                let bytes = args.k * PANEL * size_of::<L::Weight>();
                 let ahead =
                     Ahead::new(args.rhs.wrapping_byte_add(panel * bytes).cast(), bytes, args.k, tile, tiles);
-                by_rows!(rows, rows_of_panel::<S>(args, row, panel, ahead));
+                by_rows!(rows, rows_of_panel::<S, L>(args, row, panel, ahead));
                 row += rows;
             }
         }

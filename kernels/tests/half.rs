@@ -1,0 +1,190 @@
+//! Products and attention with halves against the f64 oracle, on every tier: where there is arithmetic for halves, and
+//! where weights are only widened.
+
+mod common;
+
+use bytemuck::cast_slice;
+use common::*;
+use half::f16;
+use nimbert_kernels::{
+    Activation, Attention, HalfRows, Isa, Kernels, Panels, Team, halve_panels, pack_f32, pad_to_panels,
+    reference,
+};
+
+/// The unit roundoff of f16.
+const U16: f64 = 1.0 / 2048.0;
+/// Products that the kernel sums in halves before it goes on in f32.
+const K_BLOCK: usize = 32;
+
+struct Product {
+    n: usize,
+    k: usize,
+    lhs: Vec<f32>,
+    rhs: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl Product {
+    /// Weights are halves already, so that only what the kernel rounds is seen.
+    fn new(m: usize, n: usize, k: usize) -> Self {
+        let mut random = Random((m * 1_000_000 + n * 1_000 + k) as u64);
+        let lhs = random.values(m * k);
+        let rhs = random.values(n * k).into_iter().map(|w| f16::from_f32(w).to_f32()).collect();
+        Self { n, k, lhs, rhs, bias: random.values(n) }
+    }
+
+    fn run(&self, kernels: Kernels, team: &Team, lhs: &[f32], halves: &mut HalfRows) -> Vec<f32> {
+        let panels = halve_panels(&pack_f32(&self.rhs, self.n, self.k));
+        let bias = pad_to_panels(&self.bias);
+        let mut out = vec![f32::NAN; lhs.len() / self.k * self.n];
+        let panels = Panels::f16(&panels, self.n, self.k);
+        kernels.matmul_f16(team, lhs, halves, panels, &bias, Activation::Identity, &mut out, self.n);
+        out
+    }
+
+    /// Σ|a·w| of every output.
+    fn magnitudes(&self) -> Vec<f64> {
+        let abs = |values: &[f32]| values.iter().map(|x| x.abs()).collect::<Vec<_>>();
+        let zeros = vec![0.0; self.n];
+        reference::matmul(&abs(&self.lhs), &abs(&self.rhs), &zeros, self.k, Activation::Identity)
+    }
+}
+
+/// Worst case, with halves: the row's rounding to f16 (u), then at most b roundings of a block's partial sum (b·u), each
+/// relative to at most Σ|a·w|; with widened weights γₖ of f32. And the typical size, which catches a lost block or a
+/// block of another length: eight standard deviations (a sum that wandered far rounds more) of √(k·b/6 + k/3)·u times the
+/// products' root mean square 1/3.
+#[test]
+fn products_are_within_the_bound_of_the_oracle() {
+    for kernels in tiers() {
+        let halves_arithmetic = kernels.isa() == Isa::Avx512Fp16;
+        let mut halves = HalfRows::default();
+        for m in [1, 2, 7, 8, 11, 12, 13, 24, 25, 37] {
+            for (n, k) in [(1, 1), (5, 3), (31, 5), (33, 66), (64, 127), (66, 128), (100, 129), (32, 768)] {
+                let product = Product::new(m, n, k);
+                let got = product.run(kernels, &Team::solo(), &product.lhs, &mut halves);
+                let expected =
+                    reference::matmul(&product.lhs, &product.rhs, &product.bias, k, Activation::Identity);
+                for (i, (magnitude, expected)) in product.magnitudes().iter().zip(&expected).enumerate() {
+                    let block = k.min(K_BLOCK) as f64;
+                    let bound = if halves_arithmetic {
+                        let worst = (block + 2.0) * U16 * magnitude;
+                        let typical = 8.0 * (k as f64 * (block / 6.0 + 1.0 / 3.0)).sqrt() * U16 / 3.0 + U16;
+                        worst.min(typical)
+                    } else {
+                        gamma(k + 2) * (magnitude + f64::from(product.bias[i % n].abs()))
+                    } + gamma(2) * expected.abs()
+                        + TINY;
+                    let error = (f64::from(got[i]) - expected).abs();
+                    assert!(
+                        error <= bound,
+                        "{}, {m}x{n}x{k}, value {i}: {error:e} > {bound:e}",
+                        kernels.isa()
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_has_the_same_bits_alone_in_any_batch_and_on_any_team() {
+    for kernels in tiers() {
+        let product = Product::new(37, 70, 300);
+        let mut halves = HalfRows::default();
+        let all = product.run(kernels, &Team::solo(), &product.lhs, &mut halves);
+        for threads in [2, 4] {
+            let threaded = with_team(threads, |team| product.run(kernels, team, &product.lhs, &mut halves));
+            assert_same_bits(&threaded, &all, &format!("{}, {threads} threads", kernels.isa()));
+        }
+        for (row, lhs) in product.lhs.chunks_exact(product.k).enumerate() {
+            let alone = product.run(kernels, &Team::solo(), lhs, &mut halves);
+            assert_same_bits(
+                &alone,
+                &all[row * product.n..][..product.n],
+                &format!("{}, row {row}", kernels.isa()),
+            );
+        }
+    }
+}
+
+/// Rows far outside the range of halves: the power of two that they are divided by brings them back, exactly.
+#[test]
+fn rows_of_any_size_scale_exactly() {
+    for kernels in tiers() {
+        let product = Product { bias: vec![0.0; 33], ..Product::new(5, 33, 66) };
+        let mut halves = HalfRows::default();
+        let plain = product.run(kernels, &Team::solo(), &product.lhs, &mut halves);
+        for size in [2.0_f32.powi(-90), 2.0_f32.powi(-20), 2.0_f32.powi(20), 2.0_f32.powi(90)] {
+            let lhs: Vec<f32> = product.lhs.iter().map(|x| x * size).collect();
+            let scaled = product.run(kernels, &Team::solo(), &lhs, &mut halves);
+            let expected: Vec<f32> = plain.iter().map(|x| x * size).collect();
+            assert_same_bits(&scaled, &expected, &format!("{}, times {size:e}", kernels.isa()));
+        }
+        let zeros = product.run(kernels, &Team::solo(), &vec![0.0; 66], &mut halves);
+        assert!(zeros.iter().all(|&x| x == 0.0));
+    }
+}
+
+#[test]
+fn panels_of_halves_are_the_rounded_weights() {
+    let weights = [1.0, 2.0_f32.powi(-24), 65_504.0, 1.0 + 2.0_f32.powi(-12)];
+    let halves = halve_panels(&pack_f32(&weights, 1, 4));
+    let bits: &[u16] = cast_slice(&halves);
+    let found: Vec<f32> = (0..4).map(|k| f16::from_bits(bits[k * 32]).to_f32()).collect();
+    assert_eq!(found, [1.0, 2.0_f32.powi(-24), 65_504.0, 1.0]);
+}
+
+/// With halves, q, k, v, scores and weights are each rounded to f16. A score of size s is off by some (√(d/6) + 2)·u·s,
+/// which is the relative error of its weight; weights and values add 3·u and the sums √(256/6)·u. For the scores here,
+/// at most about 3, and values below 1 that is less than 40·u. A sequence's bits are its own, on any team.
+#[test]
+fn attention_in_halves_is_within_the_bound_of_the_oracle() {
+    for kernels in tiers() {
+        for (heads, d) in [(2, 64), (3, 32), (1, 80), (2, 11), (1, 130)] {
+            for keys in [1, 2, 17, 31, 32, 33, 100, 256, 257, 600] {
+                let hidden = heads * d;
+                let mut random = Random((d * keys) as u64);
+                let rows = random.values(keys * 3 * hidden);
+                let run = |team: &Team, first: u32| {
+                    let cu = [0, first, keys as u32];
+                    let attention = Attention {
+                        heads,
+                        head_size: d,
+                        q: &rows,
+                        q_stride: 3 * hidden,
+                        cu_queries: &cu,
+                        k: &rows[hidden..],
+                        v: &rows[2 * hidden..],
+                        kv_stride: 3 * hidden,
+                        cu_keys: &cu,
+                        half: true,
+                    };
+                    let mut out = vec![f32::NAN; keys * hidden];
+                    kernels.attention(team, &attention, &mut out, &mut Vec::new());
+                    out
+                };
+                let out = run(&Team::solo(), 0);
+                let threaded = with_team(2, |team| run(team, 0));
+                assert_same_bits(&threaded, &out, &format!("{}, two threads", kernels.isa()));
+                for head in 0..heads {
+                    let cut = |part: usize| -> Vec<f32> {
+                        rows.chunks_exact(3 * hidden)
+                            .flat_map(|row| row[part * hidden + head * d..][..d].to_vec())
+                            .collect()
+                    };
+                    let expected = reference::attention(&cut(0), &cut(1), &cut(2), d);
+                    for (i, expected) in expected.iter().enumerate() {
+                        let got = f64::from(out[i / d * hidden + head * d + i % d]);
+                        let error = (got - expected).abs();
+                        assert!(
+                            error <= 40.0 * U16,
+                            "{}, {keys} keys, {heads}x{d}: {error:e}",
+                            kernels.isa()
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
