@@ -124,8 +124,8 @@ impl std::fmt::Display for Batch {
 /// How far each result of a head may be from the exact one.
 ///
 /// With d the head size and s a score, w its weight, M the row's largest score:
-/// 1. s: d multiply-adds, the scaling by a constant that was rounded twice (√, 1/x): δ = γ of d + 3, times Σ|q·k|/√d,
-///    where Σ|q·k| ≤ ‖q‖·‖k‖.
+/// 1. s: d multiply-adds, the scaling by a constant that was rounded three times (√, log₂e, their quotient): δ = γ of
+///    d + 4, times Σ|q·k|/√d, where Σ|q·k| ≤ ‖q‖·‖k‖. In base 2 as in base e, it is the relative error that counts.
 /// 2. s - M: one rounding, u·|s - M|; over blocks of keys the steps from one maximum to the next add up to it. It is
 ///    at most twice the largest |s|, and above 88 the weight is nothing, in exact arithmetic as well: R below.
 /// 3. e^(s - M): an error of δ in the argument is a relative error of e^δ - 1, and the function has 2 ulp = 4u of its
@@ -147,7 +147,7 @@ fn bounds_of_head(q: &[f32], k: &[f32], v: &[f32], d: usize) -> Vec<f64> {
     let mut bounds = Vec::with_capacity(q.len());
     for (q, weighted) in q.chunks_exact(d).zip(weighted.chunks_exact(d)) {
         let score = norm(q) * longest / (d as f64).sqrt();
-        let h = gamma(d + 3) * score + roundings(keys, 2.0 * score);
+        let h = gamma(d + 4) * score + roundings(keys, 2.0 * score);
         bounds.extend(weighted.iter().map(|weighted| (2.0 * h).exp_m1() * weighted + tiny));
     }
     bounds

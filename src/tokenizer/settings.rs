@@ -1,6 +1,6 @@
 //! `tokenizer_config.json` and, from older checkpoints, `special_tokens_map.json` and `added_tokens.json`.
 //!
-//! What `BertTokenizerFast.from_pretrained` of transformers 4.57 makes of them, with two differences. A [PAD] or [MASK]
+//! What `BertTokenizerFast.from_pretrained` of transformers 4.57 makes of them, with two differences. A `[PAD]` or `[MASK]`
 //! that the vocabulary lacks is not added to it, for the model has no embedding for it. And where these settings change
 //! the casing of a `tokenizer.json`, its normalized added tokens follow, as they do since tokenizers 0.23.
 

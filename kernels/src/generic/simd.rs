@@ -13,7 +13,7 @@ pub(crate) trait Simd: Copy + 'static {
     type I32: Copy;
     /// Lanes of a register: a divisor of [`crate::PANEL`].
     const LANES: usize;
-    /// Rows of the largest f32 register tile: [`Self::MR`] × [`Self::NR`] accumulators fit the register file.
+    /// Rows of the largest f32 register tile: as many by two registers of sums fit the register file.
     const MR: usize;
 
     unsafe fn splat(x: f32) -> Self::F32;
