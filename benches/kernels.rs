@@ -15,8 +15,8 @@ use criterion::{
 };
 use gemm::{Parallelism, gemm};
 use nimbert_kernels::{
-    Activation, Attention, CacheLine, Isa, Kernels, Panels, QuantizedRows, Team, pack_f32, pack_int8,
-    pad_to_panels, reference,
+    Activation, Attention, CacheLine, Int8Weights, Isa, Kernels, Panels, QuantizedRows, Team, pack_f32,
+    pack_int8, pad_to_panels, reference,
 };
 
 /// Input and output width of each product: QKV, attention output, feed-forward up and down.
@@ -48,16 +48,15 @@ struct Weights {
     k: usize,
     plain: Vec<f32>,
     f32: Vec<CacheLine>,
-    int8: Vec<CacheLine>,
-    scales: Vec<f32>,
+    int8: Int8Weights,
     bias: Vec<f32>,
 }
 
 impl Weights {
     fn new(n: usize, k: usize) -> Self {
         let plain = values(n * k);
-        let (f32, (int8, scales)) = (pack_f32(&plain, n, k), pack_int8(&plain, n, k));
-        Self { n, k, plain, f32, int8, scales: pad_to_panels(&scales), bias: pad_to_panels(&values(n)) }
+        let (f32, int8) = (pack_f32(&plain, n, k), pack_int8(&plain, n, k));
+        Self { n, k, plain, f32, int8, bias: pad_to_panels(&values(n)) }
     }
 
     fn matmul_f32(&self, kernels: Kernels, lhs: &[f32], out: &mut [f32]) {
@@ -66,9 +65,8 @@ impl Weights {
     }
 
     fn matmul_int8(&self, kernels: Kernels, lhs: &QuantizedRows, out: &mut [f32]) {
-        let panels = Panels::int8(bytemuck::cast_slice(&self.int8), self.n, self.k);
-        let (scales, bias, identity) = (&self.scales, &self.bias, Activation::Identity);
-        kernels.matmul_int8(&Team::solo(), lhs, panels, scales, bias, identity, out, self.n);
+        let (weights, identity) = (self.int8.view(self.n, self.k), Activation::Identity);
+        kernels.matmul_int8(&Team::solo(), lhs, weights, &self.bias, identity, out, self.n);
     }
 
     /// The same product by the `gemm` crate, without a bias.

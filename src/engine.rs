@@ -110,13 +110,13 @@ impl Engine {
 
     fn packed(model: PackedModel, path: &Path, options: &Options) -> Result<Self> {
         let precision = match options.precision {
-            Precision::Auto => model.precision.parse().map_err(|e: String| Error::weights(path, e))?,
+            Precision::Auto => model.precision,
             asked => asked,
         };
         let bert = Bert::load(Source::Packed(&model), &model.config, precision)?;
         Self::new(
             bert,
-            model.precision,
+            model.precision.to_string(),
             model.config,
             model.tokenizer,
             path,
@@ -298,7 +298,8 @@ impl Engine {
         self.0.precision
     }
 
-    /// What the matrices are stored as: `f32`, `f16` or `bf16` in a checkpoint, `int8` in a packed file.
+    /// What the matrices are stored as: `f32`, `f16` or `bf16` in a checkpoint, `f32`, `f16` or `int8` in a packed
+    /// file.
     pub fn stored_precision(&self) -> &str {
         &self.0.stored
     }

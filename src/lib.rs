@@ -39,5 +39,5 @@ pub use exec::Operation;
 pub use model::Trace;
 pub use nimbert_kernels::Isa;
 pub use options::{Options, Precision};
-pub use packed::{PackedInfo, Summary as PackSummary, verify as verify_packed, write as pack};
+pub use packed::{PackOptions, PackedInfo, Summary as PackSummary, verify as verify_packed, write as pack};
 pub use tokenizer::{Encoding, OnLong, Tokenizer};

@@ -1,8 +1,8 @@
 //! `y = activation(x · Wᵀ + b)`: the one file that knows about precision. f32 goes in, f32 comes out.
 
 use nimbert_kernels::{
-    Activation, CacheLine, HalfRows, PANEL, Panels, QuantizedRows, expand_int8, halve_panels, pack_f32,
-    pack_int8, pad_to_panels,
+    Activation, HalfRows, Int8Panels, Int8Weights, PANEL, Panels, QuantizedRows, expand_int8, halve_panels,
+    pack_f32, pack_int8, pad_to_panels, unpack_f32, widen_panels,
 };
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     exec::{Exec, Operation},
     options::Precision,
-    packed::{PackedMatmul, PackedModel},
+    packed::PackedModel,
     weights::{Bytes, Weights},
 };
 
@@ -26,16 +26,41 @@ pub(crate) struct Linear {
     bias: Vec<f32>,
 }
 
-/// Packed weights, see [`nimbert_kernels::Panels`].
+/// Packed weights, see [`nimbert_kernels::Panels`] and [`nimbert_kernels::Int8Weights`].
 #[derive(Debug)]
-enum Weight {
-    F32(Vec<CacheLine>),
-    F16(Vec<CacheLine>),
-    /// Scales are per output column, whole panels.
+pub(crate) enum Weight {
+    F32(Bytes),
+    F16(Bytes),
     Int8 {
         panels: Bytes,
+        /// Per output column, whole panels.
         scales: Vec<f32>,
+        /// Likewise.
+        sums: Vec<f32>,
     },
+}
+
+impl Weight {
+    /// From a row-major `[n, k]` matrix.
+    pub(crate) fn pack(values: &[f32], (n, k): (usize, usize), precision: Precision) -> Self {
+        match precision {
+            Precision::Int8 => {
+                let Int8Weights { panels, scales, sums } = pack_int8(values, n, k);
+                Self::Int8 { panels: Bytes::from_lines(panels), scales, sums }
+            }
+            Precision::F16 => Self::F16(Bytes::from_lines(halve_panels(&pack_f32(values, n, k)))),
+            Precision::Auto | Precision::F32 => Self::F32(Bytes::from_lines(pack_f32(values, n, k))),
+        }
+    }
+
+    /// The row-major `[n, k]` matrix that the panels stand for.
+    fn unpack(&self, (n, k): (usize, usize)) -> Vec<f32> {
+        match self {
+            Self::F32(panels) => unpack_f32(bytemuck::cast_slice(panels), n, k),
+            Self::F16(panels) => unpack_f32(&widen_panels(bytemuck::cast_slice(panels)), n, k),
+            Self::Int8 { panels, scales, .. } => expand_int8(panels, scales, n, k),
+        }
+    }
 }
 
 /// The left side of a product in the number type that it is computed in: scratch, used again and again.
@@ -66,8 +91,8 @@ impl Linear {
         let (mut weight, mut bias) = (Vec::with_capacity(n * k), Vec::with_capacity(n));
         let rows = n / parts.len();
         for name in parts {
-            weight.extend(weights.get(&format!("{name}.weight"), &[rows, k])?.to_f32());
-            bias.extend(weights.get(&format!("{name}.bias"), &[rows])?.to_f32());
+            weight.extend(weights.finite(&format!("{name}.weight"), &[rows, k])?);
+            bias.extend(weights.finite(&format!("{name}.bias"), &[rows])?);
         }
         Ok(Self::from_f32(&weight, &bias, (n, k), precision))
     }
@@ -79,31 +104,27 @@ impl Linear {
         (n, k): (usize, usize),
         precision: Precision,
     ) -> Self {
-        let weight = match precision {
-            Precision::Int8 => {
-                let (panels, scales) = pack_int8(weight, n, k);
-                Weight::Int8 { panels: Bytes::from_lines(panels), scales: pad_to_panels(&scales) }
-            }
-            Precision::F16 => Weight::F16(halve_panels(&pack_f32(weight, n, k))),
-            Precision::Auto | Precision::F32 => Weight::F32(pack_f32(weight, n, k)),
-        };
+        let weight = Weight::pack(weight, (n, k), precision);
         Self { n, k, operation: Operation::Head, weight, bias: pad_to_panels(bias) }
     }
 
-    /// From a packed file: the panels stay where they are, or are expanded to f32.
+    /// From a packed file: at the file's own precision the panels stay where they are.
     pub(crate) fn from_packed(
         model: &PackedModel,
         name: &str,
         (n, k): (usize, usize),
         precision: Precision,
     ) -> Result<Self> {
-        let PackedMatmul { panels, scale, bias, .. } = model.matmul(name, n, k)?;
-        let weight = match precision {
-            Precision::F32 => Weight::F32(expand_int8(&panels, &scale, n, k)),
-            Precision::F16 => Weight::F16(halve_panels(&expand_int8(&panels, &scale, n, k))),
-            Precision::Auto | Precision::Int8 => Weight::Int8 { panels, scales: pad_to_panels(&scale) },
-        };
-        Ok(Self { n, k, operation: Operation::Head, weight, bias: pad_to_panels(&bias) })
+        let (weight, bias) = model.matmul(name, n, k)?;
+        if precision == model.precision {
+            return Ok(Self { n, k, operation: Operation::Head, weight, bias });
+        }
+        Ok(Self::from_f32(&weight.unpack((n, k)), &bias[..n], (n, k), precision))
+    }
+
+    /// The weights, and the bias in whole panels.
+    pub(crate) fn into_parts(self) -> (Weight, Vec<f32>) {
+        (self.weight, self.bias)
     }
 
     /// Values of an output row.
@@ -124,8 +145,8 @@ impl Linear {
     /// Bytes of the packed weights.
     pub(crate) fn weight_bytes(&self) -> usize {
         match &self.weight {
-            Weight::F32(lines) | Weight::F16(lines) => size_of_val(lines.as_slice()),
-            Weight::Int8 { panels, scales } => panels.len() + size_of_val(scales.as_slice()),
+            Weight::F32(panels) | Weight::F16(panels) => panels.len(),
+            Weight::Int8 { panels, scales, sums } => panels.len() + 4 * (scales.len() + sums.len()),
         }
     }
 
@@ -155,25 +176,26 @@ impl Linear {
         let first = if let Columns::From(first) = columns { first * PANEL } else { 0 };
         let bias = &self.bias[first..];
         match &self.weight {
-            Weight::F32(lines) => {
-                let panels = columns.of(Panels::f32(lines, self.n, self.k));
+            Weight::F32(panels) => {
+                let panels = columns.of(Panels::f32(&panels[..], self.n, self.k));
                 exec.time(self.operation, || {
                     kernels.matmul_f32(team, x, panels, bias, activation, out, stride);
                 });
             }
-            Weight::F16(lines) => {
-                let panels = columns.of(Panels::f16(lines, self.n, self.k));
+            Weight::F16(panels) => {
+                let panels = columns.of(Panels::f16(&panels[..], self.n, self.k));
                 exec.time(self.operation, || {
                     kernels.matmul_f16(team, x, &mut scratch.halves, panels, bias, activation, out, stride);
                 });
             }
-            Weight::Int8 { panels, scales } => {
+            Weight::Int8 { panels, scales, sums } => {
                 let quantized = &mut scratch.quantized;
                 let panels = columns.of(Panels::int8(panels, self.n, self.k));
+                let (scales, sums) = (&scales[first..], &sums[first..]);
+                let weights = Int8Panels { panels, scales, sums };
                 exec.time(Operation::Quantize, || kernels.quantize_rows(team, x, self.k, quantized));
-                let scales = &scales[first..];
                 exec.time(self.operation, || {
-                    kernels.matmul_int8(team, quantized, panels, scales, bias, activation, out, stride);
+                    kernels.matmul_int8(team, quantized, weights, bias, activation, out, stride);
                 });
             }
         }

@@ -7,9 +7,9 @@
 //! | key | value |
 //! | --- | --- |
 //! | `format` | `nimbert` |
-//! | `format_version` | `1`; readers refuse a newer one |
+//! | `format_version` | `2`; readers refuse another one |
 //! | `producer` | the program that wrote it, `nimbert 0.1.0` |
-//! | `precision` | `int8` |
+//! | `precision` | `int8`, `f16` or `f32`: of the matmuls, but for those of an int8 file that are kept in f16 |
 //! | `panel_layout` | `n32k4` |
 //! | `source_sha256` | SHA-256 over the source's weights files, in the order of their names |
 //! | `config` | the keys of `config.json` that the engine reads |
@@ -20,10 +20,13 @@
 //! | name | type and shape | meaning |
 //! | --- | --- | --- |
 //! | `bert.embeddings.word_embeddings.weight`, `….scale` | I8 \[V, H↑64\], F32 \[V↑16\] | row i is `scale[i]` times it |
+//! | the same in an f16 or f32 file | F16 \[V, H↑32\] or F32 \[V, H↑16\] | |
 //! | `bert.embeddings.{position,token_type}_embeddings.weight` | F32 \[rows, H↑16\] | |
 //! | `….LayerNorm.weight`, `….LayerNorm.bias` | F32 \[H↑16\] | |
 //! | `….weight` of a matmul from K to N numbers | U8 \[⌈N/32⌉, ⌈K/4⌉, 32, 4\] | panels of w + 128; outside N×K zero |
-//! | `….scale`, `….bias` of it | F32 \[N↑32\] | per output channel |
+//! | `….scale`, `….sum` of it | F32 \[N↑32\] | value of a step, and sum of the weights, per output channel |
+//! | `….weight` of a matmul in f16 or f32 | F16 or F32 \[⌈N/32⌉, K, 32\] | panels; outside N×K zero |
+//! | `….bias` of a matmul | F32 \[N↑32\] | |
 //! | `classifier.weight`, `classifier.bias` | F32 \[labels, H↑16\], F32 \[labels↑16\] | |
 //! | `tokenizer.vocab` | U8 \[length↑64\] | tokens by id, each ended by a line feed |
 //! | `checksums` | U8 \[tensors, 64\] | SHA-256 in the first 32 bytes of each row, then zeros |
@@ -43,17 +46,18 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-pub use self::write::{Summary, write};
+pub use self::write::{PackOptions, Summary, write};
 use crate::{
     config::Config,
     error::{Error, Result},
+    linear::Weight,
+    options::Precision,
     tokenizer::Tokenizer,
     weights::{Bytes, Dtype, Tensor, Weights},
 };
 
 const FORMAT: &str = "nimbert";
-const FORMAT_VERSION: u32 = 1;
-const INT8: &str = "int8";
+const FORMAT_VERSION: u32 = 2;
 const PANEL_LAYOUT: &str = "n32k4";
 /// Output channels, and input channels in a group, of a panel.
 const PANEL: [usize; 2] = [32, 4];
@@ -83,7 +87,7 @@ pub fn verify(path: &Path) -> Result<PackedInfo> {
 #[non_exhaustive]
 pub struct PackedInfo {
     /// What the matmuls' weights are stored as.
-    pub precision: String,
+    pub precision: Precision,
     /// Name and version of the program that wrote the file.
     pub producer: String,
     /// Hexadecimal SHA-256 of the weights that were packed.
@@ -96,23 +100,12 @@ pub(crate) struct PackedModel {
     pub(crate) config: Config,
     pub(crate) tokenizer: Tokenizer,
     pub(crate) weights: Weights,
-    /// What the matmuls' weights are stored as: `int8`.
-    pub(crate) precision: String,
+    /// What the matmuls' weights are stored as.
+    pub(crate) precision: Precision,
     /// Name and version of the program that wrote the file.
     pub(crate) producer: String,
     /// Hexadecimal SHA-256 of the weights that were packed.
     pub(crate) source_sha256: String,
-}
-
-/// The weights of one matmul, from `k` numbers to `n`.
-#[derive(Debug, Clone)]
-pub(crate) struct PackedMatmul {
-    /// `[⌈n/32⌉][⌈k/4⌉][32][4]` weights plus 128, on a cache line.
-    pub(crate) panels: Bytes,
-    /// `[n]`: what a step of 1 in the weights is worth.
-    pub(crate) scale: Vec<f32>,
-    /// `[n]`
-    pub(crate) bias: Vec<f32>,
 }
 
 /// A table of rows, each of whole numbers and one scale.
@@ -153,20 +146,35 @@ impl PackedModel {
         let metadata = |key| metadata(&weights, key).map_err(tell);
         let config = Config::from_json(metadata("config")?.as_bytes(), name)?;
         let tokenizer = Tokenizer::from_parts(metadata("tokenizer")?, &vocabulary(&weights)?, name)?;
-        let [precision, producer, source_sha256] =
-            [metadata("precision")?, metadata("producer")?, metadata("source_sha256")?].map(str::to_owned);
+        let precision = stored_precision(&weights).map_err(tell)?;
+        let [producer, source_sha256] =
+            [metadata("producer")?, metadata("source_sha256")?].map(str::to_owned);
         Ok(Self { config, tokenizer, weights, precision, producer, source_sha256 })
     }
 
-    /// The matmul whose tensors are `name` with `.weight`, `.scale` and `.bias`.
-    pub(crate) fn matmul(&self, name: &str, n: usize, k: usize) -> Result<PackedMatmul> {
-        let panels = self.weights.get_as(&format!("{name}.weight"), Dtype::U8, &panel_shape(n, k))?.bytes;
-        let scale = self.padded(&format!("{name}.scale"), n, PANEL[0])?;
-        let bias = self.padded(&format!("{name}.bias"), n, PANEL[0])?;
-        Ok(PackedMatmul { panels, scale, bias })
+    /// The matmul whose tensors are `name` with `.weight` and `.bias`, from `k` numbers to `n`: panels where they lie,
+    /// and the bias in whole panels.
+    pub(crate) fn matmul(&self, name: &str, n: usize, k: usize) -> Result<(Weight, Vec<f32>)> {
+        let padded = n.next_multiple_of(PANEL[0]);
+        let vector = |of: &str| self.padded(&format!("{name}.{of}"), padded, PANEL[0]);
+        let weight = format!("{name}.weight");
+        // An int8 file may keep some matmuls in f16.
+        let dtype = match self.precision {
+            Precision::Int8 if self.weights.dtype(&weight) == Some(Dtype::F16) => Dtype::F16,
+            Precision::Int8 => Dtype::U8,
+            Precision::F16 => Dtype::F16,
+            Precision::Auto | Precision::F32 => Dtype::F32,
+        };
+        let panels = self.weights.get_as(&weight, dtype, &panel_shape(dtype, n, k))?.bytes;
+        let weight = match dtype {
+            Dtype::U8 => Weight::Int8 { panels, scales: vector("scale")?, sums: vector("sum")? },
+            Dtype::F16 => Weight::F16(panels),
+            _ => Weight::F32(panels),
+        };
+        Ok((weight, vector("bias")?))
     }
 
-    /// The word embeddings.
+    /// The word embeddings of an int8 file.
     pub(crate) fn word_embeddings(&self) -> Result<QuantizedRows> {
         let (rows, stride) = (self.config.vocab_size, self.config.hidden_size.next_multiple_of(ALIGNMENT));
         let bytes = self.weights.get_as(&format!("{WORDS}.weight"), Dtype::I8, &[rows, stride])?.bytes;
@@ -174,14 +182,14 @@ impl PackedModel {
         Ok(QuantizedRows { bytes, stride, scale })
     }
 
-    /// The f32 table `name` of rows of `columns` numbers, where it lies: rows are `shape[1]` numbers apart.
-    pub(crate) fn rows(&self, name: &str, rows: usize, columns: usize) -> Result<Tensor> {
-        self.weights.get_as(name, Dtype::F32, &[rows, columns.next_multiple_of(FLOATS)])
+    /// The float table `name` of rows of `columns` numbers, where it lies: rows are `shape[1]` numbers apart.
+    pub(crate) fn rows(&self, name: &str, dtype: Dtype, rows: usize, columns: usize) -> Result<Tensor> {
+        self.weights.get_as(name, dtype, &[rows, columns.next_multiple_of(ALIGNMENT / dtype.size())])
     }
 
     /// The f32 matrix `name`, `[rows, columns]` row-major, without padding.
     pub(crate) fn matrix(&self, name: &str, rows: usize, columns: usize) -> Result<Vec<f32>> {
-        let tensor = self.rows(name, rows, columns)?;
+        let tensor = self.rows(name, Dtype::F32, rows, columns)?;
         let mut values = vec![0.0; rows * columns];
         for (row, values) in values.chunks_mut(columns).enumerate() {
             tensor.read_f32(row * tensor.shape[1], values);
@@ -218,8 +226,12 @@ impl PackedModel {
     }
 }
 
-fn panel_shape(n: usize, k: usize) -> [usize; 4] {
-    [n.div_ceil(PANEL[0]), k.div_ceil(PANEL[1]), PANEL[0], PANEL[1]]
+/// Of the panels of a matmul from `k` numbers to `n`.
+fn panel_shape(dtype: Dtype, n: usize, k: usize) -> Vec<usize> {
+    match dtype {
+        Dtype::U8 => vec![n.div_ceil(PANEL[0]), k.div_ceil(PANEL[1]), PANEL[0], PANEL[1]],
+        _ => vec![n.div_ceil(PANEL[0]), k, PANEL[0]],
+    }
 }
 
 fn metadata<'a>(weights: &'a Weights, key: &str) -> Result<&'a str, String> {
@@ -236,15 +248,29 @@ fn check_format(weights: &Weights) -> Result<(), String> {
         Ok(newer) if newer > FORMAT_VERSION => {
             return Err(format!("format version {newer} is newer than this program's {FORMAT_VERSION}"));
         }
+        Ok(older @ 1..) => {
+            let advice = "pack the checkpoint again";
+            return Err(format!(
+                "format version {older} is older than this program's {FORMAT_VERSION}: {advice}"
+            ));
+        }
         _ => return Err(format!("unknown format version {version:?}")),
     }
-    for (key, known) in [("precision", INT8), ("panel_layout", PANEL_LAYOUT)] {
-        let value = metadata(weights, key)?;
-        if value != known {
-            return Err(format!("{key} is {value:?}, this program knows {known:?}"));
-        }
+    let layout = metadata(weights, "panel_layout")?;
+    if layout != PANEL_LAYOUT {
+        return Err(format!("panel_layout is {layout:?}, this program knows {PANEL_LAYOUT:?}"));
     }
     Ok(())
+}
+
+fn stored_precision(weights: &Weights) -> Result<Precision, String> {
+    let name = metadata(weights, "precision")?;
+    match name.parse() {
+        Ok(Precision::Auto) | Err(_) => {
+            Err(format!("precision is {name:?}, this program knows \"int8\", \"f16\" and \"f32\""))
+        }
+        Ok(precision) => Ok(precision),
+    }
 }
 
 fn check_alignment(weights: &Weights, address: usize) -> Result<(), String> {

@@ -7,7 +7,7 @@ use crate::{
     linear::Linear,
     options::Precision,
     packed::{PackedModel, QuantizedRows},
-    weights::{Tensor, Weights},
+    weights::{Dtype, Tensor, Weights},
 };
 
 /// An open model.
@@ -51,7 +51,7 @@ impl Source<'_> {
             Self::Checkpoint(weights) => {
                 Ok(weights.get("bert.pooler.dense.weight", &shape)?.dtype.to_string().to_lowercase())
             }
-            Self::Packed(model) => Ok(model.precision.clone()),
+            Self::Packed(model) => Ok(model.precision.to_string()),
         }
     }
 
@@ -61,7 +61,15 @@ impl Source<'_> {
             Self::Checkpoint(_) => {
                 self.table("bert.embeddings.word_embeddings.weight", config.vocab_size, config.hidden_size)
             }
-            Self::Packed(model) => model.word_embeddings().map(Table::Int8),
+            Self::Packed(model) => {
+                let name = "bert.embeddings.word_embeddings.weight";
+                let floats = |dtype| model.rows(name, dtype, config.vocab_size, config.hidden_size);
+                match model.precision {
+                    Precision::Int8 => model.word_embeddings().map(Table::Int8),
+                    Precision::F16 => floats(Dtype::F16).map(Table::Float),
+                    Precision::Auto | Precision::F32 => floats(Dtype::F32).map(Table::Float),
+                }
+            }
         }
     }
 
@@ -69,7 +77,7 @@ impl Source<'_> {
     pub(crate) fn table(self, name: &str, rows: usize, columns: usize) -> Result<Table> {
         match self {
             Self::Checkpoint(weights) => weights.get(name, &[rows, columns]),
-            Self::Packed(model) => model.rows(name, rows, columns),
+            Self::Packed(model) => model.rows(name, Dtype::F32, rows, columns),
         }
         .map(Table::Float)
     }
@@ -77,7 +85,7 @@ impl Source<'_> {
     /// `len` values.
     pub(crate) fn vector(self, name: &str, len: usize) -> Result<Vec<f32>> {
         match self {
-            Self::Checkpoint(weights) => Ok(weights.get(name, &[len])?.to_f32()),
+            Self::Checkpoint(weights) => weights.finite(name, &[len]),
             Self::Packed(model) => model.vector(name, len),
         }
     }

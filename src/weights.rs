@@ -130,9 +130,27 @@ impl Weights {
         self.look_up(name, shape, "F32, F16 or BF16", Dtype::is_float)
     }
 
+    /// [`Weights::get`], as numbers, all of them finite: what is not would come out as a plausible answer where numbers
+    /// are rounded to bytes.
+    pub(crate) fn finite(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let values = self.get(name, shape)?.to_f32();
+        match values.iter().position(|value| !value.is_finite()) {
+            None => Ok(values),
+            Some(at) => {
+                let reason = format!("tensor {name} has no finite number at {at}, but {}", values[at]);
+                Err(Error::weights(&self.path, reason))
+            }
+        }
+    }
+
     /// The tensor called `name`, of exactly this type.
     pub(crate) fn get_as(&self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<Tensor> {
         self.look_up(name, shape, &dtype.to_string(), |found| found == dtype)
+    }
+
+    /// The type of the tensor called `name`, if it is there and of a known type.
+    pub(crate) fn dtype(&self, name: &str) -> Option<Dtype> {
+        self.find(name).and_then(|entry| Dtype::of_file(entry.dtype))
     }
 
     fn look_up(

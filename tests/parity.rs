@@ -240,8 +240,8 @@ fn the_six_layer_model_equals_pytorch_on_comments() {
 }
 
 /// Both judged on the original checkpoint, against PyTorch's f32. f16: within 1e-2 at every logit. int8: the best two
-/// logits are closer than 0.1 in 36 of the 352 texts, and symmetric activations leave a mean distance of some 0.026, so a
-/// few labels flip; less than 96 %, or a mean above 0.035, would be damage.
+/// logits are closer than 0.1 in 36 of the 352 texts, and rounding leaves a mean distance of some 0.019, so a few labels
+/// flip; less than 98 %, or a mean above 0.025, would be damage.
 #[test]
 fn lower_precisions_agree_with_pytorch_on_comments() {
     let Some(model) = shared("models/douban-stars-6l") else { return };
@@ -266,7 +266,7 @@ fn lower_precisions_agree_with_pytorch_on_comments() {
             println!("{isa:12} {precision:9} {worst:16.1e} {mean:16.1e} {:9.2}%", 100.0 * share);
             match precision {
                 Precision::F16 => assert!(worst <= 1e-2, "f16, {isa}: {worst:e} from PyTorch"),
-                _ => assert!(share >= 0.96 && mean <= 0.035, "int8, {isa}: {same} labels, {mean:e} mean"),
+                _ => assert!(share >= 0.98 && mean <= 0.025, "int8, {isa}: {same} labels, {mean:e} mean"),
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     Isa,
-    generic::{attention, matmul_float, matmul_half, matmul_int8},
+    generic::{attention, matmul_float, matmul_half, matmul_int8, rows::Quantized},
 };
 
 mod portable;
@@ -37,7 +37,7 @@ pub(crate) struct Table {
     /// In half precision, where there is arithmetic for it.
     pub(crate) attention_half: unsafe fn(&attention::Args),
     pub(crate) add_layer_norm: AddLayerNorm,
-    pub(crate) quantize: unsafe fn(usize, *const f32, *mut i8) -> (f32, i32),
+    pub(crate) quantize: unsafe fn(usize, *const f32, *mut i8) -> Quantized,
 }
 
 /// One function of a table: a generic one, compiled with a tier's features.
@@ -65,7 +65,7 @@ macro_rules! table {
                 len: usize, x: *const f32, residual: *const f32, gamma: *const f32, beta: *const f32, epsilon: f32,
                 out: *mut f32
             ), rows::add_layer_norm::<$simd>);
-            entry!($features quantize(len: usize, x: *const f32, out: *mut i8) -> (f32, i32), rows::quantize::<$simd>);
+            entry!($features quantize(len: usize, x: *const f32, out: *mut i8) -> rows::Quantized, rows::quantize::<$simd>);
             crate::arch::Table { matmul_f32, matmul_f16, half: None, matmul_int8, attention, attention_half: attention, add_layer_norm, quantize }
         };
     };

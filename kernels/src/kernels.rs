@@ -1,9 +1,9 @@
 //! The safe interface: shapes are asserted here, and work is cut into blocks for the threads of a [`Team`].
 
 use crate::{
-    Isa, PANEL, Panels, Team,
+    Int8Panels, Isa, PANEL, Panels, Team,
     arch::{self, Half, Table},
-    generic::{attention, matmul_float, matmul_half, matmul_int8},
+    generic::{attention, matmul_float, matmul_half, matmul_int8, rows::Quantized},
 };
 
 /// What is applied to each value of a product after its bias.
@@ -21,28 +21,47 @@ pub enum Activation {
     Tanh,
 }
 
-/// Rows quantized to signed bytes, each with a scale of its own, as the left side of an int8 product.
+/// Rows quantized to signed bytes, each over its own range, as the left side of an int8 product: a byte q stands for
+/// `middle + scale * q`.
 #[derive(Debug, Default)]
 pub struct QuantizedRows {
     /// `[m][⌈k/4⌉][4]`, the tail zero.
     bytes: Vec<i8>,
-    /// The value of one step, `[m]`.
+    /// The value of one step, `[m]`; NaN for a row with a number that is not finite.
     scales: Vec<f32>,
+    /// The value of a zero byte, `[m]`.
+    middles: Vec<f32>,
     /// The sum of a row's bytes, `[m]`.
     sums: Vec<i32>,
     k: usize,
 }
 
 impl QuantizedRows {
+    /// Rows of bytes, `[m, k]`, that stand for themselves: every scale is 1 and every middle 0.
+    ///
+    /// # Panics
+    /// When `bytes` has no whole number of rows.
+    pub fn from_bytes(bytes: &[i8], k: usize) -> Self {
+        assert!(k > 0 && bytes.len().is_multiple_of(k), "{} bytes have rows of {k}", bytes.len());
+        let mut rows = Self::default();
+        rows.resize(bytes.len() / k, k);
+        rows.scales.fill(1.0);
+        for (row, from) in bytes.chunks_exact(k).enumerate() {
+            rows.bytes[row * k.next_multiple_of(4)..][..k].copy_from_slice(from);
+            rows.sums[row] = from.iter().map(|&byte| i32::from(byte)).sum();
+        }
+        rows
+    }
+
     /// Rows held.
     pub fn rows(&self) -> usize {
         self.scales.len()
     }
 
-    /// A row's bytes, its tail included, and its scale.
-    pub fn row(&self, row: usize) -> (&[i8], f32) {
+    /// A row's bytes, its tail included, its scale and its middle.
+    pub fn row(&self, row: usize) -> (&[i8], f32, f32) {
         let stride = self.k.next_multiple_of(4);
-        (&self.bytes[row * stride..][..stride], self.scales[row])
+        (&self.bytes[row * stride..][..stride], self.scales[row], self.middles[row])
     }
 
     fn resize(&mut self, rows: usize, k: usize) {
@@ -53,6 +72,7 @@ impl QuantizedRows {
         self.k = k;
         self.bytes.resize(rows * k.next_multiple_of(4), 0);
         self.scales.resize(rows, 0.0);
+        self.middles.resize(rows, 0.0);
         self.sums.resize(rows, 0);
     }
 }
@@ -334,7 +354,7 @@ impl Kernels {
         });
     }
 
-    /// Quantizes the rows of `x`, `[m, k]`: symmetric, each row by its own largest value.
+    /// Quantizes the rows of `x`, `[m, k]`, each over its own range.
     ///
     /// # Panics
     /// When `x` has no whole number of rows.
@@ -343,23 +363,23 @@ impl Kernels {
         let m = x.len() / k;
         rows.resize(m, k);
         let stride = k.next_multiple_of(4);
-        let (bytes, scales, sums) = (
-            Shared(rows.bytes.as_mut_ptr()),
-            Shared(rows.scales.as_mut_ptr()),
-            Shared(rows.sums.as_mut_ptr()),
-        );
+        let (bytes, sums) = (Shared(rows.bytes.as_mut_ptr()), Shared(rows.sums.as_mut_ptr()));
+        let (scales, middles) = (Shared(rows.scales.as_mut_ptr()), Shared(rows.middles.as_mut_ptr()));
         self.over_rows(team, m, k, |row| {
             // SAFETY: the tier is available; row < m, and each row is written by one task.
             unsafe {
-                let (scale, sum) = (self.table.quantize)(k, x[row * k..].as_ptr(), bytes.at(row * stride));
+                let row_of_x = x[row * k..].as_ptr();
+                let Quantized { scale, middle, sum } =
+                    (self.table.quantize)(k, row_of_x, bytes.at(row * stride));
                 *scales.at(row) = scale;
+                *middles.at(row) = middle;
                 *sums.at(row) = sum;
             }
         });
     }
 
     /// [`Kernels::matmul_f32`] with int8 operands: sums are exact in i32, and
-    /// `out = activation(scale of the row · scale of the column · sum + bias)`. `scales`, like `bias`, has whole panels.
+    /// `out = activation(scale of the row · scale of the column · sum + middle of the row · Σ column + bias)`.
     ///
     /// # Panics
     /// When shapes don't fit.
@@ -371,8 +391,7 @@ impl Kernels {
         &self,
         team: &Team,
         lhs: &QuantizedRows,
-        rhs: Panels<'_, u8>,
-        scales: &[f32],
+        Int8Panels { panels: rhs, scales, sums }: Int8Panels<'_>,
         bias: &[f32],
         activation: Activation,
         out: &mut [f32],
@@ -383,7 +402,8 @@ impl Kernels {
         let (m, k4) = (lhs.rows(), k.div_ceil(4));
         check("out", out.len(), m, n, out_stride);
         let padded = n.next_multiple_of(PANEL);
-        assert!(bias.len() >= padded && scales.len() >= padded, "bias and scales for {n} columns");
+        let shortest = bias.len().min(scales.len()).min(sums.len());
+        assert!(shortest >= padded, "bias, scales and sums for {n} columns, not {shortest}");
         let grid = Grid::new(m, n, k, 12, team.threads());
         let out = Shared(out.as_mut_ptr());
         team.run(grid.tasks(), |_, task| {
@@ -395,9 +415,11 @@ impl Kernels {
                 n: (panels * PANEL).min(n - column),
                 lhs: lhs.bytes[row * k4 * 4..].as_ptr(),
                 lhs_scale: lhs.scales[row..].as_ptr(),
+                lhs_middle: lhs.middles[row..].as_ptr(),
                 lhs_sum: lhs.sums[row..].as_ptr(),
                 rhs: rhs.data[panel * k4 * 4 * PANEL..].as_ptr(),
                 rhs_scale: scales[column..].as_ptr(),
+                rhs_sum: sums[column..].as_ptr(),
                 bias: bias[column..].as_ptr(),
                 activation,
                 out: out.at(row * out_stride + column),
@@ -409,7 +431,8 @@ impl Kernels {
     }
 
     /// softmax(q·kᵀ/√head_size)·v for every head of every sequence; `out` has a row of `heads * head_size` values for
-    /// each query. `scratch` grows as needed and can be used again.
+    /// each query; those of a sequence without keys are left as they are. `scratch` grows as needed and can be used
+    /// again.
     ///
     /// # Panics
     /// When shapes don't fit.

@@ -23,6 +23,7 @@ mod generic;
 mod isa;
 mod kernels;
 mod pack;
+mod quantize;
 pub mod reference;
 mod team;
 
@@ -30,8 +31,9 @@ pub use aligned::{CacheLine, aligned_copy, zeroed};
 pub use isa::{Isa, UnknownIsa};
 pub use kernels::{Activation, Attention, HalfRows, Kernels, QuantizedRows};
 pub use pack::{
-    Panels, expand_int8, f32_panels_len, halve_panels, int8_panels_len, pack_f32, pack_int8, pad_to_panels,
+    Panels, f32_panels_len, halve_panels, int8_panels_len, pack_f32, pad_to_panels, unpack_f32, widen_panels,
 };
+pub use quantize::{Int8Panels, Int8Weights, expand_int8, pack_int8};
 pub use team::Team;
 
 /// Output columns in a panel: two registers of AVX-512, four of AVX2, eight of NEON.

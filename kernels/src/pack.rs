@@ -1,9 +1,10 @@
 //! Weights in panels: the order in which the inner loops read them.
 //!
-//! A panel is [`PANEL`] output columns. f32: `[⌈n/32⌉][k][32]`. int8: `[⌈n/32⌉][⌈k/4⌉][32][4]`, each byte w + 128.
-//! Bytes outside n × k are zero: columns beyond n are never stored, and values beyond k meet activations of zero.
+//! A panel is [`PANEL`] output columns. f32 and f16: `[⌈n/32⌉][k][32]`. int8: `[⌈n/32⌉][⌈k/4⌉][32][4]`, each byte
+//! w + 128 (see [`crate::pack_int8`]). What is outside n × k is zero: columns beyond n are never stored, and values
+//! beyond k meet activations of zero.
 
-use bytemuck::{cast_slice, cast_slice_mut};
+use bytemuck::{NoUninit, cast_slice, cast_slice_mut};
 use half::{f16, slice::HalfFloatSliceExt};
 
 use crate::{CacheLine, PANEL, zeroed};
@@ -67,54 +68,19 @@ pub fn halve_panels(lines: &[CacheLine]) -> Vec<CacheLine> {
     halves
 }
 
-/// int8 panels of a row-major `[n, k]` matrix, symmetric per output channel, and the `n` scales: a weight is
-/// `scale · q` with q = round(w / scale) in -127..=127 and scale = max |w| / 127.
-///
-/// # Panics
-/// When `weights` has not n × k values.
-pub fn pack_int8(weights: &[f32], n: usize, k: usize) -> (Vec<CacheLine>, Vec<f32>) {
-    assert_eq!(weights.len(), n * k, "weights of {n} x {k}");
-    let mut lines = zeroed::<u8>(int8_panels_len(n, k));
-    let mut scales = vec![0.0; n];
-    if k > 0 {
-        let k4 = k.div_ceil(4);
-        let panels: &mut [u8] = cast_slice_mut(&mut lines);
-        for (column, row) in weights.chunks_exact(k).enumerate() {
-            let largest = row.iter().fold(0.0_f32, |largest, w| largest.max(w.abs()));
-            scales[column] = largest / 127.0;
-            let panel = &mut panels[column / PANEL * k4 * PANEL * 4..][..k4 * PANEL * 4];
-            for (p, &w) in row.iter().enumerate() {
-                let q = if largest > 0.0 { (w * (127.0 / largest)).round_ties_even() } else { 0.0 };
-                panel[int8_at(column % PANEL, p)] = (q.clamp(-127.0, 127.0) as i32 + 128) as u8;
-            }
-        }
-    }
-    (lines, scales)
+/// The same panels in f32, exactly.
+pub fn widen_panels(halves: &[u16]) -> Vec<f32> {
+    halves.iter().map(|&bits| f16::from_bits(bits).to_f32()).collect()
 }
 
-/// f32 panels with the values that int8 panels stand for.
+/// A row-major `[n, k]` matrix from panels.
 ///
 /// # Panics
-/// When `panels` or `scales` are too short for n × k.
-pub fn expand_int8(panels: &[u8], scales: &[f32], n: usize, k: usize) -> Vec<CacheLine> {
-    assert!(panels.len() >= int8_panels_len(n, k) && scales.len() >= n, "panels of {n} x {k}");
-    let mut lines = zeroed::<f32>(f32_panels_len(n, k));
-    let k4 = k.div_ceil(4);
-    let out: &mut [f32] = cast_slice_mut(&mut lines);
-    for (column, &scale) in scales.iter().enumerate().take(n) {
-        let (panel, lane) = (column / PANEL, column % PANEL);
-        let from = &panels[panel * k4 * PANEL * 4..][..k4 * PANEL * 4];
-        let to = &mut out[panel * k * PANEL..][..k * PANEL];
-        for p in 0..k {
-            to[p * PANEL + lane] = (i32::from(from[int8_at(lane, p)]) - 128) as f32 * scale;
-        }
-    }
-    lines
-}
-
-/// Where in a panel the byte of column `lane` and depth `p` is.
-const fn int8_at(lane: usize, p: usize) -> usize {
-    (p / 4 * PANEL + lane) * 4 + p % 4
+/// When `panels` are not those of n × k.
+pub fn unpack_f32(panels: &[f32], n: usize, k: usize) -> Vec<f32> {
+    assert!(panels.len() >= f32_panels_len(n, k), "panels of {n} x {k}");
+    let at = |column: usize, p: usize| (column / PANEL * k + p) * PANEL + column % PANEL;
+    (0..n).flat_map(|column| (0..k).map(move |p| at(column, p))).map(|at| panels[at]).collect()
 }
 
 /// A view of packed weights.
@@ -137,11 +103,9 @@ impl<'a> Panels<'a, f32> {
     /// Panels made by [`pack_f32`].
     ///
     /// # Panics
-    /// When `lines` are not those of n × k.
-    pub fn f32(lines: &'a [CacheLine], n: usize, k: usize) -> Self {
-        let data: &[f32] = cast_slice(lines);
-        assert!(data.len() >= f32_panels_len(n, k), "panels of {n} x {k}");
-        Self { data: &data[..f32_panels_len(n, k)], n, k }
+    /// When `data` are not those of n × k, or not where an f32 can be.
+    pub fn f32<T: NoUninit>(data: &'a [T], n: usize, k: usize) -> Self {
+        Self::new(cast_slice(data), f32_panels_len(n, k), n, k)
     }
 }
 
@@ -149,27 +113,29 @@ impl<'a> Panels<'a, u16> {
     /// Panels made by [`halve_panels`].
     ///
     /// # Panics
-    /// When `lines` are not those of n × k.
-    pub fn f16(lines: &'a [CacheLine], n: usize, k: usize) -> Self {
-        let data: &[u16] = cast_slice(lines);
-        assert!(data.len() >= f32_panels_len(n, k), "panels of {n} x {k}");
-        Self { data: &data[..f32_panels_len(n, k)], n, k }
+    /// When `data` are not those of n × k, or not where a half can be.
+    pub fn f16<T: NoUninit>(data: &'a [T], n: usize, k: usize) -> Self {
+        Self::new(cast_slice(data), f32_panels_len(n, k), n, k)
     }
 }
 
 impl<'a> Panels<'a, u8> {
-    /// Panels made by [`pack_int8`].
+    /// Panels made by [`crate::pack_int8`].
     ///
     /// # Panics
     /// When `bytes` are not those of n × k.
     pub fn int8(bytes: &'a [u8], n: usize, k: usize) -> Self {
-        assert!(bytes.len() >= int8_panels_len(n, k), "panels of {n} x {k}");
         assert!(k <= 66_000, "k = {k}: sums might leave an i32");
-        Self { data: &bytes[..int8_panels_len(n, k)], n, k }
+        Self::new(bytes, int8_panels_len(n, k), n, k)
     }
 }
 
-impl<T> Panels<'_, T> {
+impl<'a, T> Panels<'a, T> {
+    fn new(data: &'a [T], len: usize, n: usize, k: usize) -> Self {
+        assert!(data.len() >= len, "panels of {n} x {k}");
+        Self { data: &data[..len], n, k }
+    }
+
     /// Output columns.
     pub fn n(&self) -> usize {
         self.n
@@ -212,27 +178,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn int8_panels_expand_to_what_was_quantized() {
-        let (n, k) = (33, 66);
-        let weights: Vec<f32> = (0..n * k).map(|i| ((i * 37 % 101) as f32 - 50.0) / 50.0).collect();
-        let (panels, scales) = pack_int8(&weights, n, k);
-        let lines = expand_int8(cast_slice(&panels), &scales, n, k);
-        let expanded: &[f32] = cast_slice(&lines);
-        for (column, scale) in scales.iter().enumerate() {
-            for p in 0..k {
-                let value = expanded[column / PANEL * k * PANEL + p * PANEL + column % PANEL];
-                // Half a step of rounding, and one more rounding of the product.
-                assert!((value - weights[column * k + p]).abs() <= 0.501 * scale);
-            }
-        }
+    fn unpacked_is_what_was_packed() {
+        let (n, k) = (33, 7);
+        let weights: Vec<f32> = (0..n * k).map(|i| i as f32).collect();
+        assert_eq!(unpack_f32(cast_slice(&pack_f32(&weights, n, k)), n, k), weights);
     }
 
     #[test]
     fn tails_are_zero() {
-        let (panels, _) = pack_int8(&[1.0; 5 * 6], 5, 6);
-        let bytes: &[u8] = cast_slice(&panels);
-        let set = bytes.iter().filter(|&&byte| byte != 0).count();
-        assert_eq!((set, bytes.len()), (5 * 6, 2 * 32 * 4));
         let lines = pack_f32(&[1.0; 5 * 6], 5, 6);
         let floats: &[f32] = cast_slice(&lines);
         assert_eq!(floats.iter().sum::<f32>(), 30.0);

@@ -55,12 +55,16 @@ pub fn matmul_int8(lhs: &[i8], rhs: &[i8], k: usize) -> Vec<i32> {
     lhs.chunks_exact(k).flat_map(|row| rhs.chunks_exact(k).map(move |column| dot(row, column))).collect()
 }
 
-/// Symmetric quantization of one row: bytes and scale.
-pub fn quantize(row: &[f32]) -> (Vec<i8>, f32) {
-    let largest = row.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
-    let inverse = 127.0 / largest;
+/// Quantization of one row over its own range: bytes, scale and middle; a byte q stands for `middle + scale * q`.
+pub fn quantize(row: &[f32]) -> (Vec<i8>, f32, f32) {
+    let low = row.iter().copied().fold(f32::INFINITY, f32::min);
+    let high = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let middle = 0.5 * high + 0.5 * low;
+    let half = (high - middle).max(middle - low);
+    let inverse = 127.0 / half;
     let inverse = if inverse.is_finite() { inverse } else { 0.0 };
-    (row.iter().map(|x| (x * inverse).round_ties_even() as i8).collect(), largest / 127.0)
+    let bytes = row.iter().map(|x| ((x - middle) * inverse).round_ties_even() as i8).collect();
+    (bytes, half / 127.0, middle)
 }
 
 /// LayerNorm of one row, in f64.

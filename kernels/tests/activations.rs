@@ -57,6 +57,19 @@ fn tanh_is_within_its_bound() {
 }
 
 #[test]
+fn what_is_not_a_number_stays_so() {
+    use Activation::*;
+    for kernels in tiers() {
+        for activation in [Identity, Gelu, GeluTanh, Relu, Tanh] {
+            let got = apply(kernels, &[1.0, f32::NAN, 2.0], activation);
+            let nan: Vec<bool> = got.iter().map(|x| x.is_nan()).collect();
+            // A row of the product reads a NaN weight for its own column alone.
+            assert_eq!(nan, [false, true, false], "{} {activation:?}", kernels.isa());
+        }
+    }
+}
+
+#[test]
 fn relu_and_identity_are_exact() {
     let x = grid();
     for kernels in tiers() {

@@ -49,6 +49,10 @@ impl Batch {
     }
 
     fn run_with(&self, kernels: Kernels, team: &Team, scratch: &mut Vec<f32>) -> Vec<f32> {
+        self.run_in(false, kernels, team, scratch)
+    }
+
+    fn run_in(&self, half: bool, kernels: Kernels, team: &Team, scratch: &mut Vec<f32>) -> Vec<f32> {
         let hidden = self.hidden();
         let attention = Attention {
             heads: self.heads,
@@ -60,7 +64,7 @@ impl Batch {
             v: self.kv.get(hidden..).unwrap_or_default(),
             kv_stride: 2 * hidden,
             cu_keys: &self.cu_keys,
-            half: false,
+            half,
         };
         let mut out = vec![f32::NAN; self.q.len()];
         kernels.attention(team, &attention, &mut out, scratch);
@@ -380,6 +384,41 @@ fn fused_rows_and_later_sequences_give_the_same_bits() {
             out[..4 * hidden].iter().all(|x| x.to_bits() == 0x7fc0_dead),
             "rows before the first sequence"
         );
+    }
+}
+
+/// One NaN in a query, a key or a value: a plausible answer from it would be the worst of errors.
+#[test]
+fn what_is_not_a_number_is_passed_on_and_only_where_it_is_read() {
+    let (heads, head_size) = (2, 12);
+    let lengths = [(5, 5), (13, 300), (3, 3)];
+    let hidden = heads * head_size;
+    // Of the second sequence: row 7, or key 259 in its second block; in the second head its fourth column.
+    let (query, key, column) = (5 + 7, 5 + 259, head_size + 3);
+    let clean = Batch::new(heads, head_size, &lengths, 2.0);
+    for operand in ["q", "k", "v"] {
+        let mut batch = Batch::new(heads, head_size, &lengths, 2.0);
+        match operand {
+            "q" => batch.q[query * hidden + column] = f32::NAN,
+            "k" => batch.kv[key * 2 * hidden + column] = f32::NAN,
+            _ => batch.kv[key * 2 * hidden + hidden + column] = f32::NAN,
+        }
+        for (kernels, half) in tiers().into_iter().flat_map(|kernels| [(kernels, false), (kernels, true)]) {
+            let run = |batch: &Batch| batch.run_in(half, kernels, &Team::solo(), &mut Vec::new());
+            for (at, (got, expected)) in run(&batch).into_iter().zip(run(&clean)).enumerate() {
+                let (row, of) = (at / hidden, at % hidden);
+                let of_sequence = (5..5 + 13).contains(&row) && of >= head_size;
+                let reached = of_sequence
+                    && match operand {
+                        "q" => row == query,
+                        "k" => true,
+                        _ => of == column,
+                    };
+                let what = format!("{} half {half}: NaN in {operand}, row {row} column {of}", kernels.isa());
+                assert_eq!(got.is_nan(), reached, "{what}");
+                assert!(reached || got.to_bits() == expected.to_bits(), "{what}");
+            }
+        }
     }
 }
 

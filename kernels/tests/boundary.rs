@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use common::*;
 use nimbert_kernels::{
-    Activation, Attention, CacheLine, Kernels, PANEL, Panels, QuantizedRows, Team, pack_f32, pack_int8,
-    zeroed,
+    Activation, Attention, CacheLine, Int8Panels, Kernels, PANEL, Panels, QuantizedRows, Team, pack_f32,
+    pack_int8, zeroed,
 };
 
 /// Asserts that `f` panics with a message that has `part` in it.
@@ -33,14 +33,14 @@ fn matmul(kernels: Kernels, lhs: usize, (n, k): (usize, usize), bias: usize, out
     kernels.matmul_f32(&Team::solo(), &lhs, panels, &bias, Activation::Identity, &mut out, stride);
 }
 
-fn matmul_int8(kernels: Kernels, (m, rows_k): (usize, usize), n: usize, padded: [usize; 2], out: [usize; 2]) {
+fn matmul_int8(kernels: Kernels, (m, rows_k): (usize, usize), n: usize, padded: [usize; 3], out: [usize; 2]) {
     let mut rows = QuantizedRows::default();
     kernels.quantize_rows(&Team::solo(), &vec![1.0; m * rows_k], rows_k, &mut rows);
     let bytes = vec![128; n.div_ceil(PANEL) * PANEL * 8];
-    let (scales, bias, mut memory) = (vec![1.0; padded[0]], vec![0.0; padded[1]], vec![0.0; out[0]]);
-    let panels = Panels::int8(&bytes, n, 6);
+    let ([scales, sums, bias], mut memory) = (padded.map(|len| vec![1.0; len]), vec![0.0; out[0]]);
+    let weights = Int8Panels { panels: Panels::int8(&bytes, n, 6), scales: &scales, sums: &sums };
     let identity = Activation::Identity;
-    kernels.matmul_int8(&Team::solo(), &rows, panels, &scales, &bias, identity, &mut memory, out[1]);
+    kernels.matmul_int8(&Team::solo(), &rows, weights, &bias, identity, &mut memory, out[1]);
 }
 
 // One test: the panic hook belongs to the whole process.
@@ -57,17 +57,19 @@ fn shapes_that_do_not_fit_are_refused() {
         // (m - 1) · stride is 2⁶⁴, which is 0 to a product that wraps.
         refused("", || matmul(kernels, 9 * 6, (33, 6), 64, 9 * 33, 1 << (usize::BITS - 3)));
 
-        matmul_int8(kernels, (3, 6), 33, [64, 64], [3 * 33, 33]);
-        refused("inner", || matmul_int8(kernels, (3, 7), 33, [64, 64], [3 * 33, 33]));
-        refused("out", || matmul_int8(kernels, (3, 6), 33, [64, 64], [3 * 33 - 1, 33]));
-        refused("overlap", || matmul_int8(kernels, (3, 6), 33, [64, 64], [3 * 33, 32]));
-        refused("bias", || matmul_int8(kernels, (3, 6), 33, [64, 63], [3 * 33, 33]));
-        refused("scales", || matmul_int8(kernels, (3, 6), 33, [63, 64], [3 * 33, 33]));
-        refused("", || matmul_int8(kernels, (9, 6), 33, [64, 64], [9 * 33, 1 << (usize::BITS - 3)]));
+        matmul_int8(kernels, (3, 6), 33, [64; 3], [3 * 33, 33]);
+        refused("inner", || matmul_int8(kernels, (3, 7), 33, [64; 3], [3 * 33, 33]));
+        refused("out", || matmul_int8(kernels, (3, 6), 33, [64; 3], [3 * 33 - 1, 33]));
+        refused("overlap", || matmul_int8(kernels, (3, 6), 33, [64; 3], [3 * 33, 32]));
+        refused("bias", || matmul_int8(kernels, (3, 6), 33, [64, 64, 63], [3 * 33, 33]));
+        refused("scales", || matmul_int8(kernels, (3, 6), 33, [63, 64, 64], [3 * 33, 33]));
+        refused("sums", || matmul_int8(kernels, (3, 6), 33, [64, 63, 64], [3 * 33, 33]));
+        refused("", || matmul_int8(kernels, (9, 6), 33, [64; 3], [9 * 33, 1 << (usize::BITS - 3)]));
 
         let (team, mut rows) = (Team::solo(), QuantizedRows::default());
         refused("rows of 4", || kernels.quantize_rows(&team, &[0.0; 7], 4, &mut rows));
         refused("rows of 0", || kernels.quantize_rows(&team, &[], 0, &mut rows));
+        refused("rows of 4", || drop(QuantizedRows::from_bytes(&[0; 7], 4)));
 
         let norm = |x: usize, residual: usize, gamma: usize, beta: usize| {
             let (mut x, residual) = (vec![1.0; x], vec![1.0; residual]);

@@ -5,12 +5,12 @@ mod common;
 use bytemuck::cast_slice;
 use common::*;
 use nimbert_kernels::{
-    Activation, CacheLine, Kernels, PANEL, Panels, QuantizedRows, Team, pack_int8, pad_to_panels, reference,
+    Activation, CacheLine, Int8Panels, Kernels, PANEL, Panels, QuantizedRows, Team, pack_int8, pad_to_panels,
+    reference,
 };
 use proptest::prelude::*;
 
-/// Operands as bytes. Every row of `lhs` has a ±127, so that its floats are quantized with a scale of exactly 1 to
-/// just these bytes.
+/// Operands as bytes.
 struct Case {
     m: usize,
     n: usize,
@@ -23,20 +23,13 @@ struct Case {
 impl Case {
     fn new(lhs: Vec<i8>, rhs: Vec<i8>, k: usize) -> Self {
         let (m, n) = (lhs.len() / k, rhs.len() / k);
-        for row in lhs.chunks_exact(k) {
-            assert_eq!(row.iter().map(|a| a.unsigned_abs()).max(), Some(127), "a scale of 1");
-        }
         let panels = int8_panels(&rhs, n, k);
         Self { m, n, k, lhs, rhs, panels }
     }
 
     fn random(m: usize, n: usize, k: usize) -> Self {
         let mut random = Random((m * 1_000_000 + n * 1_000 + k) as u64);
-        let mut lhs = random.bytes(m * k);
-        for row in lhs.chunks_exact_mut(k) {
-            row[random.below(k)] = if random.below(2) == 0 { 127 } else { -127 };
-        }
-        let rhs = random.bytes(n * k);
+        let (lhs, rhs) = (random.bytes(m * k), random.bytes(n * k));
         Self::new(lhs, rhs, k)
     }
 
@@ -44,25 +37,17 @@ impl Case {
         Panels::int8(cast_slice(&self.panels), self.n, self.k)
     }
 
-    fn quantized(&self, kernels: Kernels, team: &Team) -> QuantizedRows {
-        let x: Vec<f32> = self.lhs.iter().map(|&a| f32::from(a)).collect();
-        let mut rows = QuantizedRows::default();
-        kernels.quantize_rows(team, &x, self.k, &mut rows);
-        for (row, bytes) in self.lhs.chunks_exact(self.k).enumerate() {
-            let (got, scale) = rows.row(row);
-            assert_eq!((&got[..self.k], scale), (bytes, 1.0));
-        }
-        rows
+    fn rows(&self) -> QuantizedRows {
+        QuantizedRows::from_bytes(&self.lhs, self.k)
     }
 
     /// The product with scales of 1 and a bias of 0: the sums, as f32.
     fn run(&self, kernels: Kernels, team: &Team) -> Vec<f32> {
-        let rows = self.quantized(kernels, team);
         let padded = self.n.next_multiple_of(PANEL);
-        let (scales, bias) = (vec![1.0; padded], vec![0.0; padded]);
+        let (ones, zeros) = (vec![1.0; padded], vec![0.0; padded]);
         let mut out = vec![f32::NAN; self.m * self.n];
-        let panels = self.panels();
-        kernels.matmul_int8(team, &rows, panels, &scales, &bias, Activation::Identity, &mut out, self.n);
+        let weights = Int8Panels { panels: self.panels(), scales: &ones, sums: &zeros };
+        kernels.matmul_int8(team, &self.rows(), weights, &zeros, Activation::Identity, &mut out, self.n);
         out
     }
 
@@ -122,30 +107,42 @@ fn nothing_to_do_is_fine() {
         kernels.quantize_rows(&team, &[], 7, &mut rows);
         assert_eq!(rows.rows(), 0);
         let padding = [0.0; PANEL];
-        let (panels, identity) = (case.panels(), Activation::Identity);
-        kernels.matmul_int8(&team, &rows, panels, &padding, &padding, identity, &mut [], 5);
-        let rows = case.quantized(kernels, &team);
-        kernels.matmul_int8(&team, &rows, Panels::int8(&[], 0, 7), &[], &[], identity, &mut [], 0);
+        let identity = Activation::Identity;
+        let weights = |panels, padding| Int8Panels { panels, scales: padding, sums: padding };
+        kernels.matmul_int8(&team, &rows, weights(case.panels(), &padding), &padding, identity, &mut [], 5);
+        let nothing = weights(Panels::int8(&[], 0, 7), &[]);
+        kernels.matmul_int8(&team, &case.rows(), nothing, &[], identity, &mut [], 0);
     }
 }
 
-/// With Identity and no bias there is one multiplication after the exact sum, so all tiers agree bit for bit. (With a
-/// bias they need not: the portable tier rounds the product and the addition apart unless the target has FMA.)
+/// With symmetric rows, Identity and no bias there is one multiplication after the exact sum, so all tiers agree bit
+/// for bit. (With a bias they need not: the portable tier rounds the product and the addition apart unless the target
+/// has FMA.)
 #[test]
 fn tiers_agree_bit_for_bit_without_a_bias() {
     let mut random = Random(7);
     for (m, n, k) in [(1, 33, 66), (13, 70, 100), (25, 64, 768)] {
-        let (x, weights) = (random.values(m * k), random.values(n * k));
-        let (panels, scales) = pack_int8(&weights, n, k);
-        let (scales, bias) = (pad_to_panels(&scales), pad_to_panels(&vec![0.0; n]));
+        let mut x = random.values(m * k);
+        for row in x.chunks_exact_mut(k) {
+            (row[0], row[k - 1]) = (1.0, -1.0);
+        }
+        let weights = pack_int8(&random.values(n * k), n, k);
+        let bias = pad_to_panels(&vec![0.0; n]);
         let results: Vec<Vec<f32>> = tiers()
             .into_iter()
             .map(|kernels| {
                 let (team, mut rows) = (Team::solo(), QuantizedRows::default());
                 kernels.quantize_rows(&team, &x, k, &mut rows);
                 let mut out = vec![f32::NAN; m * n];
-                let panels = Panels::int8(cast_slice(&panels), n, k);
-                kernels.matmul_int8(&team, &rows, panels, &scales, &bias, Activation::Identity, &mut out, n);
+                kernels.matmul_int8(
+                    &team,
+                    &rows,
+                    weights.view(n, k),
+                    &bias,
+                    Activation::Identity,
+                    &mut out,
+                    n,
+                );
                 out
             })
             .collect();
@@ -155,29 +152,35 @@ fn tiers_agree_bit_for_bit_without_a_bias() {
     }
 }
 
-/// The epilogue, with real scales, a bias and activations, against f64.
+/// The epilogue, with real scales, middles, a bias and activations, against f64.
 fn check_epilogue(m: usize, n: usize, k: usize, activation: Activation, bounds: &mut Bounds) {
     let mut random = Random((m + n + k) as u64);
-    let (x, weights, bias) = (random.values(m * k), random.values(n * k), random.values(n));
-    let (panels, scales) = pack_int8(&weights, n, k);
-    let quantized_weights = expand(cast_slice(&panels), n, k);
-    let (padded_scales, padded_bias) = (pad_to_panels(&scales), pad_to_panels(&bias));
+    let x: Vec<f32> = random.values(m * k).iter().map(|x| x + 0.5).collect();
+    let bias = random.values(n);
+    let weights = pack_int8(&random.values(n * k), n, k);
+    let quantized_weights = expand(cast_slice(&weights.panels), n, k);
+    let padded_bias = pad_to_panels(&bias);
     for kernels in tiers() {
         let (team, mut rows) = (Team::solo(), QuantizedRows::default());
         kernels.quantize_rows(&team, &x, k, &mut rows);
         let mut out = vec![f32::NAN; m * n];
-        let panels = Panels::int8(cast_slice(&panels), n, k);
-        kernels.matmul_int8(&team, &rows, panels, &padded_scales, &padded_bias, activation, &mut out, n);
+        kernels.matmul_int8(&team, &rows, weights.view(n, k), &padded_bias, activation, &mut out, n);
         for row in 0..m {
-            let (bytes, scale) = rows.row(row);
+            let (bytes, scale, middle) = rows.row(row);
             let sums = reference::matmul_int8(&bytes[..k], &quantized_weights, k);
             for (column, sum) in sums.into_iter().enumerate() {
-                let product = f64::from(scale) * f64::from(scales[column]) * f64::from(sum);
+                let column_scale = f64::from(weights.scales[column]);
+                let column_sum: i32 =
+                    quantized_weights[column * k..][..k].iter().map(|&w| i32::from(w)).sum();
+                let product = f64::from(scale) * column_scale * f64::from(sum);
+                let share = f64::from(middle) * column_scale * f64::from(column_sum);
                 let bias = f64::from(bias[column]);
-                let expected = reference::activate(product + bias, activation);
-                // Four roundings at most: scale · scale, the sum to f32, their product, the addition of the bias.
-                let bound = gamma(4) * (product.abs() + bias.abs());
-                let bound = steepness(activation) * bound + activation_bound(product + bias, activation);
+                let expected = reference::activate(product + share + bias, activation);
+                // Six roundings at most: scale · scale, the sum to f32, their product; the column's sum times its
+                // scale (two), the middle times that; and both additions.
+                let bound = gamma(6) * (product.abs() + share.abs() + bias.abs());
+                let bound =
+                    steepness(activation) * bound + activation_bound(product + share + bias, activation);
                 let what = || format!("{} {activation:?} row {row} column {column}", kernels.isa());
                 bounds.check(out[row * n + column], expected, bound, what);
             }
@@ -210,23 +213,62 @@ fn weights_are_packed_as_the_layout_says() {
         // A ±127 in every row makes its scale 1.
         weights.iter_mut().step_by(k).for_each(|w| *w = -127);
         let floats: Vec<f32> = weights.iter().map(|&w| f32::from(w)).collect();
-        let (panels, scales) = pack_int8(&floats, n, k);
-        assert_eq!(panels, int8_panels(&weights, n, k));
-        assert_eq!(scales, vec![1.0; n]);
+        let packed = pack_int8(&floats, n, k);
+        assert_eq!(packed.panels, int8_panels(&weights, n, k));
+        assert_eq!(packed.scales, pad_to_panels(&vec![1.0; n]));
+        let sums = weights.chunks(k).map(|row| row.iter().map(|&w| f32::from(w)).sum()).collect::<Vec<_>>();
+        assert_eq!(packed.sums, pad_to_panels(&sums));
     }
 }
 
 #[test]
 fn a_row_of_zero_weights_is_a_column_of_biases() {
-    let (panels, scales) = pack_int8(&[0.0; 6], 1, 6);
-    assert_eq!(scales, [0.0]);
+    let weights = pack_int8(&[0.0; 6], 1, 6);
     for kernels in tiers() {
         let (team, mut rows, mut out) = (Team::solo(), QuantizedRows::default(), [f32::NAN; 2]);
         kernels.quantize_rows(&team, &Random(1).values(12), 6, &mut rows);
-        let (scales, bias) = (pad_to_panels(&scales), pad_to_panels(&[0.75]));
-        let panels = Panels::int8(cast_slice(&panels), 1, 6);
-        kernels.matmul_int8(&team, &rows, panels, &scales, &bias, Activation::Identity, &mut out, 1);
+        let bias = pad_to_panels(&[0.75]);
+        kernels.matmul_int8(&team, &rows, weights.view(1, 6), &bias, Activation::Identity, &mut out, 1);
         assert_eq!(out, [0.75; 2]);
+    }
+}
+
+/// A plausible answer from numbers that are none would be the worst of errors.
+#[test]
+fn what_is_not_finite_is_passed_on_and_only_in_its_row_or_column() {
+    let (m, n, k) = (3, 40, 70);
+    let (x, w) = (Random(5).values(m * k), Random(6).values(n * k));
+    let bias = pad_to_panels(&vec![0.5; n]);
+    use Activation::*;
+    for (kernels, activation) in
+        tiers().into_iter().flat_map(|k| [Identity, Gelu, GeluTanh, Relu, Tanh].map(|a| (k, a)))
+    {
+        for (bad, at) in [(f32::NAN, 0), (f32::INFINITY, 37), (f32::NEG_INFINITY, k - 1), (f32::NAN, k - 1)] {
+            let run = |x: &[f32], w: &[f32]| {
+                let mut rows = QuantizedRows::default();
+                kernels.quantize_rows(&Team::solo(), x, k, &mut rows);
+                let mut out = vec![0.0; m * n];
+                kernels.matmul_int8(
+                    &Team::solo(),
+                    &rows,
+                    pack_int8(w, n, k).view(n, k),
+                    &bias,
+                    activation,
+                    &mut out,
+                    n,
+                );
+                out
+            };
+            let (mut bad_x, mut bad_w) = (x.clone(), w.clone());
+            (bad_x[k + at], bad_w[33 * k + at]) = (bad, bad);
+            let what = format!("{} {activation:?} {bad} at {at}", kernels.isa());
+            for (i, y) in run(&bad_x, &w).into_iter().enumerate() {
+                assert_eq!(y.is_finite(), i / n != 1, "{what}: row {} column {}", i / n, i % n);
+            }
+            for (i, y) in run(&x, &bad_w).into_iter().enumerate() {
+                assert_eq!(y.is_finite(), i % n != 33, "{what}: row {} column {}", i / n, i % n);
+            }
+        }
     }
 }
 
@@ -236,13 +278,13 @@ fn only_the_block_is_written() {
         for (m, n, stride) in [(1, 33, 33), (7, 31, 40), (13, 64, 65), (25, 100, 333), (3, 1, 2)] {
             let case = Case::random(m, n, 17);
             let padded = n.next_multiple_of(PANEL);
-            let (scales, bias) = (vec![1.0; padded], vec![0.0; padded]);
+            let (ones, zeros) = (vec![1.0; padded], vec![0.0; padded]);
             for threads in [1, 2] {
                 let mut out = Framed::new(m, n, stride);
                 with_team(threads, |team| {
-                    let rows = case.quantized(kernels, team);
-                    let (panels, identity) = (case.panels(), Activation::Identity);
-                    kernels.matmul_int8(team, &rows, panels, &scales, &bias, identity, out.target(), stride);
+                    let weights = Int8Panels { panels: case.panels(), scales: &ones, sums: &zeros };
+                    let identity = Activation::Identity;
+                    kernels.matmul_int8(team, &case.rows(), weights, &zeros, identity, out.target(), stride);
                 });
                 let what = format!("{} {m} x {n} at stride {stride}", kernels.isa());
                 assert_same_bits(&out.take(), &case.run(kernels, &Team::solo()), &what);
@@ -255,16 +297,14 @@ fn only_the_block_is_written() {
 fn bits_do_not_depend_on_threads_or_neighbours() {
     for (m, n, k) in [(1, 700, 66), (29, 100, 66), (350, 65, 3_072)] {
         let mut random = Random(11);
-        let (x, weights, bias) = (random.values(m * k), random.values(n * k), random.values(n));
-        let (panels, scales) = pack_int8(&weights, n, k);
-        let (scales, bias) = (pad_to_panels(&scales), pad_to_panels(&bias));
+        let x = random.values(m * k);
+        let (weights, bias) = (pack_int8(&random.values(n * k), n, k), pad_to_panels(&random.values(n)));
         for kernels in tiers() {
             let run = |team: &Team, x: &[f32]| {
                 let mut rows = QuantizedRows::default();
                 kernels.quantize_rows(team, x, k, &mut rows);
                 let mut out = vec![f32::NAN; x.len() / k * n];
-                let panels = Panels::int8(cast_slice(&panels), n, k);
-                kernels.matmul_int8(team, &rows, panels, &scales, &bias, Activation::Gelu, &mut out, n);
+                kernels.matmul_int8(team, &rows, weights.view(n, k), &bias, Activation::Gelu, &mut out, n);
                 out
             };
             let whole = run(&Team::solo(), &x);
@@ -284,15 +324,15 @@ fn bits_do_not_depend_on_threads_or_neighbours() {
 #[test]
 fn sub_ranges_of_panels_give_the_same_bits() {
     let case = Case::random(7, 100, 66);
+    let (ones, zeros) = ([1.0; 4 * PANEL], [0.0; 4 * PANEL]);
     for kernels in tiers() {
         let whole = case.run(kernels, &Team::solo());
-        let rows = case.quantized(kernels, &Team::solo());
         for (first, end) in [(0, 1), (0, 4), (1, 2), (1, 4), (3, 4)] {
-            let part = case.panels().to_panel(end).from_panel(first);
-            let (n, ones, zeros) = (part.n(), vec![1.0; 4 * PANEL], vec![0.0; 4 * PANEL]);
+            let panels = case.panels().to_panel(end).from_panel(first);
+            let (n, identity) = (panels.n(), Activation::Identity);
             let mut out = vec![f32::NAN; case.m * n];
-            let identity = Activation::Identity;
-            kernels.matmul_int8(&Team::solo(), &rows, part, &ones, &zeros, identity, &mut out, n);
+            let part = Int8Panels { panels, scales: &ones, sums: &zeros };
+            kernels.matmul_int8(&Team::solo(), &case.rows(), part, &zeros, identity, &mut out, n);
             for (row, got) in out.chunks_exact(n).enumerate() {
                 let expected = &whole[row * case.n + first * PANEL..][..n];
                 assert_same_bits(got, expected, &format!("{} panels {first}..{end}", kernels.isa()));

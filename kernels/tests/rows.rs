@@ -4,7 +4,7 @@ mod common;
 
 use bytemuck::cast_slice;
 use common::*;
-use nimbert_kernels::{Activation, PANEL, Panels, QuantizedRows, Team, reference};
+use nimbert_kernels::{Activation, Int8Panels, PANEL, Panels, QuantizedRows, Team, reference};
 
 /// The sum of a row's bytes is not public: a product with the weights 1 and 0 shows it, and shows that the correction
 /// for the stored + 128 fits it.
@@ -15,9 +15,10 @@ fn check_sums(kernels: nimbert_kernels::Kernels, rows: &QuantizedRows, k: usize)
     let mut out = vec![f32::NAN; rows.rows() * 2];
     let (ones, zeros) = ([1.0; PANEL], [0.0; PANEL]);
     let panels = Panels::int8(cast_slice(&panels), 2, k);
-    kernels.matmul_int8(&Team::solo(), rows, panels, &ones, &zeros, Activation::Identity, &mut out, 2);
+    let weights = Int8Panels { panels, scales: &ones, sums: &zeros };
+    kernels.matmul_int8(&Team::solo(), rows, weights, &zeros, Activation::Identity, &mut out, 2);
     for (row, got) in out.chunks_exact(2).enumerate() {
-        let (bytes, scale) = rows.row(row);
+        let (bytes, scale, _) = rows.row(row);
         let sum: i32 = bytes[..k].iter().map(|&a| i32::from(a)).sum();
         assert_eq!(got, [sum as f32 * scale, 0.0], "{} row {row} of {k}", kernels.isa());
     }
@@ -30,12 +31,14 @@ fn check_quantized(x: &[f32], k: usize, rows: &mut QuantizedRows, what: &str) {
         kernels.quantize_rows(&Team::solo(), x, k, rows);
         assert_eq!(rows.rows(), x.len() / k);
         for (i, row) in x.chunks_exact(k).enumerate() {
-            let (expected, scale) = reference::quantize(row);
-            let (bytes, got_scale) = rows.row(i);
+            let (expected, scale, middle) = reference::quantize(row);
+            let (bytes, got_scale, got_middle) = rows.row(i);
             assert_eq!(bytes.len(), k.next_multiple_of(4));
             assert_eq!(&bytes[..k], expected, "{} {what} row {i} of {k}", kernels.isa());
             assert!(bytes[k..].iter().all(|&a| a == 0), "{} {what}: tail of {k}: {bytes:?}", kernels.isa());
             assert_eq!(got_scale.to_bits(), scale.to_bits(), "{} {what} scale", kernels.isa());
+            // Zeros of either sign are the same middle.
+            assert_eq!(got_middle, middle, "{} {what} middle", kernels.isa());
         }
         check_sums(kernels, rows, k);
     }
@@ -63,9 +66,14 @@ fn quantization_is_exact_for_strange_rows() {
             check_quantized(&vec![largest; k], k, rows, "all the same extreme value");
             check_quantized(&vec![-largest; k], k, rows, "all the same extreme value, negative");
         }
-        // 127 makes the scale 1, so that x.5 are ties: to even.
-        let ties: Vec<f32> =
-            (0..k).map(|i| if i == 0 { 127.0 } else { (i as f32 - 33.0) * 3.0 + 0.5 }).collect();
+        // ±127 make the scale 1 and the middle 0, so that x.5 are ties: to even.
+        let ties: Vec<f32> = (0..k)
+            .map(|i| match i {
+                0 => 127.0,
+                1 => -127.0,
+                _ => (i as f32 - 33.0) * 3.0 + 0.5,
+            })
+            .collect();
         check_quantized(&ties, k, rows, "ties");
         let negative: Vec<f32> = ties.iter().map(|x| -x).collect();
         check_quantized(&negative, k, rows, "negative ties");
@@ -94,8 +102,9 @@ fn quantized_bits_do_not_depend_on_threads() {
             let mut rows = QuantizedRows::default();
             with_team(threads, |team| kernels.quantize_rows(team, &x, k, &mut rows));
             for (i, row) in x.chunks_exact(k).enumerate() {
-                let (bytes, scale) = reference::quantize(row);
-                assert_eq!((&rows.row(i).0[..k], rows.row(i).1), (&bytes[..], scale));
+                let (bytes, scale, middle) = reference::quantize(row);
+                let (got, got_scale, got_middle) = rows.row(i);
+                assert_eq!((&got[..k], got_scale, got_middle), (&bytes[..], scale, middle));
             }
         }
     }

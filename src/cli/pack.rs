@@ -5,9 +5,10 @@ use std::{
     path::PathBuf,
 };
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use clap::Args;
 use indicatif::BinaryBytes;
+use nimbert::PackOptions;
 
 use super::{progress, to_stdout};
 
@@ -31,14 +32,16 @@ pub(crate) struct Pack {
     output: PathBuf,
 
     /// Number format of the stored weights
-    #[arg(long, default_value = "int8", value_parser = ["int8"])]
+    #[arg(long, value_name = "PRECISION", default_value = "int8", value_parser = ["int8", "f16", "f32"])]
     precision: String,
 }
 
 impl Pack {
     pub(crate) fn run(&self) -> Result<()> {
         let bar = progress::steps("packing");
-        let outcome = nimbert::pack(&self.model, &self.output, &mut |done, total| {
+        let precision = self.precision.parse().map_err(Error::msg)?;
+        let options = PackOptions { precision, ..PackOptions::default() };
+        let outcome = nimbert::pack(&self.model, &self.output, &options, &mut |done, total| {
             bar.set_length(total as u64);
             bar.set_position(done as u64);
         });

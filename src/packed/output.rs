@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use half::f16;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
@@ -86,6 +87,14 @@ impl Output {
         let padding = values.len().next_multiple_of(unit) - values.len();
         let values = values.iter().copied().chain(iter::repeat_n(0.0, padding));
         self.put(&values.flat_map(f32::to_le_bytes).collect::<Vec<_>>())
+    }
+
+    /// The same, rounded to f16.
+    pub(super) fn put_halves(&mut self, values: &[f32], unit: usize) -> Result<()> {
+        let padding = values.len().next_multiple_of(unit) - values.len();
+        let values =
+            values.iter().map(|&value| f16::from_f32(value)).chain(iter::repeat_n(f16::ZERO, padding));
+        self.put(&values.flat_map(f16::to_le_bytes).collect::<Vec<_>>())
     }
 
     /// Fills the tensor up to whole cache lines.

@@ -1,7 +1,7 @@
 //! Which tensors a packed file has, in which order and of which shape.
 
 use super::{ALIGNMENT, FLOATS, PANEL, VOCABULARY, WORDS, panel_shape};
-use crate::{config::Config, weights::Dtype};
+use crate::{config::Config, options::Precision, weights::Dtype};
 
 /// A tensor of the packed file.
 pub(super) struct Section {
@@ -85,29 +85,55 @@ impl Part {
     }
 
     /// The tensors that this part becomes, in file order. `vocabulary_len` is in bytes.
-    pub(super) fn sections(&self, config: &Config, vocabulary_len: usize) -> Vec<Section> {
+    pub(super) fn sections(
+        &self,
+        config: &Config,
+        vocabulary_len: usize,
+        precision: impl Fn(&str) -> Precision,
+    ) -> Vec<Section> {
         let (words, hidden) = (config.vocab_size, config.hidden_size);
         match self {
-            Self::Words => vec![
-                Section::new(
-                    format!("{WORDS}.weight"),
-                    Dtype::I8,
-                    [words, hidden.next_multiple_of(ALIGNMENT)],
-                ),
-                Section::floats(format!("{WORDS}.scale"), words, FLOATS),
-            ],
+            Self::Words => {
+                let table = |dtype: Dtype| {
+                    let columns = hidden.next_multiple_of(ALIGNMENT / dtype.size());
+                    Section::new(format!("{WORDS}.weight"), dtype, [words, columns])
+                };
+                match precision(WORDS) {
+                    Precision::F16 => vec![table(Dtype::F16)],
+                    Precision::Int8 => {
+                        vec![table(Dtype::I8), Section::floats(format!("{WORDS}.scale"), words, FLOATS)]
+                    }
+                    Precision::Auto | Precision::F32 => vec![table(Dtype::F32)],
+                }
+            }
             Self::Rows { name, rows } => {
                 vec![Section::new(name, Dtype::F32, [*rows, hidden.next_multiple_of(FLOATS)])]
             }
             Self::Vector { name, len } => vec![Section::floats(name, *len, FLOATS)],
-            Self::Matmul { name, n, k, .. } => vec![
-                Section::new(format!("{name}.weight"), Dtype::U8, panel_shape(*n, *k)),
-                Section::floats(format!("{name}.scale"), *n, PANEL[0]),
-                Section::floats(format!("{name}.bias"), *n, PANEL[0]),
-            ],
+            Self::Matmul { name, n, k, .. } => {
+                let panels =
+                    |dtype| Section::new(format!("{name}.weight"), dtype, panel_shape(dtype, *n, *k));
+                let vector = |of: &str| Section::floats(format!("{name}.{of}"), *n, PANEL[0]);
+                match precision(name) {
+                    Precision::F16 => vec![panels(Dtype::F16), vector("bias")],
+                    Precision::Int8 => {
+                        vec![panels(Dtype::U8), vector("scale"), vector("sum"), vector("bias")]
+                    }
+                    Precision::Auto | Precision::F32 => vec![panels(Dtype::F32), vector("bias")],
+                }
+            }
             Self::Vocabulary => {
                 vec![Section::new(VOCABULARY, Dtype::U8, [vocabulary_len.next_multiple_of(ALIGNMENT)])]
             }
         }
+    }
+}
+
+impl Config {
+    /// The names of a packed file's matmuls, in file order: in each layer `attention.self.qkv`,
+    /// `attention.output.dense`, `intermediate.dense` and `output.dense`, then `bert.pooler.dense`.
+    pub fn matmuls(&self) -> Vec<String> {
+        let name = |part| if let Part::Matmul { name, .. } = part { Some(name) } else { None };
+        Part::all(self).into_iter().filter_map(name).collect()
     }
 }

@@ -1,14 +1,23 @@
 //! What is packed comes back; what is damaged is found; what fails leaves nothing behind.
 
-use std::{collections::BTreeMap, fs, path::Path, sync::OnceLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    sync::OnceLock,
+};
 
 use half::f16;
-use nimbert_kernels::{CacheLine, aligned_copy, zeroed};
+use nimbert_kernels::{CacheLine, aligned_copy, unpack_f32, widen_panels, zeroed};
 use safetensors::tensor::{Dtype as FileDtype, TensorView, serialize};
 use serde_json::{Value, json};
 
-use super::{PackedModel, write};
-use crate::{Result, weights::Bytes};
+use super::{PackOptions, PackedModel, write};
+use crate::{
+    Precision, Result,
+    linear::Weight,
+    weights::{Bytes, Dtype},
+};
 
 const HIDDEN: usize = 72;
 const INTERMEDIATE: usize = 100;
@@ -89,7 +98,11 @@ fn write_checkpoint(dir: &Path, checkpoint: &Checkpoint) {
 fn pack_to(checkpoint: &Checkpoint, out: &Path) -> Result<super::Summary> {
     let dir = tempfile::tempdir().unwrap();
     write_checkpoint(dir.path(), checkpoint);
-    write(dir.path(), out, &mut |_, _| {})
+    pack_dir(dir.path(), out)
+}
+
+fn pack_dir(source: &Path, out: &Path) -> Result<super::Summary> {
+    write(source, out, &PackOptions::default(), &mut |_, _| {})
 }
 
 /// The bytes of the packed random checkpoint.
@@ -146,7 +159,7 @@ fn everything_comes_back() {
     assert_eq!(model.config.labels, ["bad", "so so", "好"]);
     assert_eq!(model.tokenizer.vocab_size(), WORDS);
     assert_eq!(model.tokenizer.encode("词9", None, 20, crate::OnLong::Truncate).unwrap().token_ids.len(), 4);
-    assert_eq!(model.precision, "int8");
+    assert_eq!(model.precision, Precision::Int8);
     assert!(model.producer.starts_with("nimbert ") && model.source_sha256.len() == 64);
 
     let words = model.word_embeddings().unwrap();
@@ -156,7 +169,7 @@ fn everything_comes_back() {
         close(&row, expected);
     }
     let name = "bert.embeddings.position_embeddings.weight";
-    let positions = model.rows(name, 20, HIDDEN).unwrap();
+    let positions = model.rows(name, Dtype::F32, 20, HIDDEN).unwrap();
     positions.read_f32(19 * positions.shape[1], &mut row);
     assert_eq!(row, values(name)[19 * HIDDEN..]);
     assert_eq!(model.matrix("classifier.weight", LABELS, HIDDEN).unwrap(), values("classifier.weight"));
@@ -177,27 +190,69 @@ fn everything_comes_back() {
     model.verify_checksums().unwrap();
 }
 
-/// The weights as floats, `[n, k]` row-major.
-fn row_major(matmul: &super::PackedMatmul, n: usize, k: usize) -> Vec<f32> {
-    let lines = nimbert_kernels::expand_int8(&matmul.panels, &matmul.scale, n, k);
-    let panels: &[f32] = bytemuck::cast_slice(&lines);
-    let at = |row: usize, column: usize| panels[(row / 32 * k + column) * 32 + row % 32];
-    (0..n).flat_map(|row| (0..k).map(move |column| at(row, column))).collect()
-}
-
 fn check_matmul(model: &PackedModel, source: &Checkpoint, name: &str, sources: &[String]) {
     let k = source[&format!("{}.weight", sources[0])].0[1];
     let joined =
         |of: &str| sources.iter().flat_map(|s| source[&format!("{s}.{of}")].1.clone()).collect::<Vec<_>>();
     let (weights, bias) = (joined("weight"), joined("bias"));
-    let matmul = model.matmul(name, bias.len(), k).unwrap();
-    assert_eq!(matmul.bias, bias);
-    assert_eq!(matmul.panels.as_ptr().addr() % 64, 0);
-    let found = row_major(&matmul, bias.len(), k);
+    let n = bias.len();
+    let (weight, found_bias) = model.matmul(name, n, k).unwrap();
+    assert_eq!(found_bias[..n], bias);
+    assert!(found_bias[n..].iter().all(|&value| value == 0.0));
+    let Weight::Int8 { panels, scales, sums } = weight else { panic!("{name} is int8") };
+    assert_eq!(panels.as_ptr().addr() % 64, 0);
+    let found = nimbert_kernels::expand_int8(&panels, &scales, n, k);
     assert_eq!(found.len(), weights.len());
+    for (sum, row) in sums.iter().zip(found.chunks(k)) {
+        assert!((sum - row.iter().sum::<f32>()).abs() < 1e-4);
+    }
     for (found, expected) in found.chunks(k).zip(weights.chunks(k)) {
         close(found, expected);
     }
+}
+
+/// Every precision that a file can have, and one with a matmul kept in f16, computes what the checkpoint does.
+#[test]
+fn f16_and_f32_files_hold_the_rounded_and_the_very_weights() {
+    let dir = tempfile::tempdir().unwrap();
+    write_checkpoint(dir.path(), &checkpoint());
+    let kept = "bert.encoder.layer.1.output.dense";
+    let keep_f16: BTreeSet<_> = [kept.to_owned()].into();
+    let none = BTreeSet::new();
+    for (precision, keep_f16) in
+        [(Precision::F32, none.clone()), (Precision::F16, none), (Precision::Int8, keep_f16)]
+    {
+        let out = dir.path().join(precision.to_string());
+        let options = PackOptions { precision, keep_f16 };
+        write(dir.path(), &out, &options, &mut |_, _| {}).unwrap();
+        let model = PackedModel::open(&out).unwrap();
+        model.verify_checksums().unwrap();
+        assert_eq!(model.precision, precision);
+        let (weight, _) = model.matmul(kept, HIDDEN, INTERMEDIATE).unwrap();
+        let expected = &checkpoint()[&format!("{kept}.weight")].1;
+        let found = match &weight {
+            Weight::F32(panels) => unpack_f32(bytemuck::cast_slice(panels), HIDDEN, INTERMEDIATE),
+            Weight::F16(panels) => {
+                unpack_f32(&widen_panels(bytemuck::cast_slice(panels)), HIDDEN, INTERMEDIATE)
+            }
+            Weight::Int8 { .. } => panic!("{kept} is not int8 in {precision}"),
+        };
+        let rounded =
+            |&value: &f32| if precision == Precision::F32 { value } else { f16::from_f32(value).to_f32() };
+        assert_eq!(found, expected.iter().map(rounded).collect::<Vec<_>>());
+        let (other, _) = model.matmul("bert.pooler.dense", HIDDEN, HIDDEN).unwrap();
+        assert_eq!(matches!(other, Weight::Int8 { .. }), precision == Precision::Int8);
+    }
+}
+
+#[test]
+fn a_matmul_that_the_model_does_not_have_cannot_be_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    write_checkpoint(dir.path(), &checkpoint());
+    let keep_f16 = ["bert.encoder.layer.2.output.dense".to_owned()].into();
+    let options = PackOptions { keep_f16, ..PackOptions::default() };
+    let error = write(dir.path(), &dir.path().join("out"), &options, &mut |_, _| {}).unwrap_err();
+    says(&error.to_string(), &["keep-f16", "no matmul bert.encoder.layer.2.output.dense"]);
 }
 
 #[test]
@@ -213,8 +268,9 @@ fn progress_counts_every_tensor_up_to_the_last() {
     let dir = tempfile::tempdir().unwrap();
     write_checkpoint(dir.path(), &checkpoint());
     let mut seen = Vec::new();
-    let summary =
-        write(dir.path(), &dir.path().join("out"), &mut |done, total| seen.push((done, total))).unwrap();
+    let options = PackOptions::default();
+    let mut note = |done, total| seen.push((done, total));
+    let summary = write(dir.path(), &dir.path().join("out"), &options, &mut note).unwrap();
     assert!(seen.is_sorted() && seen.iter().all(|&(_, total)| total == summary.tensors));
     assert_eq!(
         (seen.first(), seen.last()),
@@ -270,7 +326,7 @@ fn half_precision_sources_are_packed_too() {
     });
     fs::write(dir.path().join("model.safetensors"), serialize(views, None).unwrap()).unwrap();
     let out = dir.path().join("out.nimbert");
-    write(dir.path(), &out, &mut |_, _| {}).unwrap();
+    pack_dir(dir.path(), &out).unwrap();
     let found = PackedModel::open(&out).unwrap().vector("classifier.bias", LABELS).unwrap();
     let expected = &checkpoint()["classifier.bias"].1;
     assert_eq!(found, expected.iter().map(|v| f16::from_f32(*v).to_f32()).collect::<Vec<_>>());
@@ -324,8 +380,12 @@ fn other_formats_versions_and_layouts_are_refused() {
     refused(|h| h["__metadata__"] = json!({"format": "pt"}), &["not a packed model", "directory"]);
     refused(|h| h["__metadata__"] = json!({}), &["not a packed model"]);
     refused(
-        |h| h["__metadata__"]["format_version"] = json!("2"),
-        &["format version 2 is newer than this program's 1"],
+        |h| h["__metadata__"]["format_version"] = json!("3"),
+        &["format version 3 is newer than this program's 2"],
+    );
+    refused(
+        |h| h["__metadata__"]["format_version"] = json!("1"),
+        &["format version 1 is older than this program's 2", "pack the checkpoint again"],
     );
     refused(|h| h["__metadata__"]["format_version"] = json!("one"), &["unknown format version \"one\""]);
     refused(
@@ -356,7 +416,10 @@ fn tensors_of_another_shape_than_the_configuration_says_are_refused() {
     let error = model.matmul("bert.pooler.dense", HIDDEN, 80).unwrap_err().to_string();
     says(&error, &["bert.pooler.dense.weight", "[3, 20, 32, 4]", "[3, 18, 32, 4]"]);
     says(&model.vector("bert.nothing", 4).unwrap_err().to_string(), &["bert.nothing is missing"]);
-    says(&model.rows("tokenizer.vocab", 1, 1).unwrap_err().to_string(), &["tokenizer.vocab", "shape"]);
+    says(
+        &model.rows("tokenizer.vocab", Dtype::F32, 1, 1).unwrap_err().to_string(),
+        &["tokenizer.vocab", "shape"],
+    );
 }
 
 #[test]
@@ -408,7 +471,7 @@ fn weights_that_are_not_finite_are_refused_by_name_and_nothing_is_left_behind() 
         let out = dir.path().join("old.nimbert");
         fs::write(&out, "as it was").unwrap();
         let error = pack_to(&source, &out).unwrap_err().to_string();
-        says(&error, &["model.safetensors", name, "number 2", &value.to_string()]);
+        says(&error, &["model.safetensors", name, "no finite number at 2", &value.to_string()]);
         only(dir.path(), &["old.nimbert"]);
         assert_eq!(fs::read(&out).unwrap(), b"as it was");
     }
@@ -438,7 +501,7 @@ fn an_output_that_cannot_be_written_is_named() {
 fn the_source_itself_is_never_replaced() {
     let dir = tempfile::tempdir().unwrap();
     write_checkpoint(dir.path(), &checkpoint());
-    let error = write(dir.path(), &dir.path().join("./model.safetensors"), &mut |_, _| {}).unwrap_err();
+    let error = pack_dir(dir.path(), &dir.path().join("./model.safetensors")).unwrap_err();
     says(&error.to_string(), &["model.safetensors", "to be packed"]);
     only(dir.path(), &["config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt"]);
 }
@@ -449,7 +512,7 @@ fn more_tokens_than_embeddings_are_refused() {
     write_checkpoint(dir.path(), &checkpoint());
     let vocabulary = fs::read_to_string(dir.path().join("vocab.txt")).unwrap();
     fs::write(dir.path().join("vocab.txt"), vocabulary + "\none\ntwo").unwrap();
-    let error = write(dir.path(), &dir.path().join("out"), &mut |_, _| {}).unwrap_err().to_string();
+    let error = pack_dir(dir.path(), &dir.path().join("out")).unwrap_err().to_string();
     says(&error, &["39 tokens", "37 word embeddings"]);
 }
 

@@ -1,21 +1,22 @@
 //! From a Hugging Face directory to a packed file, tensor by tensor.
 
-use std::{fs, io, path::Path};
+use std::{collections::BTreeSet, fs, io, path::Path};
 
-use nimbert_kernels::pack_int8;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    ALIGNMENT, FLOATS, FORMAT, FORMAT_VERSION, INT8, PANEL, PANEL_LAYOUT, WORDS,
+    ALIGNMENT, FLOATS, FORMAT, FORMAT_VERSION, PANEL, PANEL_LAYOUT, WORDS,
     output::{Output, header},
     plan::Part,
 };
 use crate::{
     config::Config,
     error::{Error, Result},
+    linear::{Linear, Weight},
+    options::Precision,
     tokenizer::Tokenizer,
-    weights::{Tensor, Weights},
+    weights::Weights,
 };
 
 /// What [`write()`] has written.
@@ -30,18 +31,55 @@ pub struct Summary {
     pub source_bytes: u64,
 }
 
-/// Packs the Hugging Face directory `source` into the file `out`, with int8 weights.
+/// What a packed file stores its weights as.
+#[derive(Debug, Clone, Default)]
+pub struct PackOptions {
+    /// Of the matmuls and the word embeddings; [`Precision::Auto`] is int8.
+    pub precision: Precision,
+    /// Matmuls that are stored in f16 in an int8 file, by the names that [`Config::matmuls`] lists.
+    pub keep_f16: BTreeSet<String>,
+}
+
+impl PackOptions {
+    /// `Precision::Auto` settled, and no unknown name.
+    fn resolve(&self, config: &Config) -> Result<Self> {
+        let matmuls: BTreeSet<String> = config.matmuls().into_iter().collect();
+        if let Some(name) = self.keep_f16.difference(&matmuls).next() {
+            return Err(Error::Option {
+                option: "keep-f16",
+                reason: format!("the model has no matmul {name}"),
+            });
+        }
+        let precision = if self.precision == Precision::Auto { Precision::Int8 } else { self.precision };
+        Ok(Self { precision, keep_f16: self.keep_f16.clone() })
+    }
+
+    fn of(&self, name: &str) -> Precision {
+        match self.precision {
+            Precision::Int8 if self.keep_f16.contains(name) => Precision::F16,
+            precision => precision,
+        }
+    }
+}
+
+/// Packs the Hugging Face directory `source` into the file `out`.
 ///
 /// `progress` is told how many tensors are done, of how many. The file appears under its name only when it is whole:
 /// on an error nothing is left behind, and a file that was there before stays as it was.
 ///
 /// # Errors
 ///
-/// If the model can't be loaded, a weight is not finite, the tokenizer has tokens without an embedding, or the file
-/// can't be written.
-pub fn write(source: &Path, out: &Path, progress: &mut dyn FnMut(usize, usize)) -> Result<Summary> {
+/// If the model can't be loaded, a weight is not finite, the tokenizer has tokens without an embedding, an option names
+/// a matmul that the model does not have, or the file can't be written.
+pub fn write(
+    source: &Path,
+    out: &Path,
+    options: &PackOptions,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Summary> {
     let config_path = source.join("config.json");
     let config = Config::from_json(&fs::read(&config_path).map_err(Error::io(&config_path))?, &config_path)?;
+    let options = options.resolve(&config)?;
     let tokenizer = Tokenizer::from_dir(source)?;
     if tokenizer.vocab_size() > config.vocab_size {
         let (tokens, rows) = (tokenizer.vocab_size(), config.vocab_size);
@@ -52,11 +90,12 @@ pub fn write(source: &Path, out: &Path, progress: &mut dyn FnMut(usize, usize)) 
     let mut output = Output::create(out)?;
 
     let (tokenizer, vocabulary) = tokenizer.to_parts();
-    let packer = Packer { config, vocabulary, weights };
+    let packer = Packer { config, vocabulary, weights, options };
     let parts = Part::all(&packer.config);
     let vocabulary_len = packer.vocabulary.len();
-    let sections: Vec<_> =
-        parts.iter().flat_map(|part| part.sections(&packer.config, vocabulary_len)).collect();
+    let sections =
+        |part: &Part| part.sections(&packer.config, vocabulary_len, |name| packer.options.of(name));
+    let sections: Vec<_> = parts.iter().flat_map(sections).collect();
     let tensors = sections.len() + 1;
     let header = header(&sections, packer.metadata(&tokenizer));
     progress(0, tensors);
@@ -89,6 +128,7 @@ struct Packer {
     config: Config,
     vocabulary: Vec<u8>,
     weights: Weights,
+    options: PackOptions,
 }
 
 impl Packer {
@@ -100,7 +140,7 @@ impl Packer {
             "format": FORMAT,
             "format_version": FORMAT_VERSION.to_string(),
             "producer": concat!("nimbert ", env!("CARGO_PKG_VERSION")),
-            "precision": INT8,
+            "precision": self.options.precision.to_string(),
             "panel_layout": PANEL_LAYOUT,
             "source_sha256": source_sha256,
             "config": self.config.to_json(),
@@ -111,20 +151,32 @@ impl Packer {
     fn write(&self, part: &Part, output: &mut Output) -> Result<()> {
         match part {
             Part::Words => self.write_words(output),
-            Part::Rows { name, rows } => {
-                let hidden = self.config.hidden_size;
-                let tensor = self.weights.get(name, &[*rows, hidden])?;
-                for row in 0..*rows {
-                    output.put_floats(&self.read(&tensor, name, row, hidden)?, FLOATS)?;
-                }
-                output.end_tensor()
-            }
+            Part::Rows { name, rows } => self.write_table(name, *rows, Precision::F32, output),
             Part::Vector { name, len } => {
-                let tensor = self.weights.get(name, &[*len])?;
-                output.put_floats(&self.read(&tensor, name, 0, *len)?, FLOATS)?;
+                output.put_floats(&self.weights.finite(name, &[*len])?, FLOATS)?;
                 output.end_tensor()
             }
-            Part::Matmul { sources, n, k, .. } => self.write_matmul(sources, *n, *k, output),
+            Part::Matmul { name, sources, n, k } => {
+                let linear =
+                    Linear::from_checkpoint(&self.weights, sources, (*n, *k), self.options.of(name))?;
+                let (weight, bias) = linear.into_parts();
+                let floats: Vec<&[f32]> = match &weight {
+                    Weight::F32(panels) | Weight::F16(panels) => {
+                        output.put(panels)?;
+                        vec![&bias]
+                    }
+                    Weight::Int8 { panels, scales, sums } => {
+                        output.put(panels)?;
+                        vec![scales, sums, &bias]
+                    }
+                };
+                output.end_tensor()?;
+                for values in floats {
+                    output.put_floats(values, PANEL[0])?;
+                    output.end_tensor()?;
+                }
+                Ok(())
+            }
             Part::Vocabulary => {
                 output.put(&self.vocabulary)?;
                 output.end_tensor()
@@ -135,11 +187,15 @@ impl Packer {
     fn write_words(&self, output: &mut Output) -> Result<()> {
         let Config { vocab_size, hidden_size: hidden, .. } = self.config;
         let name = format!("{WORDS}.weight");
-        let tensor = self.weights.get(&name, &[vocab_size, hidden])?;
+        let precision = self.options.of(WORDS);
+        if precision != Precision::Int8 {
+            return self.write_table(&name, vocab_size, precision, output);
+        }
+        let values = self.weights.finite(&name, &[vocab_size, hidden])?;
         let mut scales = Vec::with_capacity(vocab_size);
         let mut bytes = vec![0; hidden.next_multiple_of(ALIGNMENT)];
-        for row in 0..vocab_size {
-            scales.push(quantize_row(&self.read(&tensor, &name, row, hidden)?, &mut bytes));
+        for row in values.chunks_exact(hidden) {
+            scales.push(quantize_row(row, &mut bytes));
             output.put(&bytes)?;
         }
         output.end_tensor()?;
@@ -147,38 +203,18 @@ impl Packer {
         output.end_tensor()
     }
 
-    fn write_matmul(&self, sources: &[String], n: usize, k: usize, output: &mut Output) -> Result<()> {
-        let each = n / sources.len();
-        let (mut weights, mut bias) = (Vec::new(), Vec::new());
-        for source in sources {
-            let (weight_name, bias_name) = (format!("{source}.weight"), format!("{source}.bias"));
-            let tensor = self.weights.get(&weight_name, &[each, k])?;
-            weights.extend(self.read(&tensor, &weight_name, 0, each * k)?);
-            let tensor = self.weights.get(&bias_name, &[each])?;
-            bias.extend(self.read(&tensor, &bias_name, 0, each)?);
-        }
-        let (panels, scale) = pack_int8(&weights, n, k);
-        output.put(bytemuck::cast_slice(&panels))?;
-        output.end_tensor()?;
-        for values in [scale, bias] {
-            output.put_floats(&values, PANEL[0])?;
-            output.end_tensor()?;
-        }
-        Ok(())
-    }
-
-    /// The `row`-th run of `len` numbers, all of them finite.
-    fn read(&self, tensor: &Tensor, name: &str, row: usize, len: usize) -> Result<Vec<f32>> {
-        let mut values = vec![0.0; len];
-        tensor.read_f32(row * len, &mut values);
-        match values.iter().position(|value| !value.is_finite()) {
-            Some(at) => {
-                let (value, at) = (values[at], row * len + at);
-                let reason = format!("tensor {name} can't be packed: number {at} of it is {value}");
-                Err(Error::weights(self.weights.path(), reason))
+    /// Rows of the hidden size, in f16 or f32.
+    fn write_table(&self, name: &str, rows: usize, precision: Precision, output: &mut Output) -> Result<()> {
+        let hidden = self.config.hidden_size;
+        let values = self.weights.finite(name, &[rows, hidden])?;
+        for row in values.chunks_exact(hidden) {
+            if precision == Precision::F16 {
+                output.put_halves(row, 2 * FLOATS)?;
+            } else {
+                output.put_floats(row, FLOATS)?;
             }
-            None => Ok(values),
         }
+        output.end_tensor()
     }
 }
 

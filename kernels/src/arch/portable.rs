@@ -50,11 +50,11 @@ impl Simd for Portable {
     }
     #[inline(always)]
     unsafe fn max(a: f32x8, b: f32x8) -> f32x8 {
-        a.fast_max(b)
+        a.simd_gt(b).select(a, b)
     }
     #[inline(always)]
     unsafe fn min(a: f32x8, b: f32x8) -> f32x8 {
-        a.fast_min(b)
+        a.simd_lt(b).select(a, b)
     }
     #[inline(always)]
     unsafe fn abs(a: f32x8) -> f32x8 {
@@ -91,7 +91,7 @@ impl Simd for Portable {
     }
     #[inline(always)]
     unsafe fn sum_i32(a: i32x8) -> i32 {
-        a.to_array().into_iter().sum()
+        a.to_array().into_iter().fold(0, i32::wrapping_add)
     }
     #[inline(always)]
     unsafe fn exp2(n: i32x8) -> f32x8 {

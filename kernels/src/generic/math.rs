@@ -1,4 +1,6 @@
 //! Elementary functions on registers, each with the error that its test holds it to.
+//!
+//! What is not a number stays so: bounds are the first operand of [`Simd::max`] and [`Simd::min`], x the second.
 
 use super::simd::Simd;
 use crate::Activation;
@@ -14,7 +16,7 @@ unsafe fn exp<S: Simd>(x: S::F32) -> S::F32 {
     const TERMS: [f32; 6] = [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0];
     // SAFETY: the caller's promise.
     unsafe {
-        let x = S::max(x, S::splat(-87.3));
+        let x = S::max(S::splat(-87.3), x);
         let n = S::round(S::mul(x, S::splat(std::f32::consts::LOG2_E)));
         let n_f32 = S::to_f32(n);
         // ln 2 in two parts: the first has few enough bits that its product with n is exact.
@@ -42,7 +44,7 @@ pub(crate) unsafe fn exp2<S: Simd>(x: S::F32) -> S::F32 {
         [1.540_353e-4, 1.333_355_8e-3, 9.618_129e-3, 5.550_411e-2, 0.240_226_5, std::f32::consts::LN_2];
     // SAFETY: the caller's promise.
     unsafe {
-        let x = S::max(x, S::splat(-126.0));
+        let x = S::max(S::splat(-126.0), x);
         let n = S::round(x);
         let r = S::sub(x, S::to_f32(n));
         let mut p = S::splat(1.525_273_4e-5);
@@ -61,7 +63,7 @@ unsafe fn tanh<S: Simd>(x: S::F32) -> S::F32 {
     unsafe {
         let one = S::splat(1.0);
         // Beyond ±9 the answer is ±1 in f32; the clamp keeps e^2x finite.
-        let x = S::max(S::min(x, S::splat(9.5)), S::splat(-9.5));
+        let x = S::max(S::splat(-9.5), S::min(S::splat(9.5), x));
         let e = exp::<S>(S::add(x, x));
         S::sub(one, S::div(S::splat(2.0), S::add(e, one)))
     }
@@ -131,7 +133,7 @@ pub(crate) unsafe fn activate<S: Simd>(x: S::F32, activation: Activation) -> S::
             Activation::Identity => x,
             Activation::Gelu => gelu::<S>(x),
             Activation::GeluTanh => gelu_tanh::<S>(x),
-            Activation::Relu => S::max(x, S::splat(0.0)),
+            Activation::Relu => S::max(S::splat(0.0), x),
             Activation::Tanh => tanh::<S>(x),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Panels hold w + 128 as unsigned bytes, so that the hardware's unsigned × signed product applies with the
 //! activations as the signed side: Σ w·a = Σ (w + 128)·a - 128·Σ a. |sums| stay below 255·127·k, which an i32 holds up
-//! to k = 66,000.
+//! to k = 66,000. An activation is `middle + scale·a`, so the middle's share of a product, `middle · Σ w`, joins the bias.
 
 use super::{
     math::activate,
@@ -26,12 +26,16 @@ pub(crate) struct Args {
     pub(crate) lhs: *const i8,
     /// The value of one step of a row of `lhs`.
     pub(crate) lhs_scale: *const f32,
-    /// The sum of a row of `lhs`.
+    /// What a byte of zero stands for in a row of `lhs`.
+    pub(crate) lhs_middle: *const f32,
+    /// The sum of a row's bytes.
     pub(crate) lhs_sum: *const i32,
     /// ⌈n/32⌉ panels of `[k4][32][4]`.
     pub(crate) rhs: *const u8,
     /// The value of one step of a column; whole panels.
     pub(crate) rhs_scale: *const f32,
+    /// The sum of a column's weights, as values; whole panels.
+    pub(crate) rhs_sum: *const f32,
     /// Whole panels.
     pub(crate) bias: *const f32,
     pub(crate) activation: Activation,
@@ -82,13 +86,16 @@ unsafe fn finish<D: Dot, const MR: usize>(
     unsafe {
         for (i, acc) in acc.iter().enumerate() {
             let out = args.out.add((row + i) * args.out_stride);
-            let correction = D::Simd::splat_i32(-128 * *args.lhs_sum.add(row + i));
+            let correction = D::Simd::splat_i32((*args.lhs_sum.add(row + i)).wrapping_mul(-128));
             let lhs_scale = D::Simd::splat(*args.lhs_scale.add(row + i));
+            let middle = D::Simd::splat(*args.lhs_middle.add(row + i));
             for (j, &sum) in acc.iter().enumerate() {
                 let at = column + j * D::Simd::LANES;
                 let scale = D::Simd::mul(lhs_scale, D::Simd::load(args.rhs_scale.add(at)));
                 let sum = D::Simd::to_f32(D::Simd::add_i32(sum, correction));
-                let x = D::Simd::mul_add(sum, scale, D::Simd::load(args.bias.add(at)));
+                let bias = D::Simd::load(args.bias.add(at));
+                let bias = D::Simd::mul_add(middle, D::Simd::load(args.rhs_sum.add(at)), bias);
+                let x = D::Simd::mul_add(sum, scale, bias);
                 let x = activate::<D::Simd>(x, args.activation);
                 store_below::<D::Simd>(out, at, args.n, x);
             }

@@ -25,20 +25,25 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn sub(a: Self::F32, b: Self::F32) -> Self::F32;
     unsafe fn mul(a: Self::F32, b: Self::F32) -> Self::F32;
     unsafe fn div(a: Self::F32, b: Self::F32) -> Self::F32;
+    /// The larger one; `b` where either is NaN.
     unsafe fn max(a: Self::F32, b: Self::F32) -> Self::F32;
+    /// The smaller one; `b` where either is NaN.
     unsafe fn min(a: Self::F32, b: Self::F32) -> Self::F32;
     unsafe fn abs(a: Self::F32) -> Self::F32;
     /// `a * b + c`, rounded once where the hardware can.
     unsafe fn mul_add(a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
     /// The sum of the lanes, in an order that is this type's own but always the same.
     unsafe fn sum(a: Self::F32) -> f32;
+    /// The largest lane; anything if one is NaN.
     unsafe fn max_lane(a: Self::F32) -> f32;
 
-    /// The nearest integers, ties to even.
+    /// The nearest integers, ties to even; anything for NaN.
     unsafe fn round(a: Self::F32) -> Self::I32;
     unsafe fn to_f32(a: Self::I32) -> Self::F32;
     unsafe fn splat_i32(x: i32) -> Self::I32;
+    /// Wraps.
     unsafe fn add_i32(a: Self::I32, b: Self::I32) -> Self::I32;
+    /// Wraps.
     unsafe fn sum_i32(a: Self::I32) -> i32;
     /// 2 to the power of `n`, for -126 <= n <= 127.
     unsafe fn exp2(n: Self::I32) -> Self::F32;

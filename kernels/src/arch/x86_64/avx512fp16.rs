@@ -33,8 +33,9 @@ impl Fp16 {
     #[inline(always)]
     unsafe fn exp2(x: __m512h) -> __m512h {
         unsafe {
-            // Below 2^-25 a half is zero; the bound keeps minus infinity out of the subtraction.
-            let x = _mm512_max_ph(x, Self::splat(bits(-26.0)));
+            // Below 2^-25 a half is zero; the bound keeps minus infinity out of the subtraction. Where x is NaN, which
+            // scores beyond a half's range end as, the second operand is the result: NaN.
+            let x = _mm512_max_ph(Self::splat(bits(-26.0)), x);
             let n = _mm512_roundscale_ph::<0>(x);
             let f = _mm512_sub_ph(x, n);
             let p = _mm512_fmadd_ph(f, Self::splat(bits(0.055_01)), Self::splat(bits(0.242_2)));
@@ -78,7 +79,8 @@ impl Lanes for Fp16 {
 
 /// Attention in half precision, for models whose weights are f16 or int8. Scores are sums of `head_size` products and
 /// values of at most 256, each accumulated in halves: a rounding of 2⁻¹¹ a step, which is below what int8 operands
-/// leave, and the sums of blocks of keys are added in f32.
+/// leave, and the sums of blocks of keys are added in f32. Queries, keys, values and scores beyond 65,504 become
+/// infinite and their row's output infinite or NaN, never a plausible number; trained models are far below.
 // SAFETY (all blocks below): as above.
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Attend for Fp16 {
