@@ -115,8 +115,8 @@ impl SelfAttention {
         std::mem::swap(&mut ws.hidden, &mut ws.dense);
     }
 
-    pub(crate) fn weight_bytes(&self) -> usize {
-        self.qkv.weight_bytes() + self.output.weight_bytes()
+    pub(crate) fn linears(&self) -> [&Linear; 2] {
+        [&self.qkv, &self.output]
     }
 }
 

@@ -14,10 +14,12 @@ use crate::{
     config::Config,
     error::{Error, Result},
     exec::{Clock, Exec, Operation},
+    limits::{Limits, Work},
     model::{Bert, Trace, parameters},
     options::{Options, Precision},
     packed::PackedModel,
     parallel::Threads,
+    preset::Preset,
     source::Source,
     tokenizer::{Encoding, OnLong, Tokenizer},
     weights::{Bytes, Weights},
@@ -83,7 +85,7 @@ impl Engine {
         let config = Config::from_json(&json, &config_path)?;
         let tokenizer = Tokenizer::from_dir(path)?;
         let weights = Weights::open_dir(path)?;
-        let precision = if options.precision == Precision::Auto { Precision::F32 } else { options.precision };
+        let precision = options.precision.or(Precision::F32);
         let source = Source::Checkpoint(&weights);
         let bert = Bert::load(source, &config, precision)?;
         Self::new(bert, source.stored(&config)?, config, tokenizer, path, Options { precision, ..options })
@@ -108,11 +110,20 @@ impl Engine {
         Self::packed(PackedModel::from_bytes(Bytes::from_static(crate::demo::MODEL), name)?, name, &options)
     }
 
+    /// A model of a known shape with made-up weights, the same on every machine: to measure speed, not to score texts.
+    ///
+    /// # Errors
+    /// When an option does not fit the machine.
+    pub fn preset(preset: Preset, options: Options) -> Result<Self> {
+        let precision = options.precision.or(Precision::F32);
+        let (source, config) = (Source::MadeUp, preset.config());
+        let bert = Bert::load(source, &config, precision)?;
+        let (stored, name) = (source.stored(&config)?, Path::new(preset.name()));
+        Self::new(bert, stored, config, preset.tokenizer(), name, Options { precision, ..options })
+    }
+
     fn packed(model: PackedModel, path: &Path, options: &Options) -> Result<Self> {
-        let precision = match options.precision {
-            Precision::Auto => model.precision,
-            asked => asked,
-        };
+        let precision = options.precision.or(model.precision);
         let bert = Bert::load(Source::Packed(&model), &model.config, precision)?;
         Self::new(
             bert,
@@ -261,6 +272,16 @@ impl Engine {
     /// Time spent in each part of all forwards since the last call; empty without [`Options::profile`].
     pub fn profile(&self) -> Vec<(Operation, Duration)> {
         self.0.clock.as_ref().map(Clock::take).unwrap_or_default()
+    }
+
+    /// Measures what this machine allows with this engine's precision, instructions and threads. Takes a second or less.
+    pub fn limits(&self) -> Limits {
+        self.with_workspace(|_, _, exec| Limits::measure(exec, self.0.precision, &self.0.bert.panels()))
+    }
+
+    /// What has to be done to score rows of so many tokens.
+    pub fn work(&self, lengths: &[usize]) -> Work {
+        Work::new(&self.0.config, &self.0.bert.panels(), lengths)
     }
 
     /// The labels' names, by index.

@@ -44,7 +44,7 @@ impl FeedForward {
         std::mem::swap(&mut ws.hidden, &mut ws.dense);
     }
 
-    pub(crate) fn weight_bytes(&self) -> usize {
-        self.intermediate.weight_bytes() + self.output.weight_bytes()
+    pub(crate) fn linears(&self) -> [&Linear; 2] {
+        [&self.intermediate, &self.output]
     }
 }

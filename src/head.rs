@@ -37,8 +37,8 @@ impl Head {
         self.classifier.forward(exec, pooled, Activation::Identity, logits, &mut ws.operand);
     }
 
-    pub(crate) fn weight_bytes(&self) -> usize {
-        self.pooler.weight_bytes() + self.classifier.weight_bytes()
+    pub(crate) fn linears(&self) -> [&Linear; 2] {
+        [&self.pooler, &self.classifier]
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     exec::{Exec, Operation},
     options::Precision,
     packed::PackedModel,
-    weights::{Bytes, Weights},
+    weights::Bytes,
 };
 
 /// A fully connected layer from `k` to `n` values.
@@ -81,22 +81,6 @@ pub(crate) enum Columns {
 }
 
 impl Linear {
-    /// One layer, or several that read the same input, one below the other: `parts` are names without `.weight`.
-    pub(crate) fn from_checkpoint(
-        weights: &Weights,
-        parts: &[String],
-        (n, k): (usize, usize),
-        precision: Precision,
-    ) -> Result<Self> {
-        let (mut weight, mut bias) = (Vec::with_capacity(n * k), Vec::with_capacity(n));
-        let rows = n / parts.len();
-        for name in parts {
-            weight.extend(weights.finite(&format!("{name}.weight"), &[rows, k])?);
-            bias.extend(weights.finite(&format!("{name}.bias"), &[rows])?);
-        }
-        Ok(Self::from_f32(&weight, &bias, (n, k), precision))
-    }
-
     /// From a row-major `[n, k]` matrix.
     pub(crate) fn from_f32(
         weight: &[f32],
@@ -140,6 +124,13 @@ impl Linear {
     /// Has a profile count its time as that of `operation`.
     pub(crate) fn counted_as(self, operation: Operation) -> Self {
         Self { operation, ..self }
+    }
+
+    /// The packed weights, as they are read by a product.
+    pub(crate) fn panels(&self) -> &[u8] {
+        match &self.weight {
+            Weight::F32(panels) | Weight::F16(panels) | Weight::Int8 { panels, .. } => panels,
+        }
     }
 
     /// Bytes of the packed weights.

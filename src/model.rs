@@ -2,8 +2,8 @@
 
 use crate::{
     attention::SelfAttention, batch::Batch, config::Config, embeddings::Embeddings, error::Result,
-    exec::Exec, exec::Operation, feed_forward::FeedForward, head::Head, options::Precision, source::Source,
-    workspace::Workspace,
+    exec::Exec, exec::Operation, feed_forward::FeedForward, head::Head, linear::Linear, options::Precision,
+    source::Source, workspace::Workspace,
 };
 
 /// The weights. Immutable: any number of forwards may use them at once, each with a [`Workspace`] of its own.
@@ -82,10 +82,20 @@ impl Bert {
         Trace { embeddings, layers, pooled, logits: ws.logits[..config.labels.len()].to_vec() }
     }
 
+    /// The weights of all matrices, in the order in which a forward reads them.
+    pub(crate) fn panels(&self) -> Vec<&[u8]> {
+        self.linears().map(Linear::panels).collect()
+    }
+
+    fn linears(&self) -> impl Iterator<Item = &Linear> {
+        let layers =
+            self.layers.iter().flat_map(|layer| [layer.attention.linears(), layer.feed_forward.linears()]);
+        layers.chain([self.head.linears()]).flatten()
+    }
+
     /// Bytes that the weights take, in the file's map or in memory.
     pub(crate) fn weight_bytes(&self) -> usize {
-        let layers = self.layers.iter().map(|l| l.attention.weight_bytes() + l.feed_forward.weight_bytes());
-        self.embeddings.weight_bytes() + layers.sum::<usize>() + self.head.weight_bytes()
+        self.embeddings.weight_bytes() + self.linears().map(Linear::weight_bytes).sum::<usize>()
     }
 }
 

@@ -21,6 +21,13 @@ pub enum Precision {
     Int8,
 }
 
+impl Precision {
+    /// This one, or `other` where it is [`Precision::Auto`].
+    pub(crate) fn or(self, other: Self) -> Self {
+        if self == Self::Auto { other } else { self }
+    }
+}
+
 impl fmt::Display for Precision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -1,5 +1,5 @@
-//! Where a model's parts come from: a checkpoint directory or a packed file. Both are asked in the same words, the
-//! names that Hugging Face gives the tensors.
+//! Where a model's parts come from: a checkpoint directory, a packed file, or nowhere. All are asked in the same words,
+//! the names that Hugging Face gives the tensors.
 
 use crate::{
     config::Config,
@@ -7,6 +7,7 @@ use crate::{
     linear::Linear,
     options::Precision,
     packed::{PackedModel, QuantizedRows},
+    preset,
     weights::{Dtype, Tensor, Weights},
 };
 
@@ -15,6 +16,8 @@ use crate::{
 pub(crate) enum Source<'a> {
     Checkpoint(&'a Weights),
     Packed(&'a PackedModel),
+    /// Made-up weights, see [`preset`].
+    MadeUp,
 }
 
 /// Rows that are looked up by number, where they lie in the file.
@@ -52,17 +55,16 @@ impl Source<'_> {
                 Ok(weights.get("bert.pooler.dense.weight", &shape)?.dtype.to_string().to_lowercase())
             }
             Self::Packed(model) => Ok(model.precision.to_string()),
+            Self::MadeUp => Ok("made-up".to_owned()),
         }
     }
 
     /// The table of words.
     pub(crate) fn word_embeddings(self, config: &Config) -> Result<Table> {
+        let name = "bert.embeddings.word_embeddings.weight";
         match self {
-            Self::Checkpoint(_) => {
-                self.table("bert.embeddings.word_embeddings.weight", config.vocab_size, config.hidden_size)
-            }
+            Self::Checkpoint(_) | Self::MadeUp => self.table(name, config.vocab_size, config.hidden_size),
             Self::Packed(model) => {
-                let name = "bert.embeddings.word_embeddings.weight";
                 let floats = |dtype| model.rows(name, dtype, config.vocab_size, config.hidden_size);
                 match model.precision {
                     Precision::Int8 => model.word_embeddings().map(Table::Int8),
@@ -78,6 +80,7 @@ impl Source<'_> {
         match self {
             Self::Checkpoint(weights) => weights.get(name, &[rows, columns]),
             Self::Packed(model) => model.rows(name, Dtype::F32, rows, columns),
+            Self::MadeUp => Ok(preset::table(name, rows, columns)),
         }
         .map(Table::Float)
     }
@@ -85,18 +88,41 @@ impl Source<'_> {
     /// `len` values.
     pub(crate) fn vector(self, name: &str, len: usize) -> Result<Vec<f32>> {
         match self {
-            Self::Checkpoint(weights) => weights.finite(name, &[len]),
             Self::Packed(model) => model.vector(name, len),
+            Self::Checkpoint(_) | Self::MadeUp => self.values(name, &[len]),
         }
+    }
+
+    /// All numbers of a tensor that is not packed.
+    fn values(self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        match self {
+            Self::Checkpoint(weights) => weights.finite(name, shape),
+            Self::MadeUp => Ok(preset::values(name, shape.iter().product())),
+            Self::Packed(_) => unreachable!("packed files are asked for panels"),
+        }
+    }
+
+    /// One layer, or several that read the same input, one below the other: `parts` are names without `.weight`.
+    pub(crate) fn stacked(
+        self,
+        parts: &[String],
+        (n, k): (usize, usize),
+        precision: Precision,
+    ) -> Result<Linear> {
+        let (mut weight, mut bias) = (Vec::with_capacity(n * k), Vec::with_capacity(n));
+        let rows = n / parts.len();
+        for name in parts {
+            weight.extend(self.values(&format!("{name}.weight"), &[rows, k])?);
+            bias.extend(self.values(&format!("{name}.bias"), &[rows])?);
+        }
+        Ok(Linear::from_f32(&weight, &bias, (n, k), precision))
     }
 
     /// The layer `name`, from `k` to `n` values.
     pub(crate) fn linear(self, name: &str, n: usize, k: usize, precision: Precision) -> Result<Linear> {
         match self {
-            Self::Checkpoint(weights) => {
-                Linear::from_checkpoint(weights, &[name.to_owned()], (n, k), precision)
-            }
             Self::Packed(model) => Linear::from_packed(model, name, (n, k), precision),
+            Self::Checkpoint(_) | Self::MadeUp => self.stacked(&[name.to_owned()], (n, k), precision),
         }
     }
 
@@ -104,11 +130,11 @@ impl Source<'_> {
     pub(crate) fn qkv(self, attention: &str, hidden: usize, precision: Precision) -> Result<Linear> {
         let shape = (3 * hidden, hidden);
         match self {
-            Self::Checkpoint(weights) => {
-                let parts = ["query", "key", "value"].map(|part| format!("{attention}.{part}"));
-                Linear::from_checkpoint(weights, &parts, shape, precision)
-            }
             Self::Packed(model) => Linear::from_packed(model, &format!("{attention}.qkv"), shape, precision),
+            Self::Checkpoint(_) | Self::MadeUp => {
+                let parts = ["query", "key", "value"].map(|part| format!("{attention}.{part}"));
+                self.stacked(&parts, shape, precision)
+            }
         }
     }
 
@@ -116,7 +142,7 @@ impl Source<'_> {
     pub(crate) fn classifier(self, labels: usize, hidden: usize) -> Result<Linear> {
         let name = "classifier";
         match self {
-            Self::Checkpoint(_) => self.linear(name, labels, hidden, Precision::F32),
+            Self::Checkpoint(_) | Self::MadeUp => self.linear(name, labels, hidden, Precision::F32),
             Self::Packed(model) => {
                 let weight = model.matrix(&format!("{name}.weight"), labels, hidden)?;
                 let bias = model.vector(&format!("{name}.bias"), labels)?;

@@ -74,10 +74,19 @@ impl Tokenizer {
         let Some(bytes) = read_if_there(&path)? else {
             return Err(Error::tokenizer(dir, "no tokenizer.json and no vocab.txt"));
         };
-        let vocabulary = Vocabulary::from_text(&bytes, &path)?;
-        let mut spec = settings.spec(dir)?;
+        Self::from_text(&bytes, &settings, &path)
+    }
+
+    /// From the text of a `vocab.txt`, with the settings of an uncased BERT; `path` only names it in errors.
+    pub(crate) fn from_vocabulary(bytes: &[u8], path: &Path) -> Result<Self> {
+        Self::from_text(bytes, &Settings::bert(), path)
+    }
+
+    fn from_text(bytes: &[u8], settings: &Settings, path: &Path) -> Result<Self> {
+        let vocabulary = Vocabulary::from_text(bytes, path)?;
+        let mut spec = settings.spec(path.parent().unwrap_or(path))?;
         settings.apply(&mut spec, &vocabulary);
-        Self::build(spec, vocabulary, &path)
+        Self::build(spec, vocabulary, path)
     }
 
     /// Restores what [`Tokenizer::to_parts`] gave; `path` only names the file in errors.

@@ -22,6 +22,7 @@ pub(crate) struct Half {
     pub(crate) rows: usize,
     pub(crate) halve: unsafe fn(usize, *const f32, *mut u16, usize) -> f32,
     pub(crate) matmul: unsafe fn(&matmul_half::Args),
+    pub(crate) limit: unsafe fn(usize) -> usize,
 }
 
 /// The entry points of one tier. Safe to call where the tier is available, under each function's own contract.
@@ -38,6 +39,11 @@ pub(crate) struct Table {
     pub(crate) attention_half: unsafe fn(&attention::Args),
     pub(crate) add_layer_norm: AddLayerNorm,
     pub(crate) quantize: unsafe fn(usize, *const f32, *mut i8) -> Quantized,
+    /// Arithmetic and nothing else, for so many steps; they return the operations done.
+    pub(crate) limit_f32: unsafe fn(usize) -> usize,
+    pub(crate) limit_int8: unsafe fn(usize) -> usize,
+    /// Reads so many cache lines.
+    pub(crate) read: unsafe fn(*const u8, usize) -> u64,
 }
 
 /// One function of a table: a generic one, compiled with a tier's features.
@@ -56,7 +62,7 @@ macro_rules! entry {
 macro_rules! table {
     ($name:ident, $simd:ty, $features:tt) => {
         pub(in crate::arch) const $name: crate::arch::Table = {
-            use crate::generic::{attention, matmul_float, matmul_int8, rows, tile::Widened};
+            use crate::generic::{attention, limits, matmul_float, matmul_int8, rows, tile::Widened};
             entry!($features matmul_f32(args: &matmul_float::Args<f32>), matmul_float::run::<$simd, $simd>);
             entry!($features matmul_f16(args: &matmul_float::Args<u16>), matmul_float::run::<$simd, Widened<$simd>>);
             entry!($features matmul_int8(args: &matmul_int8::Args), matmul_int8::run::<$simd>);
@@ -66,7 +72,13 @@ macro_rules! table {
                 out: *mut f32
             ), rows::add_layer_norm::<$simd>);
             entry!($features quantize(len: usize, x: *const f32, out: *mut i8) -> rows::Quantized, rows::quantize::<$simd>);
-            crate::arch::Table { matmul_f32, matmul_f16, half: None, matmul_int8, attention, attention_half: attention, add_layer_norm, quantize }
+            entry!($features limit_f32(steps: usize) -> usize, |steps| limits::multiply_add::<$simd>(steps, 1.0));
+            entry!($features limit_int8(steps: usize) -> usize, limits::dot::<$simd>);
+            entry!($features read(from: *const u8, lines: usize) -> u64, limits::read);
+            crate::arch::Table {
+                matmul_f32, matmul_f16, half: None, matmul_int8, attention, attention_half: attention, add_layer_norm,
+                quantize, limit_f32, limit_int8, read,
+            }
         };
     };
 }
@@ -87,7 +99,7 @@ mod tables {
                 avx512fp16::Fp16,
             },
         };
-        use crate::generic::{attention, matmul_half, matmul_int8};
+        use crate::generic::{attention, limits, matmul_half, matmul_int8};
 
         mod base {
             use super::*;
@@ -99,12 +111,15 @@ mod tables {
 
         pub(in crate::arch) const AVX_VNNI: Table = {
             entry!(["avx2,fma,f16c,avxvnni"] int8(args: &matmul_int8::Args), matmul_int8::run::<avx2::Vnni>);
-            Table { matmul_int8: int8, ..AVX2 }
+            entry!(["avx2,fma,f16c,avxvnni"] limit(steps: usize) -> usize, limits::dot::<avx2::Vnni>);
+            Table { matmul_int8: int8, limit_int8: limit, ..AVX2 }
         };
         pub(in crate::arch) const AVX512_VNNI: Table = {
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"]
                 int8(args: &matmul_int8::Args), matmul_int8::run::<avx512::Vnni>);
-            Table { matmul_int8: int8, ..AVX512 }
+            entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"]
+                limit(steps: usize) -> usize, limits::dot::<avx512::Vnni>);
+            Table { matmul_int8: int8, limit_int8: limit, ..AVX512 }
         };
         pub(in crate::arch) const AVX512_FP16: Table = {
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512fp16"]
@@ -113,9 +128,13 @@ mod tables {
                 matmul(args: &matmul_half::Args), matmul_half::run::<Fp16>);
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512fp16"]
                 halve(len: usize, x: *const f32, out: *mut u16, stride: usize) -> f32, matmul_half::halve::<Fp16>);
+            entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512fp16"]
+                limit(steps: usize) -> usize, |steps| limits::multiply_add::<Fp16>(steps, ONE));
+            /// 1 in half precision.
+            const ONE: u16 = 0x3c00;
             Table {
                 attention_half: attention,
-                half: Some(Half { rows: <Fp16 as attention::Attend>::ROWS, halve, matmul }),
+                half: Some(Half { rows: <Fp16 as attention::Attend>::ROWS, halve, matmul, limit }),
                 ..AVX512_VNNI
             }
         };

@@ -121,7 +121,7 @@ pub struct Attention<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Kernels {
     isa: Isa,
-    table: &'static Table,
+    pub(crate) table: &'static Table,
 }
 
 /// A pointer that several threads use for parts of their own.

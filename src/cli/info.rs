@@ -1,9 +1,6 @@
 //! `nimbert info`: what a model is and how this machine would run it.
 
-use std::{
-    fs,
-    io::{self, Write},
-};
+use std::io::{self, Write};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -11,7 +8,7 @@ use indicatif::{BinaryBytes, HumanCount};
 use nimbert::{Activation, Engine, Isa, Options, Scoring};
 use serde_json::{Value, json};
 
-use super::{model::ModelArgs, to_stdout};
+use super::{memory, model::ModelArgs, to_stdout};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -79,7 +76,10 @@ fn human(model: &str, engine: &Engine) -> String {
         ("instructions", format!("{} (also here: {others})", engine.isa())),
         ("threads", engine.threads().to_string()),
         ("weights", format!("{} mapped or in memory", bytes(engine.weight_bytes() as u64))),
-        ("process", resident().map_or_else(|| "unknown".to_owned(), |n| format!("{} resident", bytes(n)))),
+        (
+            "process",
+            memory::resident().map_or_else(|| "unknown".to_owned(), |n| format!("{} resident", bytes(n))),
+        ),
     ];
     lines.map(|(name, value)| format!("{name:<14}{value}\n")).concat()
 }
@@ -108,7 +108,7 @@ fn object(model: &str, engine: &Engine) -> Value {
         "precision": { "stored": engine.stored_precision(), "computed": engine.precision().to_string() },
         "isa": { "chosen": engine.isa().to_string(), "available": available },
         "threads": engine.threads(),
-        "memory": { "weights_bytes": engine.weight_bytes(), "resident_bytes": resident() },
+        "memory": { "weights_bytes": engine.weight_bytes(), "resident_bytes": memory::resident() },
     })
 }
 
@@ -126,11 +126,4 @@ fn scoring(scoring: Scoring) -> &'static str {
         Scoring::Sigmoid => "sigmoid",
         Scoring::Softmax => "softmax",
     }
-}
-
-/// Bytes of this process in memory, where the system tells (Linux).
-fn resident() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(kib.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }

@@ -2,11 +2,13 @@
 //!
 //! Exit codes: 0 done, 2 wrong usage, 1 anything else, with one line on standard error that says what and where.
 
+mod bench;
 mod classify;
 mod human;
 mod info;
 mod input;
 mod lines;
+mod memory;
 mod model;
 mod output;
 mod pack;
@@ -26,7 +28,8 @@ use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
 #[command(after_help = "\
 Try it:
   nimbert classify '连奥创都知道整容要去韩国'
-  nimbert info")]
+  nimbert info
+  nimbert bench")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -34,6 +37,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Bench(bench::Bench),
     Classify(classify::Classify),
     Info(info::Info),
     Pack(pack::Pack),
@@ -43,6 +47,7 @@ enum Command {
 /// Does what the process's arguments ask for.
 pub(crate) fn run() -> ExitCode {
     let outcome = Cli::try_parse().map_err(Error::from).and_then(|cli| match cli.command {
+        Command::Bench(command) => command.run(),
         Command::Classify(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Pack(command) => command.run(),

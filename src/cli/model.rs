@@ -31,13 +31,17 @@ pub(crate) struct ModelArgs {
 
 impl ModelArgs {
     /// Loads the model. `options` holds what the command itself knows; the rest comes from here.
-    pub(crate) fn load(&self, mut options: Options) -> Result<Engine> {
-        options.precision = self.precision;
-        options.threads = self.threads;
+    pub(crate) fn load(&self, options: Options) -> Result<Engine> {
+        let options = self.options(options);
         match &self.model {
             Some(path) => Ok(Engine::load(path, options)?),
             None => demo(options),
         }
+    }
+
+    /// `options` with what was said here.
+    pub(crate) fn options(&self, options: Options) -> Options {
+        Options { precision: self.precision, threads: self.threads, ..options }
     }
 }
 

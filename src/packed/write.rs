@@ -13,8 +13,9 @@ use super::{
 use crate::{
     config::Config,
     error::{Error, Result},
-    linear::{Linear, Weight},
+    linear::Weight,
     options::Precision,
+    source::Source,
     tokenizer::Tokenizer,
     weights::Weights,
 };
@@ -50,7 +51,7 @@ impl PackOptions {
                 reason: format!("the model has no matmul {name}"),
             });
         }
-        let precision = if self.precision == Precision::Auto { Precision::Int8 } else { self.precision };
+        let precision = self.precision.or(Precision::Int8);
         Ok(Self { precision, keep_f16: self.keep_f16.clone() })
     }
 
@@ -157,8 +158,8 @@ impl Packer {
                 output.end_tensor()
             }
             Part::Matmul { name, sources, n, k } => {
-                let linear =
-                    Linear::from_checkpoint(&self.weights, sources, (*n, *k), self.options.of(name))?;
+                let source = Source::Checkpoint(&self.weights);
+                let linear = source.stacked(sources, (*n, *k), self.options.of(name))?;
                 let (weight, bias) = linear.into_parts();
                 let floats: Vec<&[f32]> = match &weight {
                     Weight::F32(panels) | Weight::F16(panels) => {

@@ -122,6 +122,11 @@ impl Names {
 }
 
 impl Settings {
+    /// Those of a BERT tokenizer without any files.
+    pub(super) fn bert() -> Self {
+        Self { names: Names::default().or_bert(), ..Self::default() }
+    }
+
     /// Files that are absent say nothing.
     pub(super) fn read(dir: &Path) -> Result<Self> {
         let path = dir.join("tokenizer_config.json");

@@ -1,0 +1,134 @@
+//! Forwards of made-up texts, and how long they take.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use nimbert::{Encoding, Engine, Operation, Work};
+
+/// Runs that do not count: the first ones grow buffers and bring weights into the caches.
+const WARM_UP: usize = 2;
+
+/// Texts of given lengths, in batches.
+pub(super) struct Workload {
+    batches: Vec<Vec<Encoding>>,
+    pub(super) texts: usize,
+    pub(super) tokens: usize,
+    pub(super) work: Work,
+}
+
+/// How long runs of a workload took.
+pub(super) struct Timing {
+    /// In milliseconds, ascending; at least one.
+    runs: Vec<f64>,
+    pub(super) tokens: usize,
+    pub(super) work: Work,
+    /// Milliseconds of a run by operation, on average; empty unless the engine keeps a profile.
+    pub(super) profile: Vec<(Operation, f64)>,
+}
+
+impl Workload {
+    /// Texts of `lengths` tokens, given to the engine `batch` at a time, in their order.
+    pub(super) fn new(engine: &Engine, lengths: &[usize], batch: usize) -> Result<Self> {
+        let config = engine.config();
+        if let Some(length) = lengths.iter().find(|&&length| length > config.max_position_embeddings) {
+            bail!("{length} tokens, and the model has positions for {}", config.max_position_embeddings);
+        }
+        let mut words = words(config.vocab_size);
+        let mut text = |&length: &usize| Encoding {
+            token_ids: words.by_ref().take(length).collect(),
+            token_type_ids: vec![0; length],
+            truncated: false,
+        };
+        let batches = lengths.chunks(batch).map(|batch| batch.iter().map(&mut text).collect()).collect();
+        let (texts, tokens) = (lengths.len(), lengths.iter().sum());
+        Ok(Self { batches, texts, tokens, work: engine.work(lengths) })
+    }
+}
+
+/// Ids of words from all over the vocabulary, the same ones each time.
+fn words(vocabulary: usize) -> impl Iterator<Item = u32> {
+    // Steps of the golden section never gather anywhere (Weyl's sequence).
+    (1_u64..).map(move |i| ((i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) * vocabulary as u64 >> 32) as u32)
+}
+
+/// Runs `workload` for some seconds, and `least` times.
+pub(super) fn time(engine: &Engine, workload: &Workload, seconds: f64, least: usize) -> Result<Timing> {
+    let run = || -> Result<f64> {
+        let start = Instant::now();
+        for batch in &workload.batches {
+            std::hint::black_box(engine.logits(batch)?);
+        }
+        Ok(start.elapsed().as_secs_f64() * 1e3)
+    };
+    for _ in 0..WARM_UP {
+        run()?;
+    }
+    engine.profile();
+    let (mut runs, end) = (Vec::new(), Instant::now() + Duration::from_secs_f64(seconds));
+    while runs.len() < least || Instant::now() < end {
+        runs.push(run()?);
+    }
+    let count = runs.len() as f64;
+    let profile = engine.profile().into_iter().map(|(what, time)| (what, time.as_secs_f64() * 1e3 / count));
+    let profile = profile.collect();
+    runs.sort_by(f64::total_cmp);
+    Ok(Timing { runs, tokens: workload.tokens, work: workload.work, profile })
+}
+
+impl Timing {
+    pub(super) fn runs(&self) -> usize {
+        self.runs.len()
+    }
+
+    pub(super) fn min_ms(&self) -> f64 {
+        self.runs[0]
+    }
+
+    pub(super) fn median_ms(&self) -> f64 {
+        let middle = self.runs.len() / 2;
+        if self.runs.len() % 2 == 1 {
+            self.runs[middle]
+        } else {
+            f64::midpoint(self.runs[middle - 1], self.runs[middle])
+        }
+    }
+
+    /// The run that 99 of 100 are not slower than.
+    pub(super) fn p99_ms(&self) -> f64 {
+        self.runs[(self.runs.len() * 99).div_ceil(100) - 1]
+    }
+
+    /// Of the median run.
+    pub(super) fn tokens_per_s(&self) -> f64 {
+        self.tokens as f64 / self.median_ms() * 1e3
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timing(runs: Vec<f64>) -> Timing {
+        let work = Work { matmul: 0.0, attention: 0.0, bytes: 0.0 };
+        Timing { runs, tokens: 10, work, profile: Vec::new() }
+    }
+
+    #[test]
+    fn quantiles_are_those_of_the_runs() {
+        let hundred = timing((1..=100).map(f64::from).collect());
+        assert_eq!((hundred.min_ms(), hundred.median_ms(), hundred.p99_ms()), (1.0, 50.5, 99.0));
+        let three = timing(vec![1.0, 2.0, 4.0]);
+        assert_eq!((three.median_ms(), three.p99_ms(), three.tokens_per_s()), (2.0, 4.0, 5_000.0));
+        assert_eq!(timing(vec![3.0]).p99_ms(), 3.0);
+    }
+
+    #[test]
+    fn words_are_in_the_vocabulary_and_differ() {
+        let ids: Vec<u32> = words(1000).take(500).collect();
+        assert!(ids.iter().all(|&id| id < 1000));
+        let mut different = ids.clone();
+        different.sort_unstable();
+        different.dedup();
+        assert!(different.len() > 400, "{}", different.len());
+    }
+}
