@@ -118,6 +118,10 @@ impl SelfAttention {
     pub(crate) fn linears(&self) -> [&Linear; 2] {
         [&self.qkv, &self.output]
     }
+
+    pub(crate) fn linears_mut(&mut self) -> [&mut Linear; 2] {
+        [&mut self.qkv, &mut self.output]
+    }
 }
 
 /// Rows of queries, `stride` apart; those of text `b` are `cu[b]..cu[b + 1]`.

@@ -87,7 +87,7 @@ impl Engine {
         let weights = Weights::open_dir(path)?;
         let precision = options.precision.or(Precision::F32);
         let source = Source::Checkpoint(&weights);
-        let bert = Bert::load(source, &config, precision)?;
+        let bert = Bert::load(source, &config, precision, options.copy_weights)?;
         Self::new(bert, source.stored(&config)?, config, tokenizer, path, Options { precision, ..options })
     }
 
@@ -117,14 +117,14 @@ impl Engine {
     pub fn preset(preset: Preset, options: Options) -> Result<Self> {
         let precision = options.precision.or(Precision::F32);
         let (source, config) = (Source::MadeUp, preset.config());
-        let bert = Bert::load(source, &config, precision)?;
+        let bert = Bert::load(source, &config, precision, options.copy_weights)?;
         let (stored, name) = (source.stored(&config)?, Path::new(preset.name()));
         Self::new(bert, stored, config, preset.tokenizer(), name, Options { precision, ..options })
     }
 
     fn packed(model: PackedModel, path: &Path, options: &Options) -> Result<Self> {
         let precision = options.precision.or(model.precision);
-        let bert = Bert::load(Source::Packed(&model), &model.config, precision)?;
+        let bert = Bert::load(Source::Packed(&model), &model.config, precision, options.copy_weights)?;
         Self::new(
             bert,
             model.precision.to_string(),

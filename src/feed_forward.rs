@@ -47,4 +47,8 @@ impl FeedForward {
     pub(crate) fn linears(&self) -> [&Linear; 2] {
         [&self.intermediate, &self.output]
     }
+
+    pub(crate) fn linears_mut(&mut self) -> [&mut Linear; 2] {
+        [&mut self.intermediate, &mut self.output]
+    }
 }

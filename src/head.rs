@@ -40,6 +40,10 @@ impl Head {
     pub(crate) fn linears(&self) -> [&Linear; 2] {
         [&self.pooler, &self.classifier]
     }
+
+    pub(crate) fn linears_mut(&mut self) -> [&mut Linear; 2] {
+        [&mut self.pooler, &mut self.classifier]
+    }
 }
 
 impl Scoring {

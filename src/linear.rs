@@ -133,6 +133,13 @@ impl Linear {
         }
     }
 
+    /// Their owner, to be moved somewhere else.
+    pub(crate) fn panels_mut(&mut self) -> &mut Bytes {
+        match &mut self.weight {
+            Weight::F32(panels) | Weight::F16(panels) | Weight::Int8 { panels, .. } => panels,
+        }
+    }
+
     /// Bytes of the packed weights.
     pub(crate) fn weight_bytes(&self) -> usize {
         match &self.weight {

@@ -3,7 +3,7 @@
 use crate::{
     attention::SelfAttention, batch::Batch, config::Config, embeddings::Embeddings, error::Result,
     exec::Exec, exec::Operation, feed_forward::FeedForward, head::Head, linear::Linear, options::Precision,
-    source::Source, workspace::Workspace,
+    source::Source, weights, workspace::Workspace,
 };
 
 /// The weights. Immutable: any number of forwards may use them at once, each with a [`Workspace`] of its own.
@@ -33,8 +33,17 @@ pub struct Trace {
     pub logits: Vec<f32>,
 }
 
+/// Bytes of weights that are moved to large pages together: many pages, but little that is in memory twice meanwhile.
+const GATHER: usize = 16 << 20;
+
 impl Bert {
-    pub(crate) fn load(source: Source<'_>, config: &Config, precision: Precision) -> Result<Self> {
+    /// Weights that the source does not map are moved to large pages; with `copy` the mapped ones, too.
+    pub(crate) fn load(
+        source: Source<'_>,
+        config: &Config,
+        precision: Precision,
+        copy: bool,
+    ) -> Result<Self> {
         let layer = |i| {
             let name = format!("bert.encoder.layer.{i}");
             Ok(Layer {
@@ -42,11 +51,21 @@ impl Bert {
                 feed_forward: FeedForward::load(source, &name, config, precision)?,
             })
         };
-        Ok(Self {
-            embeddings: Embeddings::load(source, config)?,
-            layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,
-            head: Head::load(source, config, precision)?,
-        })
+        let embeddings = Embeddings::load(source, config)?;
+        let (mut layers, mut gathered) = (Vec::with_capacity(config.num_hidden_layers), 0);
+        for i in 0..config.num_hidden_layers {
+            layers.push(layer(i)?);
+            let waiting = &mut layers[gathered..];
+            let bytes = waiting.iter().flat_map(Layer::linears).map(|linear| linear.panels().len());
+            if bytes.sum::<usize>() >= GATHER {
+                gather(waiting.iter_mut().flat_map(Layer::linears_mut), copy);
+                gathered = layers.len();
+            }
+        }
+        let mut head = Head::load(source, config, precision)?;
+        let rest = layers[gathered..].iter_mut().flat_map(Layer::linears_mut);
+        gather(rest.chain(head.linears_mut()), copy);
+        Ok(Self { embeddings, layers, head })
     }
 
     /// Leaves the batch's logits in the workspace, `[B, labels]`.
@@ -88,15 +107,29 @@ impl Bert {
     }
 
     fn linears(&self) -> impl Iterator<Item = &Linear> {
-        let layers =
-            self.layers.iter().flat_map(|layer| [layer.attention.linears(), layer.feed_forward.linears()]);
-        layers.chain([self.head.linears()]).flatten()
+        self.layers.iter().flat_map(Layer::linears).chain(self.head.linears())
     }
 
     /// Bytes that the weights take, in the file's map or in memory.
     pub(crate) fn weight_bytes(&self) -> usize {
         self.embeddings.weight_bytes() + self.linears().map(Linear::weight_bytes).sum::<usize>()
     }
+}
+
+impl Layer {
+    fn linears(&self) -> impl Iterator<Item = &Linear> {
+        self.attention.linears().into_iter().chain(self.feed_forward.linears())
+    }
+
+    fn linears_mut(&mut self) -> impl Iterator<Item = &mut Linear> {
+        self.attention.linears_mut().into_iter().chain(self.feed_forward.linears_mut())
+    }
+}
+
+/// Moves the weights that are owned, or all of them, to large pages.
+fn gather<'a>(linears: impl Iterator<Item = &'a mut Linear>, all: bool) {
+    let panels = linears.map(Linear::panels_mut).filter(|panels| all || panels.is_owned());
+    weights::gather(&mut panels.collect::<Vec<_>>());
 }
 
 /// Numbers that a model of this configuration was trained to have.

@@ -63,6 +63,9 @@ pub struct Options {
     pub max_tokens: Option<usize>,
     /// What to do with longer texts.
     pub on_long: OnLong,
+    /// Copy a packed file's weights to memory of this process, in large pages where the system has them: a few tokens at
+    /// a time are faster, but loading takes longer, and processes no longer share the weights.
+    pub copy_weights: bool,
     /// Note how long the parts of a forward take, for [`crate::Engine::profile`].
     pub profile: bool,
 }

@@ -1,6 +1,7 @@
 //! A checkpoint's tensors: memory-mapped safetensors files, names and shapes checked on look-up.
 
 mod bytes;
+mod gather;
 mod header;
 mod tensor;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use serde::Deserialize;
 use self::header::Header;
 pub(crate) use self::{
     bytes::Bytes,
+    gather::gather,
     tensor::{Dtype, Tensor},
 };
 use crate::error::{Error, Result};

@@ -27,6 +27,13 @@ pub(crate) struct ModelArgs {
     /// Number of threads to compute on; 1 starts none [default: all CPUs this process may use]
     #[arg(short, long, value_name = "N", value_parser = positive)]
     threads: Option<usize>,
+
+    /// Copy a packed file's weights to memory of this process
+    ///
+    /// In large pages they are read faster, which shows where few tokens are scored at a time. Without it they stay in
+    /// the file's map, which is loaded at once and shared with other processes.
+    #[arg(long)]
+    copy_weights: bool,
 }
 
 impl ModelArgs {
@@ -41,7 +48,8 @@ impl ModelArgs {
 
     /// `options` with what was said here.
     pub(crate) fn options(&self, options: Options) -> Options {
-        Options { precision: self.precision, threads: self.threads, ..options }
+        let Self { precision, threads, copy_weights, .. } = *self;
+        Options { precision, threads, copy_weights, ..options }
     }
 }
 

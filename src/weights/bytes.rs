@@ -54,6 +54,16 @@ impl Bytes {
         Ok(Self::all(Source::Map(map)))
     }
 
+    /// A map that nobody else has.
+    pub(super) fn from_map(map: Mmap) -> Self {
+        Self::all(Source::Map(map))
+    }
+
+    /// Whether they are memory of this process alone, in a block of their own.
+    pub(crate) fn is_owned(&self) -> bool {
+        matches!(*self.source, Source::Lines(_))
+    }
+
     /// Bytes that are part of the program.
     pub(crate) fn from_static(bytes: &'static [u8]) -> Self {
         Self::all(Source::Static(bytes))

@@ -111,8 +111,13 @@ pub(crate) unsafe fn run<S: Simd, L: Lanes<Elem = f32, V = S::F32>>(args: &Args<
                 // Tiles of equal height: a low one would wait for its sums' latency.
                 let rows = (args.m - row).div_ceil(tiles - tile);
                 let bytes = args.k * PANEL * size_of::<L::Weight>();
-                let ahead =
-                    Ahead::new(args.rhs.wrapping_byte_add(panel * bytes).cast(), bytes, args.k, tile, tiles);
+                let ahead = Ahead::new(
+                    args.rhs.wrapping_byte_add(panel * bytes).cast(),
+                    bytes,
+                    args.k,
+                    rows,
+                    (tile, tiles),
+                );
                 by_rows!(rows, rows_of_panel::<S, L>(args, row, panel, ahead));
                 row += rows;
             }

@@ -106,8 +106,13 @@ pub(crate) unsafe fn run<A: Attend<Elem = u16>>(args: &Args) {
                 let row = tile * args.height;
                 let rows = args.height.min(args.m - row);
                 let bytes = args.k * PANEL * 2;
-                let ahead =
-                    Ahead::new(args.rhs.wrapping_byte_add(panel * bytes).cast(), bytes, args.k, tile, tiles);
+                let ahead = Ahead::new(
+                    args.rhs.wrapping_byte_add(panel * bytes).cast(),
+                    bytes,
+                    args.k,
+                    rows,
+                    (tile, tiles),
+                );
                 by_rows!(rows, rows_of_panel::<A>(args, row, panel, ahead));
             }
         }

@@ -57,7 +57,7 @@ unsafe fn tile<D: Dot, const MR: usize, const NR: usize>(
         let mut acc = [[D::Simd::splat_i32(0); NR]; MR];
         for p in 0..k4 {
             let row = rhs.add(p * PANEL * 4);
-            ahead.prefetch(p);
+            ahead.prefetch::<MR>(p);
             let mut w = [D::weights(row); NR];
             for (j, w) in w.iter_mut().enumerate().skip(1) {
                 *w = D::weights(row.add(j * D::Simd::LANES * 4));
@@ -131,8 +131,13 @@ pub(crate) unsafe fn run<D: Dot>(args: &Args) {
                 // Tiles of equal height: a low one would wait for its sums' latency.
                 let rows = (args.m - row).div_ceil(tiles - tile);
                 let bytes = args.k4 * PANEL * 4;
-                let ahead =
-                    Ahead::new(args.rhs.wrapping_add(panel * bytes).cast(), bytes, args.k4, tile, tiles);
+                let ahead = Ahead::new(
+                    args.rhs.wrapping_add(panel * bytes).cast(),
+                    bytes,
+                    args.k4,
+                    rows,
+                    (tile, tiles),
+                );
                 by_rows!(rows, rows_of_panel::<D>(args, row, panel, ahead));
                 row += rows;
             }

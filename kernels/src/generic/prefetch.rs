@@ -1,7 +1,7 @@
 //! Asking for weights before they are needed.
 //!
-//! The hardware's prefetcher stops at the end of a page; asking in software from page to page doubles the bandwidth of
-//! one core on server processors.
+//! The hardware's prefetcher stops at the end of a page, and knows nothing of the panel that comes next; asking in
+//! software far ahead of the loop lets the memory work while the core computes.
 
 /// Which cache lines to ask for while a tile is computed.
 #[derive(Clone, Copy)]
@@ -12,19 +12,31 @@ pub(crate) struct Ahead {
 }
 
 impl Ahead {
-    /// How far ahead to ask in a stream that is read once: one page.
-    const DISTANCE: usize = 4096;
+    /// Rows from which a tile computes long enough on each line that the second-level cache is near enough: lines go
+    /// there, and the first level is left to the operands in use. Lower tiles wait for every line.
+    const LONG: usize = 6;
+    /// How far ahead a low tile asks in a stream that is read once: one page.
+    const NEAR: usize = 4 << 10;
+    /// How far ahead a high tile asks, which has the second-level cache to fill.
+    const FAR: usize = 16 << 10;
 
     /// The operand is in the cache as it is.
     pub(crate) const NONE: Self = Self { from: std::ptr::null(), step: 0 };
 
-    /// While a panel of `bytes` is read for tile number `tile` of `tiles`, in `steps` steps. One tile streams it and asks
-    /// a page ahead. Several read it again and again: each asks for its share of the next panel, so that the memory is
-    /// busy all the time, not only during the first tile.
+    /// While a panel of `bytes` is read, in `steps` steps, for `rows` rows: those of tile number `tile` of `tiles`. One
+    /// tile streams the panel and asks some way ahead. Several read it again and again: each asks for its share of the
+    /// next panel, so that the memory is busy all the time, not only during the first tile.
     #[inline(always)]
-    pub(crate) fn new(panel: *const u8, bytes: usize, steps: usize, tile: usize, tiles: usize) -> Self {
+    pub(crate) fn new(
+        panel: *const u8,
+        bytes: usize,
+        steps: usize,
+        rows: usize,
+        (tile, tiles): (usize, usize),
+    ) -> Self {
         if tiles == 1 {
-            return Self { from: panel.wrapping_add(Self::DISTANCE), step: bytes / steps };
+            let distance = if rows < Self::LONG { Self::NEAR } else { Self::FAR };
+            return Self { from: panel.wrapping_add(distance), step: bytes / steps };
         }
         let share = bytes.div_ceil(tiles);
         Self { from: panel.wrapping_add(bytes + tile * share), step: share.div_ceil(steps) }
@@ -36,16 +48,17 @@ impl Ahead {
         Self { from: self.from.wrapping_add(p * self.step), ..self }
     }
 
-    /// At step `p`.
+    /// At step `p` of a tile of `MR` rows.
     #[inline(always)]
-    pub(crate) fn prefetch(self, p: usize) {
+    pub(crate) fn prefetch<const MR: usize>(self, p: usize) {
         if self.step == 0 {
             return;
         }
+        let ask = if MR < Self::LONG { line } else { far_line };
         let at = self.from.wrapping_add(p * self.step);
-        line(at);
+        ask(at);
         if self.step > 64 {
-            line(at.wrapping_add(64));
+            ask(at.wrapping_add(64));
         }
     }
 }
@@ -58,6 +71,19 @@ pub(crate) fn line(at: *const u8) {
     unsafe {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T0>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
+/// [`line`], as far as the second-level cache.
+#[inline(always)]
+fn far_line(at: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: as above.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T1>(at.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = at;

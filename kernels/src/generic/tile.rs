@@ -105,7 +105,7 @@ pub(crate) unsafe fn tile<L: Lanes, const MR: usize, const NR: usize>(
         let mut acc = [[L::zero(); NR]; MR];
         for p in 0..k {
             let row = rhs.add(p * PANEL);
-            ahead.prefetch(p);
+            ahead.prefetch::<MR>(p);
             let mut b = [L::zero(); NR];
             for (j, b) in b.iter_mut().enumerate() {
                 *b = L::load(row.add(j * L::LANES));
