@@ -7,7 +7,7 @@
 use super::{
     math::activate,
     matmul_float::store_below,
-    prefetch::Ahead,
+    prefetch::{Ahead, Target},
     simd::{Dot, Simd},
     tile::by_rows,
 };
@@ -44,28 +44,42 @@ pub(crate) struct Args {
     pub(crate) out_stride: usize,
 }
 
-/// The sums of `MR` rows and `NR` registers of columns: the loop in which an int8 forward spends its time.
+/// Steps of the inner loop from one line of the output that is asked for to the next: k of bert-base has enough of them
+/// for all lines of the highest tile.
+const TARGET_STEPS: usize = 8;
+
+/// The sums of `MR` rows and two registers of columns: the loop in which an int8 forward spends its time. They begin as
+/// what the 128 in each byte of weights has added too much.
+///
+/// # Safety
+/// The processor has `D`; `lhs` has `MR` rows of `k4` groups, `lhs_sum` as many sums, and `rhs` two registers in each of
+/// `k4` rows of a panel.
 #[inline(always)]
-unsafe fn tile<D: Dot, const MR: usize, const NR: usize>(
+unsafe fn tile<D: Dot, const MR: usize>(
     k4: usize,
     lhs: *const i8,
+    lhs_sum: *const i32,
     rhs: *const u8,
     ahead: Ahead,
-) -> [[<D::Simd as Simd>::I32; NR]; MR] {
+    target: Target,
+) -> [[<D::Simd as Simd>::I32; 2]; MR] {
     // SAFETY: the caller's promise; a prefetch may point anywhere.
     unsafe {
-        let mut acc = [[D::Simd::splat_i32(0); NR]; MR];
-        for p in 0..k4 {
-            let row = rhs.add(p * PANEL * 4);
-            ahead.prefetch::<MR>(p);
-            let mut w = [D::weights(row); NR];
-            for (j, w) in w.iter_mut().enumerate().skip(1) {
-                *w = D::weights(row.add(j * D::Simd::LANES * 4));
-            }
-            for (i, acc) in acc.iter_mut().enumerate() {
-                let a = D::activations(lhs.add((i * k4 + p) * 4));
-                for (acc, w) in acc.iter_mut().zip(w) {
-                    *acc = D::dot(*acc, w, a);
+        let mut acc = [[D::Simd::splat_i32(0); 2]; MR];
+        for (i, acc) in acc.iter_mut().enumerate() {
+            *acc = [D::Simd::splat_i32((*lhs_sum.add(i)).wrapping_mul(-128)); 2];
+        }
+        for (block, first) in (0..k4).step_by(TARGET_STEPS).enumerate() {
+            target.prefetch(block);
+            for p in first..k4.min(first + TARGET_STEPS) {
+                let row = rhs.add(p * PANEL * 4);
+                ahead.prefetch::<MR>(p);
+                let w = [D::weights(row), D::weights(row.add(D::Simd::LANES * 4))];
+                for (i, acc) in acc.iter_mut().enumerate() {
+                    let a = D::activations(lhs.add((i * k4 + p) * 4));
+                    for (acc, w) in acc.iter_mut().zip(w) {
+                        *acc = D::dot(*acc, w, a);
+                    }
                 }
             }
         }
@@ -73,7 +87,10 @@ unsafe fn tile<D: Dot, const MR: usize, const NR: usize>(
     }
 }
 
-/// Correction, scales, bias, activation and store of a tile whose first column is `column`.
+/// Scales, bias, activation and store of a tile whose first row is `row` and first column `column`.
+///
+/// # Safety
+/// The processor has `D`; `args` is valid, `row + MR <= args.m`, and `column` is in one of its panels.
 #[inline(always)]
 unsafe fn finish<D: Dot, const MR: usize>(
     args: &Args,
@@ -81,23 +98,23 @@ unsafe fn finish<D: Dot, const MR: usize>(
     column: usize,
     acc: [[<D::Simd as Simd>::I32; 2]; MR],
 ) {
-    // SAFETY: the caller's promise: rows are inside `out`, scales and bias have whole panels, and only columns below n
-    // are stored.
+    // Copied: what is stored to `out` could be `args` itself, for all that the compiler knows.
+    let Args { n, activation, out_stride, lhs_scale, lhs_middle, .. } = *args;
+    // SAFETY: the caller's promise: rows are inside `out`, scales, sums and bias have whole panels, and only columns
+    // below n are stored.
     unsafe {
+        let at = [column, column + D::Simd::LANES];
+        let [scales, sums, biases] =
+            [args.rhs_scale, args.rhs_sum, args.bias].map(|v| at.map(|at| D::Simd::load(v.add(at))));
         for (i, acc) in acc.iter().enumerate() {
-            let out = args.out.add((row + i) * args.out_stride);
-            let correction = D::Simd::splat_i32((*args.lhs_sum.add(row + i)).wrapping_mul(-128));
-            let lhs_scale = D::Simd::splat(*args.lhs_scale.add(row + i));
-            let middle = D::Simd::splat(*args.lhs_middle.add(row + i));
-            for (j, &sum) in acc.iter().enumerate() {
-                let at = column + j * D::Simd::LANES;
-                let scale = D::Simd::mul(lhs_scale, D::Simd::load(args.rhs_scale.add(at)));
-                let sum = D::Simd::to_f32(D::Simd::add_i32(sum, correction));
-                let bias = D::Simd::load(args.bias.add(at));
-                let bias = D::Simd::mul_add(middle, D::Simd::load(args.rhs_sum.add(at)), bias);
-                let x = D::Simd::mul_add(sum, scale, bias);
-                let x = activate::<D::Simd>(x, args.activation);
-                store_below::<D::Simd>(out, at, args.n, x);
+            let out = args.out.add((row + i) * out_stride);
+            let lhs_scale = D::Simd::splat(*lhs_scale.add(row + i));
+            let middle = D::Simd::splat(*lhs_middle.add(row + i));
+            for j in 0..2 {
+                let scale = D::Simd::mul(scales[j], lhs_scale);
+                let bias = D::Simd::mul_add(middle, sums[j], biases[j]);
+                let x = D::Simd::mul_add(D::Simd::to_f32(acc[j]), scale, bias);
+                store_below::<D::Simd>(out, at[j], n, activate::<D::Simd>(x, activation));
             }
         }
     }
@@ -105,13 +122,21 @@ unsafe fn finish<D: Dot, const MR: usize>(
 
 /// `MR` rows of one panel, two registers of columns at a time.
 #[inline(always)]
-unsafe fn rows_of_panel<D: Dot, const MR: usize>(args: &Args, row: usize, panel: usize, ahead: Ahead) {
+unsafe fn rows_of_panel<D: Dot, const MR: usize>(
+    args: &Args,
+    row: usize,
+    panel: usize,
+    ahead: Ahead,
+    tiles: usize,
+) {
     // SAFETY: the caller's promise: `row + MR <= m`, and `panel` is one of ⌈n/32⌉.
     unsafe {
         let lhs = args.lhs.add(row * args.k4 * 4);
         let rhs = args.rhs.add(panel * args.k4 * PANEL * 4);
+        let out = args.out.wrapping_add(row * args.out_stride + panel * PANEL);
+        let target = Target::new(out, args.out_stride, MR, tiles);
         for column in (0..PANEL).step_by(2 * D::Simd::LANES) {
-            let acc = tile::<D, MR, 2>(args.k4, lhs, rhs.add(column * 4), ahead);
+            let acc = tile::<D, MR>(args.k4, lhs, args.lhs_sum.add(row), rhs.add(column * 4), ahead, target);
             finish::<D, MR>(args, row, panel * PANEL + column, acc);
         }
     }
@@ -138,7 +163,7 @@ pub(crate) unsafe fn run<D: Dot>(args: &Args) {
                     rows,
                     (tile, tiles),
                 );
-                by_rows!(rows, rows_of_panel::<D>(args, row, panel, ahead));
+                by_rows!(rows, rows_of_panel::<D>(args, row, panel, ahead, tiles));
                 row += rows;
             }
         }

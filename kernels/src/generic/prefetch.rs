@@ -3,6 +3,8 @@
 //! The hardware's prefetcher stops at the end of a page, and knows nothing of the panel that comes next; asking in
 //! software far ahead of the loop lets the memory work while the core computes.
 
+use crate::PANEL;
+
 /// Which cache lines to ask for while a tile is computed.
 #[derive(Clone, Copy)]
 pub(crate) struct Ahead {
@@ -63,6 +65,38 @@ impl Ahead {
     }
 }
 
+/// Which lines of the output to ask for while their tile is computed.
+///
+/// Lines that a core wants to write have to be fetched first. A tile writes all of its lines at once, and while they are
+/// on their way no other line can come: not those of the weights either.
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    to: *mut f32,
+    /// From one row to the next.
+    stride: usize,
+    rows: usize,
+}
+
+impl Target {
+    /// Tiles of a product from which on its output is asked for; a smaller one is in the second-level cache, and all
+    /// that counts is the weights.
+    const TILES: usize = 4;
+
+    /// `rows` rows, `stride` apart, of two lines each.
+    #[inline(always)]
+    pub(crate) fn new(to: *mut f32, stride: usize, rows: usize, tiles: usize) -> Self {
+        Self { to, stride, rows: if tiles < Self::TILES { 0 } else { rows } }
+    }
+
+    /// The `i`-th line, if there is one.
+    #[inline(always)]
+    pub(crate) fn prefetch(self, i: usize) {
+        if i < 2 * self.rows {
+            written_line(self.to.wrapping_add(i / 2 * self.stride + i % 2 * (PANEL / 2)).cast());
+        }
+    }
+}
+
 /// Asks for the cache line at `at`; any address is allowed.
 #[inline(always)]
 pub(crate) fn line(at: *const u8) {
@@ -84,6 +118,19 @@ fn far_line(at: *const u8) {
     unsafe {
         use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T1>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
+/// [`line`], to be written.
+#[inline(always)]
+fn written_line(at: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: as above; processors that lack the instruction take it for one that does nothing.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_ET0>(at.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = at;
