@@ -26,9 +26,9 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Tokens that go through the model together, at most, unless one text has more: enough that every weight is used
-/// often while it is in the cache, and few enough that the activations are too.
-const BATCH_TOKENS: usize = 512;
+/// Tokens of a thread that go through the model together, at most, unless one text has more: enough that every weight
+/// is used often while it is in the cache, and few enough that the activations are too.
+const BATCH_TOKENS: usize = 128;
 
 /// A loaded model. Cloning shares it; any number of threads may use one at a time.
 ///
@@ -219,14 +219,15 @@ impl Engine {
     /// When a row is empty, longer than the model has positions, or has an id that the model does not know.
     pub fn logits(&self, rows: &[Encoding]) -> Result<Vec<Vec<f32>>> {
         let Inner { config, bert, name, .. } = &*self.0;
+        let most = BATCH_TOKENS * self.threads();
         let mut logits = Vec::with_capacity(rows.len());
         self.with_workspace(|batch, ws, exec| {
             let mut rows = rows.iter().enumerate().peekable();
             while rows.peek().is_some() {
                 batch.clear();
-                while let Some((index, row)) = rows.next_if(|(_, row)| {
-                    batch.rows() == 0 || batch.tokens() + row.token_ids.len() <= BATCH_TOKENS
-                }) {
+                while let Some((index, row)) =
+                    rows.next_if(|(_, row)| batch.rows() == 0 || batch.tokens() + row.token_ids.len() <= most)
+                {
                     batch.push(row, config).map_err(|reason| Error::Text { index, reason })?;
                 }
                 bert.forward(exec, config, batch, ws);
