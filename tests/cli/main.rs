@@ -2,6 +2,7 @@
 
 #![cfg(all(feature = "cli", feature = "demo"))]
 
+mod bench;
 mod formats;
 mod info_and_pack;
 mod refusals;

@@ -1,0 +1,93 @@
+//! Callers and threads in each other's way: they come to an end, with the same bits, in about the time that the work takes.
+
+mod support;
+
+use std::{
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use nimbert::{Encoding, Engine, Options, Precision};
+use support::checkpoint::Spec;
+
+fn rows(spec: &Spec) -> Vec<Encoding> {
+    let vocabulary = spec.size("vocab_size") as u32;
+    let row = |length: u32| Encoding {
+        token_ids: (0..length).map(|place| (7 * place + length) % vocabulary).collect(),
+        token_type_ids: vec![0; length as usize],
+        truncated: false,
+    };
+    [3, 30, 9, 17, 1, 24].map(row).to_vec()
+}
+
+/// Fails, instead of waiting for ever, when `work` does not come to its end.
+fn in_time(work: impl FnOnce() + Send + 'static) {
+    let (done, wait) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        work();
+        let _ = done.send(());
+    });
+    let outcome = wait.recv_timeout(Duration::from_secs(120));
+    assert!(outcome != Err(mpsc::RecvTimeoutError::Timeout), "someone waits for ever");
+    thread.join().expect("no panic");
+}
+
+fn bits(logits: &[Vec<f32>]) -> Vec<u32> {
+    logits.iter().flatten().map(|value| value.to_bits()).collect()
+}
+
+/// One pool of two threads, eight callers that want it at once.
+#[test]
+fn eight_callers_of_one_engine_of_two_threads_finish_with_the_same_bits() {
+    let spec = Spec::read("gelu-multi-label");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    spec.write(dir.path());
+    let rows = rows(&spec);
+    for precision in [Precision::F32, Precision::Int8] {
+        let load = |threads| {
+            let options = Options { threads: Some(threads), precision, ..Options::default() };
+            Engine::load(dir.path(), options).expect("a good checkpoint")
+        };
+        let expected = bits(&load(1).logits(&rows).expect("good rows"));
+        let (engine, rows) = (load(2), rows.clone());
+        in_time(move || {
+            thread::scope(|scope| {
+                for caller in 0..8 {
+                    let (engine, rows, expected) = (engine.clone(), &rows, &expected);
+                    scope.spawn(move || {
+                        for _ in 0..50 {
+                            let logits = engine.logits(rows).expect("good rows");
+                            assert_eq!(&bits(&logits), expected, "caller {caller}");
+                        }
+                    });
+                }
+            });
+        });
+    }
+}
+
+/// Twice as many threads as the machine has cores: those that wait give their core to those that work. A team that
+/// spins regardless needs whole time slices of the scheduler for every phase, some hundred times as long.
+#[test]
+fn more_threads_than_cores_do_not_collapse() {
+    let spec = Spec::read("bert-base-chinese");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    spec.write(dir.path());
+    let rows = rows(&spec);
+    let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let time = |threads| {
+        let options = Options { threads: Some(threads), precision: Precision::Int8, ..Options::default() };
+        let engine = Engine::load(dir.path(), options).expect("a good checkpoint");
+        let run = |_| {
+            let start = Instant::now();
+            let logits = engine.logits(&rows).expect("good rows");
+            (start.elapsed(), bits(&logits))
+        };
+        (0..7).map(run).min_by_key(|(time, _)| *time).expect("seven runs")
+    };
+    let ((alone, expected), (crowded, got)) = (time(1), time(2 * cores));
+    assert_eq!(got, expected, "{} threads", 2 * cores);
+    println!("1 thread {alone:?}, {} threads on {cores} cores {crowded:?}", 2 * cores);
+    assert!(crowded < 4 * alone, "{} threads on {cores} cores: {crowded:?}, alone {alone:?}", 2 * cores);
+}
