@@ -15,8 +15,8 @@ use criterion::{
 };
 use gemm::{Parallelism, gemm};
 use nimbert_kernels::{
-    Activation, Attention, CacheLine, Int8Weights, Isa, Kernels, Panels, QuantizedRows, Team, pack_f32,
-    pack_int8, pad_to_panels, reference,
+    Activation, Attention, CacheLine, Int8Weights, Isa, Kernels, LayerNorm, Panels, QuantizedRows, Team,
+    pack_f32, pack_int8, pad_to_panels, reference,
 };
 
 /// Input and output width of each product: QKV, attention output, feed-forward up and down.
@@ -227,7 +227,8 @@ fn rows(criterion: &mut Criterion) {
         let (gamma, beta) = (vec![1.0; width], vec![0.0; width]);
         group.throughput(Throughput::Elements((m * width) as u64));
         group.bench_function(BenchmarkId::new("add_layer_norm", width), |b| {
-            b.iter(|| kernels.add_layer_norm(&team, &mut x, Some(&residual), &gamma, &beta, 1e-12));
+            let norm = LayerNorm { gamma: &gamma, beta: &beta, epsilon: 1e-12 };
+            b.iter(|| kernels.add_layer_norm(&team, &mut x, Some(&residual), norm, None));
         });
         let mut rows = QuantizedRows::default();
         group.bench_function(BenchmarkId::new("quantize", width), |b| {

@@ -8,7 +8,7 @@ use crate::{
     embeddings::LayerNorm,
     error::Result,
     exec::{Exec, Operation},
-    linear::{Columns, Linear},
+    linear::{Columns, Input, Linear},
     options::Precision,
     source::Source,
     workspace::Workspace,
@@ -50,9 +50,8 @@ impl SelfAttention {
     /// All tokens.
     pub(crate) fn forward(&self, exec: Exec<'_>, batch: &Batch, ws: &mut Workspace) {
         let hidden = self.heads * self.head_size;
-        let x = &ws.hidden[..ws.rows * hidden];
-        let qkv = &mut ws.qkv[..3 * x.len()];
-        self.qkv.forward(exec, x, Activation::Identity, qkv, &mut ws.operand);
+        let qkv = &mut ws.qkv[..3 * ws.rows * hidden];
+        self.qkv.forward(exec, ws.hidden.input(ws.rows * hidden), Activation::Identity, qkv, &mut ws.operand);
         let queries = Queries { rows: &ws.qkv, stride: 3 * hidden, cu: &batch.cu_seqlens };
         self.attend(exec, &queries, batch, &ws.qkv, &mut ws.context, &mut ws.attention);
         self.add(exec, ws);
@@ -65,14 +64,14 @@ impl SelfAttention {
         // Whole panels: where H is no multiple of 32, the panel with the last queries and the first keys is in both.
         let (key_panel, query_panels) = (hidden / PANEL, hidden.div_ceil(PANEL));
         let columns = Columns::From(key_panel);
-        let x = &ws.hidden[..ws.rows * hidden];
+        let x = ws.hidden.input(ws.rows * hidden);
         let keys_and_values = (&mut ws.qkv[key_panel * PANEL..], 3 * hidden);
         self.qkv.forward_columns(exec, x, columns, Activation::Identity, keys_and_values, &mut ws.operand);
 
         ws.keep_rows(hidden, batch.first_tokens());
         let stride = (query_panels * PANEL).min(3 * hidden);
         let columns = Columns::To(query_panels);
-        let x = &ws.hidden[..ws.rows * hidden];
+        let x = Input::from(&ws.hidden.values[..ws.rows * hidden]);
         let first = &mut ws.first_queries[..ws.rows * stride];
         self.qkv.forward_columns(exec, x, columns, Activation::Identity, (first, stride), &mut ws.operand);
         let queries = Queries { rows: first, stride, cu: &batch.cu_rows };
@@ -108,11 +107,10 @@ impl SelfAttention {
 
     /// The output projection, residual and normalization.
     fn add(&self, exec: Exec<'_>, ws: &mut Workspace) {
-        let x = &ws.hidden[..ws.rows * self.output.n()];
-        let (context, dense) = (&ws.context[..x.len()], &mut ws.dense[..x.len()]);
+        let len = ws.rows * self.output.n();
+        let (context, dense) = (Input::from(&ws.context[..len]), &mut ws.dense[..len]);
         self.output.forward(exec, context, Activation::Identity, dense, &mut ws.operand);
-        self.norm.add(exec, dense, x);
-        std::mem::swap(&mut ws.hidden, &mut ws.dense);
+        self.norm.add(exec, ws);
     }
 
     pub(crate) fn linears(&self) -> [&Linear; 2] {

@@ -1,5 +1,7 @@
 //! Word, position and token type, added and normalized: the first hidden states.
 
+use nimbert_kernels as kernels;
+
 use crate::{
     batch::Batch, config::Config, error::Result, exec::Exec, exec::Operation, source::Source, source::Table,
     workspace::Workspace,
@@ -20,11 +22,18 @@ impl LayerNorm {
         Ok(Self { gamma: vector("weight")?, beta: vector("bias")?, epsilon: config.layer_norm_eps })
     }
 
-    /// `x = LayerNorm(x + residual)`, rows of H.
-    pub(crate) fn add(&self, exec: Exec<'_>, x: &mut [f32], residual: &[f32]) {
+    /// `hidden = LayerNorm(dense + hidden)`.
+    pub(crate) fn add(&self, exec: Exec<'_>, ws: &mut Workspace) {
+        let len = ws.rows * self.gamma.len();
+        let (hidden, int8) = ws.hidden.parts(len);
         exec.time(Operation::LayerNorm, || {
-            exec.kernels.add_layer_norm(exec.team, x, Some(residual), &self.gamma, &self.beta, self.epsilon);
+            exec.kernels.add_layer_norm(exec.team, &mut ws.dense[..len], Some(hidden), self.view(), int8);
         });
+        std::mem::swap(&mut ws.hidden.values, &mut ws.dense);
+    }
+
+    fn view(&self) -> kernels::LayerNorm<'_> {
+        kernels::LayerNorm { gamma: &self.gamma, beta: &self.beta, epsilon: self.epsilon }
     }
 }
 
@@ -55,7 +64,7 @@ impl Embeddings {
     /// Writes `hidden`, `[T, H]`.
     pub(crate) fn forward(&self, exec: Exec<'_>, batch: &Batch, ws: &mut Workspace) {
         let len = ws.rows * self.hidden_size;
-        let (hidden, dense) = (&mut ws.hidden[..len], &mut ws.dense[..len]);
+        let ((hidden, int8), dense) = (ws.hidden.parts(len), &mut ws.dense[..len]);
         for row in batch.cu_seqlens.windows(2) {
             let (start, end) = (row[0] as usize, row[1] as usize);
             for token in start..end {
@@ -68,8 +77,7 @@ impl Embeddings {
                 add(sum, other);
             }
         }
-        let LayerNorm { gamma, beta, epsilon } = &self.norm;
-        exec.kernels.add_layer_norm(exec.team, hidden, None, gamma, beta, *epsilon);
+        exec.kernels.add_layer_norm(exec.team, hidden, None, self.norm.view(), int8);
     }
 
     /// Bytes of the tables.

@@ -3,8 +3,15 @@
 use nimbert_kernels::Activation;
 
 use crate::{
-    config::Config, embeddings::LayerNorm, error::Result, exec::Exec, exec::Operation, linear::Linear,
-    options::Precision, source::Source, workspace::Workspace,
+    config::Config,
+    embeddings::LayerNorm,
+    error::Result,
+    exec::Exec,
+    exec::Operation,
+    linear::{Input, Linear},
+    options::Precision,
+    source::Source,
+    workspace::Workspace,
 };
 
 /// Both projections of one layer.
@@ -35,13 +42,12 @@ impl FeedForward {
     }
 
     pub(crate) fn forward(&self, exec: Exec<'_>, ws: &mut Workspace) {
-        let x = &ws.hidden[..ws.rows * self.intermediate.k()];
+        let len = ws.rows * self.intermediate.k();
         let inside = &mut ws.intermediate[..ws.rows * self.intermediate.n()];
-        let dense = &mut ws.dense[..x.len()];
-        self.intermediate.forward(exec, x, self.activation, inside, &mut ws.operand);
-        self.output.forward(exec, inside, Activation::Identity, dense, &mut ws.operand);
-        self.norm.add(exec, dense, x);
-        std::mem::swap(&mut ws.hidden, &mut ws.dense);
+        let dense = &mut ws.dense[..len];
+        self.intermediate.forward(exec, ws.hidden.input(len), self.activation, inside, &mut ws.operand);
+        self.output.forward(exec, Input::from(&*inside), Activation::Identity, dense, &mut ws.operand);
+        self.norm.add(exec, ws);
     }
 
     pub(crate) fn linears(&self) -> [&Linear; 2] {

@@ -6,7 +6,7 @@ use crate::{
     config::{Config, Scoring},
     error::Result,
     exec::Exec,
-    linear::Linear,
+    linear::{Input, Linear},
     options::Precision,
     source::Source,
     workspace::Workspace,
@@ -30,11 +30,11 @@ impl Head {
 
     /// Reads `hidden`, one row a text; writes `pooled` and `logits`.
     pub(crate) fn forward(&self, exec: Exec<'_>, ws: &mut Workspace) {
-        let x = &ws.hidden[..ws.rows * self.pooler.k()];
+        let x = &ws.hidden.values[..ws.rows * self.pooler.k()];
         let pooled = &mut ws.pooled[..x.len()];
         let logits = &mut ws.logits[..ws.rows * self.classifier.n()];
-        self.pooler.forward(exec, x, Activation::Tanh, pooled, &mut ws.operand);
-        self.classifier.forward(exec, pooled, Activation::Identity, logits, &mut ws.operand);
+        self.pooler.forward(exec, Input::from(x), Activation::Tanh, pooled, &mut ws.operand);
+        self.classifier.forward(exec, Input::from(&*pooled), Activation::Identity, logits, &mut ws.operand);
     }
 
     pub(crate) fn linears(&self) -> [&Linear; 2] {

@@ -70,6 +70,26 @@ pub(crate) struct Operand {
     halves: HalfRows,
 }
 
+/// Rows that a layer reads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Input<'a> {
+    rows: &'a [f32],
+    /// The same rows, where they have been quantized already.
+    int8: Option<&'a QuantizedRows>,
+}
+
+impl<'a> Input<'a> {
+    pub(crate) fn new(rows: &'a [f32], int8: Option<&'a QuantizedRows>) -> Self {
+        Self { rows, int8 }
+    }
+}
+
+impl<'a> From<&'a [f32]> for Input<'a> {
+    fn from(rows: &'a [f32]) -> Self {
+        Self { rows, int8: None }
+    }
+}
+
 /// Which columns of the output to compute, in whole panels.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Columns {
@@ -152,7 +172,7 @@ impl Linear {
     pub(crate) fn forward(
         &self,
         exec: Exec<'_>,
-        x: &[f32],
+        x: Input<'_>,
         activation: Activation,
         out: &mut [f32],
         scratch: &mut Operand,
@@ -164,7 +184,7 @@ impl Linear {
     pub(crate) fn forward_columns(
         &self,
         exec: Exec<'_>,
-        x: &[f32],
+        Input { rows: x, int8 }: Input<'_>,
         columns: Columns,
         activation: Activation,
         (out, stride): (&mut [f32], usize),
@@ -187,11 +207,14 @@ impl Linear {
                 });
             }
             Weight::Int8 { panels, scales, sums } => {
-                let quantized = &mut scratch.quantized;
                 let panels = columns.of(Panels::int8(panels, self.n, self.k));
                 let (scales, sums) = (&scales[first..], &sums[first..]);
                 let weights = Int8Panels { panels, scales, sums };
-                exec.time(Operation::Quantize, || kernels.quantize_rows(team, x, self.k, quantized));
+                let quantized = int8.unwrap_or_else(|| {
+                    let quantized = &mut scratch.quantized;
+                    exec.time(Operation::Quantize, || kernels.quantize_rows(team, x, self.k, quantized));
+                    quantized
+                });
                 exec.time(self.operation, || {
                     kernels.matmul_int8(team, quantized, weights, bias, activation, out, stride);
                 });

@@ -12,6 +12,8 @@ pub(crate) struct Bert {
     embeddings: Embeddings,
     layers: Vec<Layer>,
     head: Head,
+    /// Whether matrix products are in int8.
+    in_int8: bool,
 }
 
 #[derive(Debug)]
@@ -65,12 +67,12 @@ impl Bert {
         let mut head = Head::load(source, config, precision)?;
         let rest = layers[gathered..].iter_mut().flat_map(Layer::linears_mut);
         gather(rest.chain(head.linears_mut()), copy);
-        Ok(Self { embeddings, layers, head })
+        Ok(Self { embeddings, layers, head, in_int8: precision == Precision::Int8 })
     }
 
     /// Leaves the batch's logits in the workspace, `[B, labels]`.
     pub(crate) fn forward(&self, exec: Exec<'_>, config: &Config, batch: &Batch, ws: &mut Workspace) {
-        ws.reserve(config, batch.tokens(), batch.rows());
+        ws.reserve(config, batch.tokens(), batch.rows(), self.in_int8);
         exec.time(Operation::Embeddings, || self.embeddings.forward(exec, batch, ws));
         if let Some((last, layers)) = self.layers.split_last() {
             for layer in layers {
@@ -85,14 +87,14 @@ impl Bert {
 
     /// [`Bert::forward`] for one text, with all rows of the last layer, keeping what every stage gives.
     pub(crate) fn trace(&self, exec: Exec<'_>, config: &Config, batch: &Batch, ws: &mut Workspace) -> Trace {
-        ws.reserve(config, batch.tokens(), batch.rows());
+        ws.reserve(config, batch.tokens(), batch.rows(), self.in_int8);
         exec.time(Operation::Embeddings, || self.embeddings.forward(exec, batch, ws));
         let all = batch.tokens() * config.hidden_size;
-        let embeddings = ws.hidden[..all].to_vec();
+        let embeddings = ws.hidden.values[..all].to_vec();
         let layers = self.layers.iter().map(|layer| {
             layer.attention.forward(exec, batch, ws);
             layer.feed_forward.forward(exec, ws);
-            ws.hidden[..all].to_vec()
+            ws.hidden.values[..all].to_vec()
         });
         let layers = layers.collect();
         ws.keep_rows(config.hidden_size, batch.first_tokens());

@@ -1,7 +1,12 @@
 //! Every buffer that a forward pass writes. They grow with the largest batch and never shrink: a steady state
 //! allocates nothing.
 
-use crate::{config::Config, linear::Operand};
+use nimbert_kernels::QuantizedRows;
+
+use crate::{
+    config::Config,
+    linear::{Input, Operand},
+};
 
 /// The activations of one forward pass; a buffer may be longer than its shape says. `R` rows of hidden size `H`, at
 /// first `R = T`, one for each token; from the last layer's attention on `R = B`, one for each text.
@@ -10,7 +15,7 @@ pub(crate) struct Workspace {
     /// `R`
     pub(crate) rows: usize,
     /// `[R, H]`: what flows from layer to layer.
-    pub(crate) hidden: Vec<f32>,
+    pub(crate) hidden: Hidden,
     /// `[T, 3H]`: query, key and value.
     pub(crate) qkv: Vec<f32>,
     /// `[B, H↑32]`: queries of the rows' first tokens, in the last layer.
@@ -31,12 +36,34 @@ pub(crate) struct Workspace {
     pub(crate) attention: Vec<f32>,
 }
 
+/// Hidden states and, where the next products are in int8, the same in eight bits.
+#[derive(Debug, Default)]
+pub(crate) struct Hidden {
+    pub(crate) values: Vec<f32>,
+    /// Whether `int8` is kept.
+    in_int8: bool,
+    int8: QuantizedRows,
+}
+
+impl Hidden {
+    /// The first `len` values, and where their normalization may leave them in eight bits.
+    pub(crate) fn parts(&mut self, len: usize) -> (&mut [f32], Option<&mut QuantizedRows>) {
+        (&mut self.values[..len], self.in_int8.then_some(&mut self.int8))
+    }
+
+    /// What the next product reads: the first `len` values, all of those that were normalized last.
+    pub(crate) fn input(&self, len: usize) -> Input<'_> {
+        Input::new(&self.values[..len], self.in_int8.then_some(&self.int8))
+    }
+}
+
 impl Workspace {
-    /// Makes room for `tokens` tokens in `texts` texts.
-    pub(crate) fn reserve(&mut self, config: &Config, tokens: usize, texts: usize) {
+    /// Makes room for `tokens` tokens in `texts` texts; with `in_int8` hidden states are kept in eight bits, too.
+    pub(crate) fn reserve(&mut self, config: &Config, tokens: usize, texts: usize, in_int8: bool) {
         let hidden = config.hidden_size;
         self.rows = tokens;
-        grow(&mut self.hidden, tokens * hidden);
+        self.hidden.in_int8 = in_int8;
+        grow(&mut self.hidden.values, tokens * hidden);
         grow(&mut self.qkv, tokens * 3 * hidden);
         grow(&mut self.first_queries, texts * hidden.next_multiple_of(nimbert_kernels::PANEL));
         grow(&mut self.context, tokens * hidden);
@@ -51,7 +78,7 @@ impl Workspace {
         self.rows = 0;
         for position in positions {
             let row = position * hidden_size..(position + 1) * hidden_size;
-            self.hidden.copy_within(row, self.rows * hidden_size);
+            self.hidden.values.copy_within(row, self.rows * hidden_size);
             self.rows += 1;
         }
     }

@@ -30,7 +30,7 @@ mod team;
 
 pub use aligned::{CacheLine, aligned_copy, zeroed};
 pub use isa::{Isa, UnknownIsa};
-pub use kernels::{Activation, Attention, HalfRows, Kernels, QuantizedRows};
+pub use kernels::{Activation, Attention, HalfRows, Kernels, LayerNorm, QuantizedRows};
 pub use limits::Arithmetic;
 pub use pack::{
     Panels, f32_panels_len, halve_panels, int8_panels_len, pack_f32, pad_to_panels, unpack_f32, widen_panels,

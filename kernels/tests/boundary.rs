@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use common::*;
 use nimbert_kernels::{
-    Activation, Attention, CacheLine, Int8Panels, Kernels, PANEL, Panels, QuantizedRows, Team, pack_f32,
-    pack_int8, zeroed,
+    Activation, Attention, CacheLine, Int8Panels, Kernels, LayerNorm, PANEL, Panels, QuantizedRows, Team,
+    pack_f32, pack_int8, zeroed,
 };
 
 /// Asserts that `f` panics with a message that has `part` in it.
@@ -74,7 +74,8 @@ fn shapes_that_do_not_fit_are_refused() {
         let norm = |x: usize, residual: usize, gamma: usize, beta: usize| {
             let (mut x, residual) = (vec![1.0; x], vec![1.0; residual]);
             let (gamma, beta) = (vec![1.0; gamma], vec![1.0; beta]);
-            kernels.add_layer_norm(&team, &mut x, Some(&residual), &gamma, &beta, 1e-12);
+            let norm = LayerNorm { gamma: &gamma, beta: &beta, epsilon: 1e-12 };
+            kernels.add_layer_norm(&team, &mut x, Some(&residual), norm, None);
         };
         norm(6, 6, 3, 3);
         refused("rows of 3", || norm(7, 7, 3, 3));

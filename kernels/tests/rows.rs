@@ -4,7 +4,7 @@ mod common;
 
 use bytemuck::cast_slice;
 use common::*;
-use nimbert_kernels::{Activation, Int8Panels, PANEL, Panels, QuantizedRows, Team, reference};
+use nimbert_kernels::{Activation, Int8Panels, LayerNorm, PANEL, Panels, QuantizedRows, Team, reference};
 
 /// The sum of a row's bytes is not public: a product with the weights 1 and 0 shows it, and shows that the correction
 /// for the stored + 128 fits it.
@@ -131,7 +131,8 @@ impl Norm {
     fn run(&self, kernels: nimbert_kernels::Kernels, team: &Team) -> Vec<f32> {
         let mut x = self.x.clone();
         let residual = self.residual.as_deref();
-        kernels.add_layer_norm(team, &mut x, residual, &self.gamma, &self.beta, self.epsilon);
+        let norm = LayerNorm { gamma: &self.gamma, beta: &self.beta, epsilon: self.epsilon };
+        kernels.add_layer_norm(team, &mut x, residual, norm, None);
         x
     }
 
@@ -260,7 +261,8 @@ fn layer_norm_bits_do_not_depend_on_threads_or_neighbours() {
             let run = |team: &Team, rows: std::ops::Range<usize>| {
                 let rows = rows.start * len..rows.end * len;
                 let mut x = x[rows.clone()].to_vec();
-                kernels.add_layer_norm(team, &mut x, Some(&residual[rows]), &gamma, &beta, 1e-12);
+                let norm = LayerNorm { gamma: &gamma, beta: &beta, epsilon: 1e-12 };
+                kernels.add_layer_norm(team, &mut x, Some(&residual[rows]), norm, None);
                 x
             };
             let whole = run(&Team::solo(), 0..rows);
@@ -277,8 +279,34 @@ fn layer_norm_bits_do_not_depend_on_threads_or_neighbours() {
 }
 
 #[test]
+fn normalized_rows_are_quantized_as_by_themselves() {
+    for len in [1, 7, 66, 768] {
+        let (rows, mut random) = (40, Random(11));
+        let (mut x, residual) = (random.values(rows * len), random.values(rows * len));
+        let (gamma, beta) = (random.values(len), random.values(len));
+        for kernels in tiers() {
+            // Used before for rows of another length.
+            let mut together = QuantizedRows::from_bytes(&[5; 99], 3);
+            let norm = LayerNorm { gamma: &gamma, beta: &beta, epsilon: 1e-12 };
+            let run = |team: &Team| {
+                kernels.add_layer_norm(team, &mut x, Some(&residual), norm, Some(&mut together));
+            };
+            with_team(2, run);
+            let mut apart = QuantizedRows::default();
+            kernels.quantize_rows(&Team::solo(), &x, len, &mut apart);
+            assert_eq!(together.rows(), rows);
+            for row in 0..rows {
+                assert_eq!(together.row(row), apart.row(row), "{} row {row} of {len}", kernels.isa());
+            }
+            check_sums(kernels, &together, len);
+        }
+    }
+}
+
+#[test]
 fn no_rows_are_fine() {
     for kernels in tiers() {
-        kernels.add_layer_norm(&Team::solo(), &mut [], Some(&[]), &[1.0; 3], &[0.0; 3], 1e-12);
+        let norm = LayerNorm { gamma: &[1.0; 3], beta: &[0.0; 3], epsilon: 1e-12 };
+        kernels.add_layer_norm(&Team::solo(), &mut [], Some(&[]), norm, Some(&mut QuantizedRows::default()));
     }
 }

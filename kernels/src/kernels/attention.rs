@@ -1,0 +1,89 @@
+//! Attention: every head of every sequence is a task.
+
+use super::{Kernels, Shared, check};
+use crate::{Team, generic::attention};
+
+/// Self-attention over ragged sequences; rows are tokens.
+///
+/// Sequence `s` has keys `cu_keys[s]..cu_keys[s + 1]` and queries `cu_queries[s]..cu_queries[s + 1]`. Head `h` is
+/// columns `h * head_size..(h + 1) * head_size` of `q`, `k`, `v` and the output.
+#[derive(Debug, Clone, Copy)]
+pub struct Attention<'a> {
+    /// Number of heads.
+    pub heads: usize,
+    /// Columns of a head.
+    pub head_size: usize,
+    /// Query rows, from the first value of the first row on.
+    pub q: &'a [f32],
+    /// From one row of `q` to the next.
+    pub q_stride: usize,
+    /// Where a sequence's queries begin and end.
+    pub cu_queries: &'a [u32],
+    /// Key rows.
+    pub k: &'a [f32],
+    /// Value rows.
+    pub v: &'a [f32],
+    /// From one row of `k`, and of `v`, to the next.
+    pub kv_stride: usize,
+    /// Where a sequence's keys and values begin and end.
+    pub cu_keys: &'a [u32],
+    /// Compute in half precision where the machine has arithmetic for it ([`Isa::Avx512Fp16`]): twice as fast, and
+    /// good to about three digits.
+    pub half: bool,
+}
+
+impl Kernels {
+    /// softmax(q·kᵀ/√head_size)·v for every head of every sequence; `out` has a row of `heads * head_size` values for
+    /// each query; those of a sequence without keys are left as they are. `scratch` grows as needed and can be used
+    /// again.
+    ///
+    /// # Panics
+    /// When shapes don't fit.
+    pub fn attention(&self, team: &Team, of: &Attention<'_>, out: &mut [f32], scratch: &mut Vec<f32>) {
+        let Attention { heads, head_size, q_stride, kv_stride, cu_queries, cu_keys, .. } = *of;
+        let hidden = heads.checked_mul(head_size).expect("columns of all heads");
+        assert!(
+            cu_keys.len() == cu_queries.len() && !cu_keys.is_empty(),
+            "as many sequences of queries as of keys"
+        );
+        assert!(cu_keys.is_sorted() && cu_queries.is_sorted(), "sequences follow each other");
+        let [queries, keys] = [cu_queries, cu_keys].map(|cu| cu[cu.len() - 1] as usize);
+        check("q", of.q.len(), queries, hidden, q_stride);
+        check("k", of.k.len(), keys, hidden, kv_stride);
+        check("v", of.v.len(), keys, hidden, kv_stride);
+        check("out", out.len(), queries, hidden, hidden);
+        let longest = cu_keys.windows(2).map(|w| (w[1] - w[0]) as usize).max().unwrap_or(0);
+        let scratch_len = attention::scratch_len(longest, head_size).next_multiple_of(16);
+        let needed = scratch_len.checked_mul(team.threads()).expect("scratch of all threads");
+        if scratch.len() < needed {
+            scratch.resize(needed, 0.0);
+        }
+        let attend = if of.half { self.table.attention_half } else { self.table.attention };
+        let (out, scratch) = (Shared(out.as_mut_ptr()), Shared(scratch.as_mut_ptr()));
+        team.run((cu_keys.len() - 1) * heads, |worker, task| {
+            let (sequence, column) = (task / heads, task % heads * head_size);
+            let [query, queries] = [cu_queries[sequence], cu_queries[sequence + 1]].map(|i| i as usize);
+            let [key, keys] = [cu_keys[sequence], cu_keys[sequence + 1]].map(|i| i as usize);
+            if queries == query || keys == key {
+                return;
+            }
+            let args = attention::Args {
+                queries: queries - query,
+                keys: keys - key,
+                head_size,
+                q: of.q[query * q_stride + column..].as_ptr(),
+                q_stride,
+                k: of.k[key * kv_stride + column..].as_ptr(),
+                v: of.v[key * kv_stride + column..].as_ptr(),
+                kv_stride,
+                out: out.at(query * hidden + column),
+                out_stride: hidden,
+                scale: std::f32::consts::LOG2_E / (head_size as f32).sqrt(),
+                scratch: scratch.at(worker * scratch_len),
+            };
+            // SAFETY: the tier is available (`new`); the shapes were checked above; each task writes rows and columns
+            // of its own, each worker has scratch of its own, and worker numbers are below the team's threads.
+            unsafe { attend(&args) }
+        });
+    }
+}
