@@ -30,7 +30,7 @@ impl Limits {
     pub(crate) fn measure(exec: Exec<'_>, precision: Precision, panels: &[&[u8]]) -> Self {
         let peak = |arithmetic| exec.kernels.peak(exec.team, arithmetic);
         let (matmul, attention) = match precision {
-            Precision::Int8 => (Arithmetic::Int8, Arithmetic::F16),
+            Precision::Int8 => (Arithmetic::Int8, Arithmetic::HalfAttention),
             Precision::F16 => (Arithmetic::F16, Arithmetic::F32),
             Precision::Auto | Precision::F32 => (Arithmetic::F32, Arithmetic::F32),
         };

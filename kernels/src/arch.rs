@@ -35,13 +35,15 @@ pub(crate) struct Table {
     pub(crate) half: Option<Half>,
     pub(crate) matmul_int8: unsafe fn(&matmul_int8::Args),
     pub(crate) attention: unsafe fn(&attention::Args),
-    /// In half precision, where there is arithmetic for it.
+    /// In half precision or 16-bit integers, where there is arithmetic for it.
     pub(crate) attention_half: unsafe fn(&attention::Args),
     pub(crate) add_layer_norm: AddLayerNorm,
     pub(crate) quantize: unsafe fn(usize, *const f32, *mut i8) -> Quantized,
     /// Arithmetic and nothing else, for so many steps; they return the operations done.
     pub(crate) limit_f32: unsafe fn(usize) -> usize,
     pub(crate) limit_int8: unsafe fn(usize) -> usize,
+    /// That of `attention_half`.
+    pub(crate) limit_attention: unsafe fn(usize) -> usize,
     /// Reads so many cache lines.
     pub(crate) read: unsafe fn(*const u8, usize) -> u64,
 }
@@ -77,7 +79,7 @@ macro_rules! table {
             entry!($features read(from: *const u8, lines: usize) -> u64, limits::read);
             crate::arch::Table {
                 matmul_f32, matmul_f16, half: None, matmul_int8, attention, attention_half: attention, add_layer_norm,
-                quantize, limit_f32, limit_int8, read,
+                quantize, limit_f32, limit_int8, limit_attention: limit_f32, read,
             }
         };
     };
@@ -99,7 +101,7 @@ mod tables {
                 avx512fp16::Fp16,
             },
         };
-        use crate::generic::{attention, limits, matmul_half, matmul_int8};
+        use crate::generic::{attention, attention_int16, limits, matmul_half, matmul_int8};
 
         mod base {
             use super::*;
@@ -119,7 +121,17 @@ mod tables {
                 int8(args: &matmul_int8::Args), matmul_int8::run::<avx512::Vnni>);
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"]
                 limit(steps: usize) -> usize, limits::dot::<avx512::Vnni>);
-            Table { matmul_int8: int8, limit_int8: limit, ..AVX512 }
+            entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"]
+                attention(args: &attention::Args), attention_int16::run::<avx512::Vnni>);
+            entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"]
+                limit_attention(steps: usize) -> usize, limits::dot_pairs::<avx512::Vnni>);
+            Table {
+                matmul_int8: int8,
+                attention_half: attention,
+                limit_int8: limit,
+                limit_attention,
+                ..AVX512
+            }
         };
         pub(in crate::arch) const AVX512_FP16: Table = {
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512fp16"]
@@ -134,6 +146,7 @@ mod tables {
             const ONE: u16 = 0x3c00;
             Table {
                 attention_half: attention,
+                limit_attention: limit,
                 half: Some(Half { rows: <Fp16 as attention::Attend>::ROWS, halve, matmul, limit }),
                 ..AVX512_VNNI
             }

@@ -1,6 +1,7 @@
 //! Each algorithm once, over the traits of [`simd`].
 
 pub(crate) mod attention;
+pub(crate) mod attention_int16;
 pub(crate) mod limits;
 pub(crate) mod math;
 pub(crate) mod matmul_float;

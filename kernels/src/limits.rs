@@ -13,6 +13,8 @@ pub enum Arithmetic {
     F16,
     /// Bytes, summed in 32 bits.
     Int8,
+    /// What attention that may be in half precision is computed in ([`crate::Attention::half`]).
+    HalfAttention,
 }
 
 /// Measurements, of which the best counts: others were disturbed.
@@ -26,6 +28,7 @@ impl Kernels {
         const STEPS: usize = 50_000;
         let limit = match (arithmetic, self.table.half) {
             (Arithmetic::Int8, _) => self.table.limit_int8,
+            (Arithmetic::HalfAttention, _) => self.table.limit_attention,
             (Arithmetic::F16, Some(half)) => half.limit,
             (Arithmetic::F16 | Arithmetic::F32, _) => self.table.limit_f32,
         };

@@ -415,8 +415,10 @@ fn what_is_not_a_number_is_passed_on_and_only_where_it_is_read() {
                         _ => of == column,
                     };
                 let what = format!("{} half {half}: NaN in {operand}, row {row} column {of}", kernels.isa());
-                assert_eq!(got.is_nan(), reached, "{what}");
-                assert!(reached || got.to_bits() == expected.to_bits(), "{what}");
+                // 16-bit integers have one scale for all keys, and one for all values, of a head: it is not a number either.
+                let may_be = reached || half && of_sequence && operand != "q";
+                assert!(if reached { got.is_nan() } else { may_be || !got.is_nan() }, "{what}");
+                assert!(got.is_nan() || got.to_bits() == expected.to_bits(), "{what}");
             }
         }
     }

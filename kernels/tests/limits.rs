@@ -10,7 +10,7 @@ use nimbert_kernels::{Activation, Arithmetic, Panels, Team, pack_f32, pad_to_pan
 #[test]
 fn rates_are_those_of_a_processor() {
     for kernels in tiers() {
-        for arithmetic in [Arithmetic::F32, Arithmetic::F16, Arithmetic::Int8] {
+        for arithmetic in [Arithmetic::F32, Arithmetic::F16, Arithmetic::Int8, Arithmetic::HalfAttention] {
             let rate = kernels.peak(&Team::solo(), arithmetic);
             // From a 200 MHz core without vectors to four units of 64 bytes at 10 GHz.
             assert!((1e8..1e14).contains(&rate), "{}, {arithmetic:?}: {rate:e}", kernels.isa());

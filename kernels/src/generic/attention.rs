@@ -12,7 +12,7 @@ use super::{
 use crate::PANEL;
 
 /// Rows of queries that are worked on together, at most.
-const MAX_ROWS: usize = 12;
+pub(super) const MAX_ROWS: usize = 12;
 
 /// The number type that attention is computed in. What leaves it is f32.
 pub(crate) trait Attend: Lanes<Weight = <Self as Lanes>::Elem> {
@@ -235,7 +235,7 @@ unsafe fn add_values<A: Attend, const NR: usize, const MR: usize>(
 
 /// `out = sums / sum`
 #[inline(always)]
-unsafe fn divide<S: Simd>(sums: *const f32, sum: f32, len: usize, out: *mut f32) {
+pub(super) unsafe fn divide<S: Simd>(sums: *const f32, sum: f32, len: usize, out: *mut f32) {
     let inverse = 1.0 / sum;
     // SAFETY: the caller's promise; `sums` has whole panels, `out` `len` values.
     unsafe {

@@ -4,7 +4,7 @@
 use super::{
     attention::Attend,
     prefetch::line,
-    simd::{Dot, Simd},
+    simd::{Dot, Pairs, Simd},
 };
 
 /// Rows of a tile that fits every register file. With two registers of columns it has chains enough to hide the
@@ -67,6 +67,31 @@ pub(crate) unsafe fn dot<D: Dot>(steps: usize) -> usize {
         }
         std::hint::black_box(acc);
         2 * 4 * steps * rows(D::MR) * 2 * D::Simd::LANES
+    }
+}
+
+/// `steps` steps of a tile of dot products of pairs. Returns the operations done.
+///
+/// # Safety
+/// The processor has `D`.
+#[inline(always)]
+pub(crate) unsafe fn dot_pairs<D: Pairs>(steps: usize) -> usize {
+    let (ring, pairs) = std::hint::black_box(([0_u8; RING], [1_i32; ROWS]));
+    // SAFETY: as above.
+    unsafe {
+        let a = pairs.map(|pair| D::Simd::splat_i32(pair));
+        let mut acc = [[D::Simd::splat_i32(0); 2]; ROWS];
+        for step in 0..steps {
+            let from = ring.as_ptr().add(step * STEP % RING).cast::<i32>();
+            let b = [D::load(from), D::load(from.add(D::Simd::LANES))];
+            for (acc, a) in acc.iter_mut().zip(a).take(rows(D::MR)) {
+                for (acc, b) in acc.iter_mut().zip(b) {
+                    *acc = D::dot(*acc, a, b);
+                }
+            }
+        }
+        std::hint::black_box(acc);
+        2 * 2 * steps * rows(D::MR) * 2 * D::Simd::LANES
     }
 }
 

@@ -81,3 +81,26 @@ pub(crate) trait Dot: Copy + 'static {
         a: Self::Activations,
     ) -> <Self::Simd as Simd>::I32;
 }
+
+/// The dot product of pairs of 16-bit integers, and what goes with it. A pair is the two halves of a lane of 32 bits.
+pub(crate) trait Pairs: Copy + 'static {
+    type Simd: Simd;
+    /// Rows of the largest register tile.
+    const MR: usize;
+
+    unsafe fn load(from: *const i32) -> <Self::Simd as Simd>::I32;
+    unsafe fn store(to: *mut i32, v: <Self::Simd as Simd>::I32);
+    /// Stores the low half of every lane.
+    unsafe fn store_16(to: *mut i16, v: <Self::Simd as Simd>::I32);
+    /// The low halves of two registers, lane by lane.
+    unsafe fn pair(
+        low: <Self::Simd as Simd>::I32,
+        high: <Self::Simd as Simd>::I32,
+    ) -> <Self::Simd as Simd>::I32;
+    /// `acc + Σ₂ a·b` in every lane; wraps.
+    unsafe fn dot(
+        acc: <Self::Simd as Simd>::I32,
+        a: <Self::Simd as Simd>::I32,
+        b: <Self::Simd as Simd>::I32,
+    ) -> <Self::Simd as Simd>::I32;
+}

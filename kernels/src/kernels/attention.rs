@@ -27,8 +27,8 @@ pub struct Attention<'a> {
     pub kv_stride: usize,
     /// Where a sequence's keys and values begin and end.
     pub cu_keys: &'a [u32],
-    /// Compute in half precision where the machine has arithmetic for it ([`Isa::Avx512Fp16`]): twice as fast, and
-    /// good to about three digits.
+    /// Compute in half precision where the machine has arithmetic for it ([`crate::Isa::Avx512Fp16`]), or in 16-bit
+    /// integers ([`crate::Isa::Avx512Vnni`]): up to twice as fast, and good to about three digits.
     pub half: bool,
 }
 

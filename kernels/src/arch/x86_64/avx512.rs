@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use crate::generic::simd::{Dot, Simd};
+use crate::generic::simd::{Dot, Pairs, Simd};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512;
@@ -192,5 +192,33 @@ impl Dot for Vnni {
     #[inline(always)]
     unsafe fn dot(acc: __m512i, w: __m512i, a: __m512i) -> __m512i {
         unsafe { _mm512_dpbusd_epi32(acc, w, a) }
+    }
+}
+
+// SAFETY (all blocks below): as above.
+#[allow(clippy::undocumented_unsafe_blocks)]
+impl Pairs for Vnni {
+    type Simd = Avx512;
+    const MR: usize = 12;
+
+    #[inline(always)]
+    unsafe fn load(from: *const i32) -> __m512i {
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn store(to: *mut i32, v: __m512i) {
+        unsafe { _mm512_storeu_si512(to.cast(), v) }
+    }
+    #[inline(always)]
+    unsafe fn store_16(to: *mut i16, v: __m512i) {
+        unsafe { _mm256_storeu_si256(to.cast(), _mm512_cvtepi32_epi16(v)) }
+    }
+    #[inline(always)]
+    unsafe fn pair(low: __m512i, high: __m512i) -> __m512i {
+        unsafe { _mm512_mask_blend_epi16(0xaaaa_aaaa, low, _mm512_slli_epi32::<16>(high)) }
+    }
+    #[inline(always)]
+    unsafe fn dot(acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        unsafe { _mm512_dpwssd_epi32(acc, a, b) }
     }
 }
