@@ -188,3 +188,59 @@ fn attention_in_halves_is_within_the_bound_of_the_oracle() {
         }
     }
 }
+
+/// In 16-bit integers the largest number of a key, and of a query, is Q = ⌊√(2³¹/d)⌋ steps, the largest value 2,047 and
+/// the largest weight 8,191. With numbers below 1:
+/// 1. a score is off by at most Δ = (Σ|q| + Σ|k| + d/2Q) / (2Q·√d), its weight by a factor of e^±2Δ once normalized;
+/// 2. each weight is off by half a step, and so is their sum, which moves the mean of the values by at most
+///    keys / 8,191 over the sum of the weights (the largest of them being 1);
+/// 3. a value is off by half a step: 1/4,094.
+///
+/// f32's own roundings are below 1e-5 here.
+#[test]
+fn attention_in_integers_is_within_the_bound_of_the_oracle() {
+    for kernels in tiers().into_iter().filter(|kernels| kernels.isa() == Isa::Avx512Vnni) {
+        let mut worst = 0.0_f64;
+        for (d, size) in [(64, 1.0_f32), (32, 1.0), (80, 0.5), (11, 1.0), (1, 1.0), (130, 1.0), (700, 0.25)] {
+            for keys in [1, 2, 17, 33, 127, 128, 129, 300] {
+                let mut random = Random((d * keys + 7) as u64);
+                let [q, k, v] = [5, keys, keys].map(|rows| random.values(rows * d));
+                let [q, k] = [q, k].map(|x| x.into_iter().map(|x| x * size).collect::<Vec<_>>());
+                let attention = Attention {
+                    heads: 1,
+                    head_size: d,
+                    q: &q,
+                    q_stride: d,
+                    cu_queries: &[0, 5],
+                    k: &k,
+                    v: &v,
+                    kv_stride: d,
+                    cu_keys: &[0, keys as u32],
+                    half: true,
+                };
+                let mut out = vec![f32::NAN; q.len()];
+                kernels.attention(&Team::solo(), &attention, &mut out, &mut Vec::new());
+                let (expected, root) = (reference::attention(&q, &k, &v, d), (d as f64).sqrt());
+                let step = 1.0 / (2.0 * (f64::from(i32::MAX) / d as f64).sqrt().floor().min(32_767.0));
+                let sum_of = |row: &[f32]| row.iter().map(|x| f64::from(x.abs())).sum::<f64>();
+                let largest_key = k.chunks_exact(d).map(sum_of).fold(0.0, f64::max);
+                for (i, q) in q.chunks_exact(d).enumerate() {
+                    let dot =
+                        |k: &[f32]| q.iter().zip(k).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum::<f64>();
+                    let scores: Vec<f64> = k.chunks_exact(d).map(|k| dot(k) / root).collect();
+                    let top = scores.iter().copied().fold(f64::MIN, f64::max);
+                    let weights: f64 = scores.iter().map(|score| (score - top).exp()).sum();
+                    let delta = (sum_of(q) + largest_key + d as f64 * step) * step / root;
+                    let bound =
+                        (2.0 * delta).exp_m1() + keys as f64 / 8_191.0 / weights + 1.0 / 4_094.0 + 1e-5;
+                    for (got, expected) in out[i * d..][..d].iter().zip(&expected[i * d..]) {
+                        let error = (f64::from(*got) - expected).abs();
+                        worst = worst.max(error);
+                        assert!(error <= bound, "{keys} keys, heads of {d}: {error:e} of {bound:e}");
+                    }
+                }
+            }
+        }
+        println!("attention in integers: at most {worst:e} from the oracle");
+    }
+}
