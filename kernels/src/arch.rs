@@ -44,8 +44,8 @@ pub(crate) struct Table {
     pub(crate) limit_int8: unsafe fn(usize) -> usize,
     /// That of `attention_half`.
     pub(crate) limit_attention: unsafe fn(usize) -> usize,
-    /// Reads so many cache lines.
-    pub(crate) read: unsafe fn(*const u8, usize) -> u64,
+    /// Reads so many cache lines, asking for them so many bytes ahead.
+    pub(crate) read: unsafe fn(*const u8, usize, usize) -> u64,
 }
 
 /// One function of a table: a generic one, compiled with a tier's features.
@@ -76,7 +76,7 @@ macro_rules! table {
             entry!($features quantize(len: usize, x: *const f32, out: *mut i8) -> rows::Quantized, rows::quantize::<$simd>);
             entry!($features limit_f32(steps: usize) -> usize, |steps| limits::multiply_add::<$simd>(steps, 1.0));
             entry!($features limit_int8(steps: usize) -> usize, limits::dot::<$simd>);
-            entry!($features read(from: *const u8, lines: usize) -> u64, limits::read);
+            entry!($features read(from: *const u8, lines: usize, ahead: usize) -> u64, limits::read);
             crate::arch::Table {
                 matmul_f32, matmul_f16, half: None, matmul_int8, attention, attention_half: attention, add_layer_norm,
                 quantize, limit_f32, limit_int8, limit_attention: limit_f32, read,

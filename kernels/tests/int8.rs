@@ -180,7 +180,7 @@ fn check_epilogue(m: usize, n: usize, k: usize, activation: Activation, bounds: 
                 // scale (two), the middle times that; and both additions.
                 let bound = gamma(6) * (product.abs() + share.abs() + bias.abs());
                 let bound =
-                    steepness(activation) * bound + activation_bound(product + share + bias, activation);
+                    steepness(activation) * bound + activation_bound_int8(product + share + bias, activation);
                 let what = || format!("{} {activation:?} row {row} column {column}", kernels.isa());
                 bounds.check(out[row * n + column], expected, bound, what);
             }

@@ -18,7 +18,7 @@ use clap::{
 };
 use nimbert::{Engine, Options, Preset};
 
-use self::measure::{Timing, Workload};
+use self::measure::{Runs, Timing, Workload};
 use super::{model::ModelArgs, positive, progress, to_stdout};
 
 const EXAMPLES: &str = "\
@@ -166,16 +166,16 @@ impl Bench {
         let workloads = workloads.collect::<Result<Vec<_>>>()?;
         let mixed = lengths.map(|lengths| Workload::new(engine, lengths, self.batch)).transpose()?;
         let limits = engine.limits();
-        let time = |workload: &Workload, least| {
-            let timing = measure::time(engine, workload, self.seconds, least);
+        let time = |workload: &Workload, warm_up, least| {
+            let timing = measure::time(engine, workload, Runs { warm_up, least, seconds: self.seconds });
             bar.inc(1);
             timing
         };
-        let shapes = workloads.into_iter().map(|(name, workload)| Ok((name, time(&workload, 5)?)));
+        let shapes = workloads.into_iter().map(|(name, workload)| Ok((name, time(&workload, 2, 5)?)));
         let shapes = shapes.collect::<Result<_>>()?;
         let lengths = match mixed {
             Some(mixed) => {
-                let timing = time(&mixed, 2)?;
+                let timing = time(&mixed, 1, 2)?;
                 Some((mixed, timing))
             }
             None => None,

@@ -213,11 +213,11 @@ unsafe fn query_rows<D: Pairs, const MR: usize>(
     let (mut max, mut sum, mut factor) = ([f32::NEG_INFINITY; MR], [0.0; MR], [0.0; MR]);
     // SAFETY: the caller's promise: `query + MR <= queries`; the scratch has the room that its fields say.
     unsafe {
-        for i in 0..MR {
+        for (i, factor) in factor.iter_mut().enumerate() {
             let row = args.q.add((query + i) * args.q_stride);
             let scale = Scale::new::<D::Simd>(row, 1, head_size, 0, operand(head_size));
             round_row::<D>(row, head_size, scale.inverse, scratch.queries.add(i * scratch.stride).cast());
-            factor[i] = scale.step * key_scale.step * args.scale;
+            *factor = scale.step * key_scale.step * args.scale;
         }
         for first in (0..keys).step_by(KEY_BLOCK) {
             let count = KEY_BLOCK.min(keys - first);

@@ -5,7 +5,7 @@
 //! to k = 66,000. An activation is `middle + scale·a`, so the middle's share of a product, `middle · Σ w`, joins the bias.
 
 use super::{
-    math::activate,
+    math::activate_short,
     matmul_float::store_below,
     prefetch::{Ahead, Target},
     simd::{Dot, Simd},
@@ -114,7 +114,7 @@ unsafe fn finish<D: Dot, const MR: usize>(
                 let scale = D::Simd::mul(scales[j], lhs_scale);
                 let bias = D::Simd::mul_add(middle, sums[j], biases[j]);
                 let x = D::Simd::mul_add(D::Simd::to_f32(acc[j]), scale, bias);
-                store_below::<D::Simd>(out, at[j], n, activate::<D::Simd>(x, activation));
+                store_below::<D::Simd>(out, at[j], n, activate_short::<D::Simd>(x, activation));
             }
         }
     }

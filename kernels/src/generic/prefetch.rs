@@ -110,7 +110,7 @@ pub(crate) fn line(at: *const u8) {
     let _ = at;
 }
 
-/// [`line`], as far as the second-level cache.
+/// [`line()`], as far as the second-level cache.
 #[inline(always)]
 fn far_line(at: *const u8) {
     #[cfg(target_arch = "x86_64")]
@@ -123,7 +123,7 @@ fn far_line(at: *const u8) {
     let _ = at;
 }
 
-/// [`line`], to be written.
+/// [`line()`], to be written.
 #[inline(always)]
 fn written_line(at: *const u8) {
     #[cfg(target_arch = "x86_64")]

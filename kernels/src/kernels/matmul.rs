@@ -66,7 +66,7 @@ impl Kernels {
     }
 
     /// [`Kernels::matmul_f32`] with weights in half precision. Where the machine has arithmetic for halves
-    /// ([`Isa::Avx512Fp16`]) the rows of `lhs` are made halves too, in `halves`; elsewhere products are in f32.
+    /// ([`crate::Isa::Avx512Fp16`]) the rows of `lhs` are made halves too, in `halves`; elsewhere products are in f32.
     ///
     /// # Panics
     /// When shapes don't fit.
@@ -195,7 +195,8 @@ impl Kernels {
     }
 
     /// [`Kernels::matmul_f32`] with int8 operands: sums are exact in i32, and
-    /// `out = activation(scale of the row · scale of the column · sum + middle of the row · Σ column + bias)`.
+    /// `out = activation(scale of the row · scale of the column · sum + middle of the row · Σ column + bias)`. [`Activation::Gelu`] is
+    /// off by at most 3e-5 here, far below what the next rounding to eight bits leaves.
     ///
     /// # Panics
     /// When shapes don't fit.

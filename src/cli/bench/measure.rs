@@ -5,8 +5,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use nimbert::{Encoding, Engine, Operation, Work};
 
-/// Runs that do not count: the first ones grow buffers and bring weights into the caches.
-const WARM_UP: usize = 2;
+/// How often a workload is run.
+#[derive(Clone, Copy)]
+pub(super) struct Runs {
+    /// Runs that do not count: the first ones grow buffers and bring weights into the caches.
+    pub(super) warm_up: usize,
+    /// Runs that do, at least.
+    pub(super) least: usize,
+    /// How long to go on, at least.
+    pub(super) seconds: f64,
+}
 
 /// Texts of given lengths, in batches.
 pub(super) struct Workload {
@@ -48,11 +56,12 @@ impl Workload {
 /// Ids of words from all over the vocabulary, the same ones each time.
 fn words(vocabulary: usize) -> impl Iterator<Item = u32> {
     // Steps of the golden section never gather anywhere (Weyl's sequence).
-    (1_u64..).map(move |i| ((i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) * vocabulary as u64 >> 32) as u32)
+    (1_u64..).map(move |i| (((i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) * vocabulary as u64) >> 32) as u32)
 }
 
-/// Runs `workload` for some seconds, and `least` times.
-pub(super) fn time(engine: &Engine, workload: &Workload, seconds: f64, least: usize) -> Result<Timing> {
+/// Runs `workload` again and again.
+pub(super) fn time(engine: &Engine, workload: &Workload, runs: Runs) -> Result<Timing> {
+    let Runs { warm_up, least, seconds } = runs;
     let run = || -> Result<f64> {
         let start = Instant::now();
         for batch in &workload.batches {
@@ -60,7 +69,7 @@ pub(super) fn time(engine: &Engine, workload: &Workload, seconds: f64, least: us
         }
         Ok(start.elapsed().as_secs_f64() * 1e3)
     };
-    for _ in 0..WARM_UP {
+    for _ in 0..warm_up {
         run()?;
     }
     engine.profile();
