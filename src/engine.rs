@@ -29,6 +29,8 @@ use crate::{
 /// Tokens of a thread that go through the model together, at most, unless one text has more: enough that every weight
 /// is used often while it is in the cache, and few enough that the activations are too.
 const BATCH_TOKENS: usize = 128;
+/// The same of all threads: activations of bert-base take 34 KB a token.
+const MOST_BATCH_TOKENS: usize = 2_048;
 
 /// A loaded model. Cloning shares it; any number of threads may use one at a time.
 ///
@@ -219,7 +221,7 @@ impl Engine {
     /// When a row is empty, longer than the model has positions, or has an id that the model does not know.
     pub fn logits(&self, rows: &[Encoding]) -> Result<Vec<Vec<f32>>> {
         let Inner { config, bert, name, .. } = &*self.0;
-        let most = BATCH_TOKENS * self.threads();
+        let most = (BATCH_TOKENS * self.threads()).min(MOST_BATCH_TOKENS);
         let mut logits = Vec::with_capacity(rows.len());
         self.with_workspace(|batch, ws, exec| {
             let mut rows = rows.iter().enumerate().peekable();
