@@ -12,11 +12,11 @@ const LARGE_PAGE: usize = 2 << 20;
 /// Every part starts on a cache line.
 const LINE: usize = 64;
 
-/// Moves `parts` into one block of memory, in large pages where the system has them for who asks. Where it has no
-/// memory for the block, everything stays as it is.
+/// Moves `parts` into one block of memory, in large pages where the system has them for who asks. Where they would leave
+/// most of a page empty, or there is no memory for the block, everything stays as it is.
 pub(crate) fn gather(parts: &mut [&mut Bytes]) {
     let total: usize = parts.iter().map(|part| part.len().next_multiple_of(LINE)).sum();
-    if total == 0 {
+    if total < LARGE_PAGE / 2 {
         return;
     }
     // Whole large pages: the last of them may be one, too.
@@ -43,13 +43,19 @@ mod tests {
 
     #[test]
     fn what_is_gathered_keeps_its_bytes_on_cache_lines_of_one_block() {
-        let mut parts = [&b"one"[..], b"", b"three"].map(Bytes::from_static);
+        static LARGE: [u8; LARGE_PAGE + 1] = [7; LARGE_PAGE + 1];
+        let mut parts = [&b"one"[..], b"", &LARGE].map(Bytes::from_static);
         let before: Vec<Vec<u8>> = parts.iter().map(|part| part.to_vec()).collect();
         gather(&mut parts.each_mut());
         let after: Vec<Vec<u8>> = parts.iter().map(|part| part.to_vec()).collect();
         assert_eq!(after, before);
         let at = |part: usize| parts[part].as_ptr().addr();
         assert!(at(0).is_multiple_of(LINE) && at(1) == at(0) + LINE && at(2) == at(1));
+        // Too little to be worth a page.
+        let mut small = [&b"one"[..], b"three"].map(Bytes::from_static);
+        let before = small.each_ref().map(|part| part.as_ptr());
+        gather(&mut small.each_mut());
+        assert_eq!(small.each_ref().map(|part| part.as_ptr()), before);
         gather(&mut []);
     }
 }
