@@ -39,7 +39,9 @@ fn a_product_is_not_faster_than_the_peak() {
             kernels.matmul_f32(&team, &lhs, panels, &bias, Activation::Identity, &mut out, n);
             best = best.min(start.elapsed().as_secs_f64());
         }
-        let (rate, peak) = ((2 * m * n * k) as f64 / best, kernels.peak(&team, Arithmetic::F32));
+        let rate = (2 * m * n * k) as f64 / best;
+        // Several measurements: one takes but some milliseconds, in which the core may have been somebody else's.
+        let peak = (0..10).map(|_| kernels.peak(&team, Arithmetic::F32)).fold(0.0, f64::max);
         // Half as much again: the clock may have changed between the two.
         assert!(rate < 1.5 * peak, "{}: {rate:e} of {peak:e}", kernels.isa());
     }
