@@ -71,7 +71,7 @@ impl SelfAttention {
         ws.keep_rows(hidden, batch.first_tokens());
         let stride = (query_panels * PANEL).min(3 * hidden);
         let columns = Columns::To(query_panels);
-        let x = Input::from(&ws.hidden.values[..ws.rows * hidden]);
+        let x = ws.hidden.input(ws.rows * hidden);
         let first = &mut ws.first_queries[..ws.rows * stride];
         self.qkv.forward_columns(exec, x, columns, Activation::Identity, (first, stride), &mut ws.operand);
         let queries = Queries { rows: first, stride, cu: &batch.cu_rows };

@@ -30,10 +30,10 @@ impl Head {
 
     /// Reads `hidden`, one row a text; writes `pooled` and `logits`.
     pub(crate) fn forward(&self, exec: Exec<'_>, ws: &mut Workspace) {
-        let x = &ws.hidden.values[..ws.rows * self.pooler.k()];
-        let pooled = &mut ws.pooled[..x.len()];
+        let len = ws.rows * self.pooler.k();
+        let pooled = &mut ws.pooled[..len];
         let logits = &mut ws.logits[..ws.rows * self.classifier.n()];
-        self.pooler.forward(exec, Input::from(x), Activation::Tanh, pooled, &mut ws.operand);
+        self.pooler.forward(exec, ws.hidden.input(len), Activation::Tanh, pooled, &mut ws.operand);
         self.classifier.forward(exec, Input::from(&*pooled), Activation::Identity, logits, &mut ws.operand);
     }
 

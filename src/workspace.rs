@@ -43,17 +43,20 @@ pub(crate) struct Hidden {
     /// Whether `int8` is kept.
     in_int8: bool,
     int8: QuantizedRows,
+    /// Whether `int8` is of the same rows as `values`.
+    is_current: bool,
 }
 
 impl Hidden {
-    /// The first `len` values, and where their normalization may leave them in eight bits.
+    /// The first `len` values, and where their normalization, which is to follow, leaves them in eight bits.
     pub(crate) fn parts(&mut self, len: usize) -> (&mut [f32], Option<&mut QuantizedRows>) {
+        self.is_current = self.in_int8;
         (&mut self.values[..len], self.in_int8.then_some(&mut self.int8))
     }
 
-    /// What the next product reads: the first `len` values, all of those that were normalized last.
+    /// What the next product reads: the first `len` values, all that there are.
     pub(crate) fn input(&self, len: usize) -> Input<'_> {
-        Input::new(&self.values[..len], self.in_int8.then_some(&self.int8))
+        Input::new(&self.values[..len], self.is_current.then_some(&self.int8))
     }
 }
 
@@ -63,6 +66,7 @@ impl Workspace {
         let hidden = config.hidden_size;
         self.rows = tokens;
         self.hidden.in_int8 = in_int8;
+        self.hidden.is_current = false;
         grow(&mut self.hidden.values, tokens * hidden);
         grow(&mut self.qkv, tokens * 3 * hidden);
         grow(&mut self.first_queries, texts * hidden.next_multiple_of(nimbert_kernels::PANEL));
@@ -76,6 +80,7 @@ impl Workspace {
     /// Goes on with fewer rows of `hidden`: those of the tokens at `positions`, which ascend.
     pub(crate) fn keep_rows(&mut self, hidden_size: usize, positions: impl Iterator<Item = usize>) {
         self.rows = 0;
+        self.hidden.is_current = false;
         for position in positions {
             let row = position * hidden_size..(position + 1) * hidden_size;
             self.hidden.values.copy_within(row, self.rows * hidden_size);

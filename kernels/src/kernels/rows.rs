@@ -15,7 +15,7 @@ pub struct LayerNorm<'a> {
 }
 
 /// Rows that are being quantized, each by one task.
-struct Target {
+struct QuantizedTarget {
     bytes: Shared<i8>,
     scales: Shared<f32>,
     middles: Shared<f32>,
@@ -23,7 +23,7 @@ struct Target {
     k: usize,
 }
 
-impl Target {
+impl QuantizedTarget {
     fn new(rows: &mut QuantizedRows, m: usize, k: usize) -> Self {
         rows.resize(m, k);
         Self {
@@ -58,7 +58,7 @@ impl Kernels {
     pub fn quantize_rows(&self, team: &Team, x: &[f32], k: usize, rows: &mut QuantizedRows) {
         assert!(k > 0 && x.len().is_multiple_of(k), "{} values have rows of {k}", x.len());
         let m = x.len() / k;
-        let target = Target::new(rows, m, k);
+        let target = QuantizedTarget::new(rows, m, k);
         self.over_rows(team, m, k, |row| {
             // SAFETY: the tier is available; row < m, and each row is written by one task.
             unsafe { target.quantize(self, row, x[row * k..].as_ptr()) };
@@ -82,7 +82,7 @@ impl Kernels {
         assert!(len > 0 && beta.len() == len && x.len().is_multiple_of(len), "rows of {len}");
         assert!(residual.is_none_or(|residual| residual.len() == x.len()), "residual of another shape");
         let rows = x.len() / len;
-        let target = quantized.map(|quantized| Target::new(quantized, rows, len));
+        let target = quantized.map(|quantized| QuantizedTarget::new(quantized, rows, len));
         let x = Shared(x.as_mut_ptr());
         self.over_rows(team, rows, len, |row| {
             let residual = residual.map_or(std::ptr::null(), |residual| residual[row * len..].as_ptr());
