@@ -13,13 +13,13 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use clap::{
-    Args, ValueEnum,
+    Args,
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use nimbert::{Engine, Options, Preset};
 
 use self::measure::{Runs, Timing, Workload};
-use super::{model::ModelArgs, positive, progress, to_stdout};
+use super::{format::Format, model::ModelArgs, positive, progress, to_stdout};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -67,14 +67,6 @@ pub(crate) struct Bench {
     /// How to write it to standard output
     #[arg(short, long, value_enum, default_value = "human")]
     format: Format,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    /// Tables, for reading
-    Human,
-    /// One JSON object in one line
-    Json,
 }
 
 #[derive(Clone)]

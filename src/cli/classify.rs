@@ -20,7 +20,9 @@ use super::{
     input::{self, Row, Rows},
     model::ModelArgs,
     output::{self, Writer},
-    positive, progress, to_stdout, usage_error,
+    positive, progress,
+    scoring::{at_row, classify},
+    to_stdout, usage_error,
 };
 
 const EXAMPLES: &str = "\
@@ -84,7 +86,7 @@ struct Source {
     input_format: Option<input::Format>,
 
     /// Column (csv, tsv) or key (jsonl) with the text [default: text]
-    #[arg(short, long, value_name = "NAME", requires = "input")]
+    #[arg(short, long, alias = "text-column", value_name = "NAME", requires = "input")]
     column: Option<String>,
 
     /// Column or key with a second text, to score the two as a pair
@@ -129,7 +131,11 @@ fn arguments(texts: Vec<String>) -> Result<Rows> {
         return Err(usage_error("classify", ErrorKind::MissingRequiredArgument, how));
     }
     let count = texts.len();
-    let row = move |(at, text)| Row { place: format!("text {} of {count}", at + 1), fields: vec![text] };
+    let row = move |(at, text)| Row {
+        place: format!("text {} of {count}", at + 1),
+        fields: vec![text],
+        label: None,
+    };
     Ok(Box::new(texts.into_iter().enumerate().map(row).map(Ok)))
 }
 
@@ -146,7 +152,8 @@ impl Source {
             return Err(usage_error("classify", ErrorKind::ArgumentConflict, how));
         }
         let text = self.column.clone().unwrap_or_else(|| "text".to_owned());
-        let columns: Vec<_> = [Some(text), self.pair_column.clone()].into_iter().flatten().collect();
+        let texts = [Some(text), self.pair_column.clone()].into_iter().flatten().collect();
+        let columns = input::Columns { texts, label: None };
         let (source, name, progress): (Box<dyn Read>, _, _) = if is_stdin(path) {
             (Box::new(io::stdin()), "standard input".to_owned(), ProgressBar::hidden())
         } else {
@@ -195,11 +202,12 @@ impl Job {
         }
         match classify(&self.engine, rows) {
             Ok(results) => self.write(rows, &results),
-            Err(Error::Text { index, reason }) if index < rows.len() => {
-                self.score(&rows[..index])?;
-                Err(anyhow!("{}: {reason}", rows[index].place))
+            Err(error) => {
+                if let Error::Text { index, .. } = error {
+                    self.score(&rows[..index.min(rows.len() - 1)])?;
+                }
+                Err(at_row(error, rows))
             }
-            Err(error) => Err(error.into()),
         }
     }
 
@@ -211,14 +219,4 @@ impl Job {
         self.progress.set_message(format!("{} texts", HumanCount(self.done as u64)));
         to_stdout(self.writer.flush())
     }
-}
-
-fn classify(engine: &Engine, rows: &[Row]) -> Result<Vec<Classification>, Error> {
-    let pairs: Vec<_> =
-        rows.iter().filter_map(|row| Some((row.fields[0].as_str(), row.fields.get(1)?.as_str()))).collect();
-    if pairs.len() == rows.len() {
-        return engine.classify_pairs(&pairs);
-    }
-    let texts: Vec<_> = rows.iter().map(|row| row.fields[0].as_str()).collect();
-    engine.classify(&texts)
 }

@@ -11,7 +11,7 @@ use std::{
 use clap::builder::styling::{AnsiColor, Style};
 use nimbert::{Classification, Engine, Score, Scoring};
 
-use super::{input::Row, output::Writer};
+use super::{input::Row, labels::ratings, output::Writer};
 
 /// How long a bar for the score 1 is.
 const BAR: usize = 20;
@@ -103,20 +103,14 @@ impl<W: Write> Writer for Human<W> {
     }
 }
 
-/// What to draw for each label, when they are all of the ratings from 1 up: `Star_1`, `2 stars`, `STAR-3`.
+/// What to draw for each label, when they are ratings.
 fn stars(labels: &[String]) -> HashMap<String, String> {
-    let rating = |label: &String| -> Option<usize> {
-        let (digits, word): (String, String) = label.chars().partition(char::is_ascii_digit);
-        let word = word.trim_matches([' ', '_', '-']).to_ascii_lowercase();
-        if word == "star" || word == "stars" { digits.parse().ok() } else { None }
-    };
     let best = labels.len();
-    let ratings: Vec<_> = labels.iter().filter_map(rating).filter(|n| (1..=best).contains(n)).collect();
-    if ratings.len() < best || best > 10 {
-        return HashMap::new();
-    }
     let draw = |n: usize| "★".repeat(n) + &"☆".repeat(best - n);
-    labels.iter().cloned().zip(ratings.into_iter().map(draw)).collect()
+    match ratings(labels) {
+        Some(ratings) if best <= 10 => labels.iter().cloned().zip(ratings.into_iter().map(draw)).collect(),
+        _ => HashMap::new(),
+    }
 }
 
 /// The first `length` characters on one line, harmless to a terminal: each run of spaces and control characters

@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use indicatif::{BinaryBytes, HumanCount};
 use nimbert::{Activation, Engine, Isa, Options, Scoring};
 use serde_json::{Value, json};
 
-use super::{memory, model::ModelArgs, to_stdout};
+use super::{format::Format, memory, model::ModelArgs, to_stdout};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,14 +26,6 @@ pub(crate) struct Info {
     /// How to write it to standard output
     #[arg(short, long, value_enum, default_value = "human")]
     format: Format,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    /// Aligned lines, for reading
-    Human,
-    /// One JSON object
-    Json,
 }
 
 impl Info {

@@ -37,8 +37,26 @@ impl Format {
 pub(crate) struct Row {
     /// Where it comes from, for errors: input and line.
     pub(crate) place: String,
-    /// One for each column asked for, in that order.
+    /// The text, or a pair of texts.
     pub(crate) fields: Vec<String>,
+    /// What its label column has, if one was asked for.
+    pub(crate) label: Option<Label>,
+}
+
+/// What a label column may have.
+pub(crate) enum Label {
+    /// One value, in which several labels may be listed.
+    Field(String),
+    /// A JSON array.
+    List(Vec<String>),
+}
+
+/// Which columns (CSV, TSV) or keys (JSON Lines) to read.
+#[derive(Clone)]
+pub(crate) struct Columns {
+    /// Of the text, or of the two of a pair.
+    pub(crate) texts: Vec<String>,
+    pub(crate) label: Option<String>,
 }
 
 /// After an error the stream is not worth reading on.
@@ -50,25 +68,25 @@ pub(crate) fn rows(
     source: impl Read + 'static,
     name: &str,
     format: Format,
-    columns: &[String],
+    columns: &Columns,
 ) -> Result<Rows> {
     let lines = Lines::new(source, name)?;
     match format {
         Format::Lines => Ok(plain(lines)),
         Format::Csv => csv(lines, columns),
         Format::Tsv => tsv(lines, columns),
-        Format::Jsonl => Ok(jsonl(lines, columns.to_vec())),
+        Format::Jsonl => Ok(jsonl(lines, columns.clone())),
     }
 }
 
 fn plain(mut lines: Lines) -> Rows {
     stream(move || {
         let Some(text) = lines.next_line()?.map(str::to_owned) else { return Ok(None) };
-        Ok(Some(Row { place: line_of(&lines), fields: vec![text] }))
+        Ok(Some(Row { place: line_of(&lines), fields: vec![text], label: None }))
     })
 }
 
-fn csv(lines: Lines, columns: &[String]) -> Result<Rows> {
+fn csv(lines: Lines, columns: &Columns) -> Result<Rows> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(lines);
     let names: Vec<_> = reader.headers()?.iter().map(str::to_owned).collect();
     let header = Header::find(reader.get_ref().name(), &names, columns)?;
@@ -87,7 +105,7 @@ fn csv(lines: Lines, columns: &[String]) -> Result<Rows> {
     }))
 }
 
-fn tsv(mut lines: Lines, columns: &[String]) -> Result<Rows> {
+fn tsv(mut lines: Lines, columns: &Columns) -> Result<Rows> {
     let names: Vec<_> = match lines.next_line()? {
         Some(line) => line.split('\t').map(str::to_owned).collect(),
         None => Vec::new(),
@@ -99,7 +117,7 @@ fn tsv(mut lines: Lines, columns: &[String]) -> Result<Rows> {
     }))
 }
 
-fn jsonl(mut lines: Lines, keys: Vec<String>) -> Rows {
+fn jsonl(mut lines: Lines, keys: Columns) -> Rows {
     stream(move || {
         let Some(parsed) = lines.next_line()?.map(serde_json::from_str::<Value>) else { return Ok(None) };
         let place = line_of(&lines);
@@ -111,8 +129,10 @@ fn jsonl(mut lines: Lines, keys: Vec<String>) -> Rows {
                 bail!("{place}: not valid JSON: {what}")
             }
         };
-        let fields = keys.iter().map(|key| string_of(&object, key)).collect::<Result<_>>();
-        Ok(Some(Row { fields: fields.map_err(|error| anyhow!("{place}: {error}"))?, place }))
+        let of_row = |error| anyhow!("{place}: {error}");
+        let fields = keys.texts.iter().map(|key| string_of(&object, key)).collect::<Result<_>>();
+        let label = keys.label.as_ref().map(|key| label_of(&object, key)).transpose();
+        Ok(Some(Row { fields: fields.map_err(of_row)?, label: label.map_err(of_row)?, place }))
     })
 }
 
@@ -120,6 +140,20 @@ fn string_of(object: &Map<String, Value>, key: &str) -> Result<String> {
     match object.get(key) {
         Some(Value::String(text)) => Ok(text.clone()),
         Some(other) => bail!("{key:?} is {}, not a string", kind(other)),
+        None => bail!("no key {key:?}; there {}", listed(object.keys())),
+    }
+}
+
+/// A name or a number, or several in an array.
+fn label_of(object: &Map<String, Value>, key: &str) -> Result<Label> {
+    let one = |value: &Value| match value {
+        Value::String(name) => Ok(name.clone()),
+        Value::Number(number) => Ok(number.to_string()),
+        other => bail!("{key:?} is {}, not a label", kind(other)),
+    };
+    match object.get(key) {
+        Some(Value::Array(several)) => several.iter().map(one).collect::<Result<_>>().map(Label::List),
+        Some(value) => one(value).map(Label::Field),
         None => bail!("no key {key:?}; there {}", listed(object.keys())),
     }
 }
@@ -138,17 +172,19 @@ fn kind(value: &Value) -> &'static str {
 /// Where the columns asked for are in a table's rows.
 struct Header {
     width: usize,
-    wanted: Vec<(usize, String)>,
+    texts: Vec<(usize, String)>,
+    label: Option<(usize, String)>,
 }
 
 impl Header {
-    fn find(input: &str, names: &[String], columns: &[String]) -> Result<Self> {
+    fn find(input: &str, names: &[String], columns: &Columns) -> Result<Self> {
         let find = |column: &String| match names.iter().position(|name| name == column) {
             Some(at) => Ok((at, column.clone())),
             None => bail!("{input}: no column {column:?}; there {}", listed(names)),
         };
         ensure!(!names.is_empty(), "{input}: empty, expected a header with the columns' names");
-        Ok(Self { width: names.len(), wanted: columns.iter().map(find).collect::<Result<_>>()? })
+        let texts = columns.texts.iter().map(find).collect::<Result<_>>()?;
+        Ok(Self { width: names.len(), texts, label: columns.label.as_ref().map(find).transpose()? })
     }
 
     /// A row that is too short may lack columns that nobody asked for; one that is too long has a separator
@@ -160,8 +196,8 @@ impl Header {
             Some(field) => Ok((*field).to_owned()),
             None => bail!("{place}: no column {column:?}: {found} of {expected} fields"),
         };
-        let fields = self.wanted.iter().map(field).collect::<Result<_>>()?;
-        Ok(Row { place, fields })
+        let label = self.label.as_ref().map(field).transpose()?.map(Label::Field);
+        Ok(Row { fields: self.texts.iter().map(field).collect::<Result<_>>()?, label, place })
     }
 }
 

@@ -4,15 +4,21 @@
 
 mod bench;
 mod classify;
+mod compare;
+mod data;
+mod eval;
+mod format;
 mod human;
 mod info;
 mod input;
+mod labels;
 mod lines;
 mod memory;
 mod model;
 mod output;
 mod pack;
 mod progress;
+mod scoring;
 mod verify;
 
 use std::{
@@ -39,6 +45,8 @@ struct Cli {
 enum Command {
     Bench(bench::Bench),
     Classify(classify::Classify),
+    Compare(compare::Compare),
+    Eval(eval::Eval),
     Info(info::Info),
     Pack(pack::Pack),
     Verify(verify::Verify),
@@ -49,6 +57,8 @@ pub(crate) fn run() -> ExitCode {
     let outcome = Cli::try_parse().map_err(Error::from).and_then(|cli| match cli.command {
         Command::Bench(command) => command.run(),
         Command::Classify(command) => command.run(),
+        Command::Compare(command) => command.run(),
+        Command::Eval(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Pack(command) => command.run(),
         Command::Verify(command) => command.run(),

@@ -1,6 +1,9 @@
 //! Which model, and how it computes: the options that every command with a model has.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
 use clap::Args;
@@ -39,11 +42,7 @@ pub(crate) struct ModelArgs {
 impl ModelArgs {
     /// Loads the model. `options` holds what the command itself knows; the rest comes from here.
     pub(crate) fn load(&self, options: Options) -> Result<Engine> {
-        let options = self.options(options);
-        match &self.model {
-            Some(path) => Ok(Engine::load(path, options)?),
-            None => demo(options),
-        }
+        load(self.model.as_deref(), self.options(options))
     }
 
     /// `options` with what was said here.
@@ -59,6 +58,14 @@ impl fmt::Display for ModelArgs {
             Some(path) => path.display().fmt(f),
             None => f.pad("built-in demo"),
         }
+    }
+}
+
+/// The model at `path`, or the demo.
+pub(crate) fn load(path: Option<&Path>, options: Options) -> Result<Engine> {
+    match path {
+        Some(path) => Ok(Engine::load(path, options)?),
+        None => demo(options),
     }
 }
 

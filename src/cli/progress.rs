@@ -14,6 +14,11 @@ pub(crate) fn reading(file: &File) -> ProgressBar {
     if io::stdout().is_terminal() || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
+    self::file(file)
+}
+
+/// The same, for results that come at the end.
+pub(crate) fn file(file: &File) -> ProgressBar {
     match file.metadata() {
         Ok(about) if about.is_file() && about.len() > 0 => {
             bar(about.len(), "{wide_bar} {bytes}/{total_bytes} {msg}, {eta} left")

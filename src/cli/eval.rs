@@ -1,0 +1,117 @@
+//! `nimbert eval`: how good is a model on labelled texts?
+
+mod report;
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use anyhow::{Result, anyhow, bail};
+use clap::Args;
+use nimbert::{Engine, Options};
+
+use super::{
+    data::DataArgs,
+    format::Format,
+    model::ModelArgs,
+    scoring::{self, Speed, truth},
+    to_stdout,
+};
+use crate::evaluation::{Metrics, Outcomes, Worst, page};
+pub(crate) use report::{compute, rate};
+
+const EXAMPLES: &str = "\
+Examples:
+  nimbert eval --data dev.tsv --label-column star
+  nimbert eval --model DIR --data dev.csv --text-column comment --label-column rating --report eval.html
+  nimbert eval --model DIR --data dev.jsonl --label-column labels --format json | jq .figures.micro_f1
+
+Labels may be names, indexes from 0, or stars from 1; --labels-as says which where it could be mistaken.
+Loss, F1, ROC AUC and accuracy are what scikit-learn computes. A label of a multi-label model counts as given from a score
+of 0.5 on; a model of one label out of several gives its best one.";
+
+/// Measure a model on labelled texts
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Eval {
+    /// Labelled texts: csv, tsv or jsonl
+    #[arg(short, long, value_name = "FILE")]
+    data: PathBuf,
+
+    #[command(flatten)]
+    columns: DataArgs,
+
+    #[command(flatten)]
+    model: ModelArgs,
+
+    /// Also write a page with charts and the worst errors, for a browser
+    #[arg(long, value_name = "FILE.html", help_heading = "Results")]
+    report: Option<PathBuf>,
+
+    /// How results are written to standard output
+    #[arg(short, long, value_enum, default_value = "human", help_heading = "Results")]
+    format: Format,
+}
+
+/// A model's results on a file.
+pub(crate) struct Evaluation {
+    pub(crate) outcomes: Outcomes,
+    pub(crate) metrics: Metrics,
+    pub(crate) worst: Worst,
+    pub(crate) speed: Speed,
+    /// Texts that were cut to the tokens allowed.
+    pub(crate) truncated: usize,
+}
+
+impl Evaluation {
+    /// Scores the file and computes every figure.
+    pub(crate) fn run(command: &str, engine: &Engine, columns: &DataArgs, data: &PathBuf) -> Result<Self> {
+        let task = columns.task(engine)?;
+        let mut outcomes = task.outcomes();
+        let (mut worst, mut truncated) = (Worst::default(), 0);
+        let [speed] = scoring::score([engine], columns.open(command, data)?, |row, [answer]| {
+            let truth = truth(&task, row)?;
+            outcomes.push(answer, &truth);
+            truncated += usize::from(answer.truncated);
+            worst.see(&outcomes, &row.place, &row.fields);
+            Ok(())
+        })?;
+        if outcomes.rows() == 0 {
+            bail!("{}: no texts", data.display());
+        }
+        outcomes.end();
+        Ok(Self { metrics: Metrics::new(&outcomes), outcomes, worst, speed, truncated })
+    }
+}
+
+impl Eval {
+    pub(crate) fn run(self) -> Result<()> {
+        self.columns.needs_labels("eval")?;
+        let engine = self.model.load(self.columns.options(Options::default()))?;
+        let evaluation = Evaluation::run("eval", &engine, &self.columns, &self.data)?;
+        let about =
+            report::about(&self.model.to_string(), &engine, &self.data.display().to_string(), &evaluation);
+        if let Some(path) = &self.report {
+            write_page(path, &about, &engine, &evaluation)?;
+        }
+        let text = match self.format {
+            Format::Human => report::human(&about, &engine, &evaluation),
+            Format::Json => format!("{}\n", report::object(&self.model.to_string(), &engine, &evaluation)),
+        };
+        to_stdout(io::stdout().write_all(text.as_bytes()))
+    }
+}
+
+/// The page of `--report`.
+pub(crate) fn write_page(
+    path: &PathBuf,
+    about: &[(&str, String)],
+    engine: &Engine,
+    evaluation: &Evaluation,
+) -> Result<()> {
+    let Evaluation { outcomes, metrics, worst, .. } = evaluation;
+    let page = page::render(about, engine.labels(), outcomes, metrics, worst)?;
+    fs::write(path, page).map_err(|error| anyhow!("{}: {error}", path.display()))
+}

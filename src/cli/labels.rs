@@ -1,0 +1,131 @@
+//! Labels as data files name them.
+
+use std::collections::HashMap;
+
+use clap::ValueEnum;
+use nimbert::Engine;
+
+use super::{human::shorten, input::Label};
+use crate::evaluation::{Decision, LabelSet};
+
+/// What a value in a label column is.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LabelsAs {
+    /// A name; a number that is no name: a star where the labels are stars, else an index
+    Auto,
+    /// The model's name of the label
+    Name,
+    /// Its place among the model's labels, from 0
+    Index,
+    /// A number of stars, from 1
+    Star,
+}
+
+/// The labels' ratings, when they are all of those from 1 up: `Star_1`, `2 stars`, `STAR-3`.
+pub(crate) fn ratings(labels: &[String]) -> Option<Vec<usize>> {
+    let rating = |label: &String| -> Option<usize> {
+        let (digits, word): (String, String) = label.chars().partition(char::is_ascii_digit);
+        let word = word.trim_matches([' ', '_', '-']).to_ascii_lowercase();
+        if word == "star" || word == "stars" { digits.parse().ok() } else { None }
+    };
+    let ratings = labels.iter().map(rating).collect::<Option<Vec<_>>>()?;
+    let mut sorted = ratings.clone();
+    sorted.sort_unstable();
+    sorted.iter().copied().eq(1..=labels.len()).then_some(ratings)
+}
+
+/// Finds a model's labels by what a data file calls them.
+pub(crate) struct LabelNames {
+    labels: Vec<String>,
+    by_name: HashMap<String, usize>,
+    by_star: HashMap<usize, usize>,
+    read_as: LabelsAs,
+    separator: String,
+    /// Whether a text may have several labels, or none.
+    is_multi_label: bool,
+}
+
+impl LabelNames {
+    pub(crate) fn new(engine: &Engine, decision: Decision, read_as: LabelsAs, separator: &str) -> Self {
+        let labels = engine.labels();
+        let stars = ratings(labels).unwrap_or_else(|| {
+            // Asked for as stars, labels without such names are stars in their order.
+            if read_as == LabelsAs::Star { (1..=labels.len()).collect() } else { Vec::new() }
+        });
+        Self {
+            labels: labels.to_vec(),
+            by_name: labels.iter().cloned().zip(0..).collect(),
+            by_star: stars.into_iter().zip(0..).collect(),
+            read_as,
+            separator: separator.to_owned(),
+            is_multi_label: decision == Decision::Threshold,
+        }
+    }
+
+    /// The labels that `value` names, or what is wrong with it.
+    pub(crate) fn parse(&self, value: &Label) -> Result<LabelSet, String> {
+        let mut set = LabelSet::new(self.labels.len());
+        match value {
+            Label::Field(field) if self.labels.len() == 1 => {
+                // The one label's column says whether it applies.
+                match field.trim() {
+                    "1" => set.insert(0),
+                    "0" | "" => {}
+                    name => set.insert(self.find(name)?),
+                }
+                return Ok(set);
+            }
+            // A name may have the separator in it.
+            Label::Field(field) => match self.find(field.trim()) {
+                Ok(label) => set.insert(label),
+                Err(_) if field.trim().is_empty() => {}
+                Err(error) if self.separator.is_empty() || !field.contains(&self.separator) => {
+                    return Err(error);
+                }
+                Err(_) => {
+                    for part in field.split(&self.separator) {
+                        set.insert(self.find(part.trim())?);
+                    }
+                }
+            },
+            Label::List(several) => {
+                for name in several {
+                    set.insert(self.find(name.trim())?);
+                }
+            }
+        }
+        match set.len() {
+            1 => Ok(set),
+            _ if self.is_multi_label => Ok(set),
+            0 => Err("no label, and this model gives exactly one".to_owned()),
+            n => Err(format!("{n} labels, and this model gives exactly one")),
+        }
+    }
+
+    fn find(&self, value: &str) -> Result<usize, String> {
+        let name = || self.by_name.get(value).copied();
+        let number = || value.parse::<usize>().ok();
+        let star = || number().and_then(|star| self.by_star.get(&star).copied());
+        let index = || number().filter(|index| *index < self.labels.len());
+        let found = match self.read_as {
+            LabelsAs::Auto if self.by_star.is_empty() => name().or_else(index),
+            LabelsAs::Auto => name().or_else(star),
+            LabelsAs::Name => name(),
+            LabelsAs::Index => index(),
+            LabelsAs::Star => star(),
+        };
+        found.ok_or_else(|| self.unknown(value))
+    }
+
+    fn unknown(&self, value: &str) -> String {
+        let value = shorten(value, 80);
+        let last = self.labels.len() - 1;
+        match self.read_as {
+            LabelsAs::Index => format!("unknown label {value:?}: expected an index from 0 to {last}"),
+            LabelsAs::Star => format!("unknown label {value:?}: expected stars from 1 to {}", last + 1),
+            LabelsAs::Auto | LabelsAs::Name => {
+                format!("unknown label {value:?}: the model has {}", shorten(&self.labels.join(", "), 200))
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! How well a model does on labelled texts: the figures of its card, and whether two models differ in them.
+//!
+//! Rows are kept as scores and labels, never as texts. What scikit-learn has is computed as scikit-learn does it;
+//! `tools/metrics_reference.py` made the figures that the tests compare with. A figure that the data do not define (the
+//! ROC AUC of a label that no row has, for instance) says why, and is never a number.
+
+mod bootstrap;
+mod calibration;
+mod charts;
+mod metrics;
+mod outcomes;
+pub(crate) mod page;
+mod ranking;
+#[cfg(test)]
+mod tests;
+mod worst;
+
+pub(crate) use self::{
+    bootstrap::{Interval, Resamples},
+    calibration::{Bin, reliability},
+    metrics::{Figure, Metric, Metrics},
+    outcomes::{Decision, LabelSet, Outcomes, best},
+    worst::Worst,
+};
