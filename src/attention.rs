@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Self-attention of one layer, with its projections.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SelfAttention {
     qkv: Linear,
     output: Linear,

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The weights and bias of a normalization, `[H]` each.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct LayerNorm {
     gamma: Vec<f32>,
     beta: Vec<f32>,
@@ -38,7 +38,7 @@ impl LayerNorm {
 }
 
 /// The embedding tables.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Embeddings {
     words: Table,
     positions: Table,

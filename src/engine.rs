@@ -1,6 +1,7 @@
 //! Text in, labelled scores out.
 
 use std::{
+    collections::BTreeSet,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -55,7 +56,7 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     config: Config,
     labels: Arc<[String]>,
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     bert: Bert,
     /// The file or directory, for errors.
     name: String,
@@ -64,7 +65,7 @@ struct Inner {
     max_tokens: usize,
     on_long: OnLong,
     kernels: Kernels,
-    threads: Threads,
+    threads: Arc<Threads>,
     clock: Option<Clock>,
     /// One for each call that was ever under way at the same time.
     workspaces: Mutex<Vec<(Batch, Workspace)>>,
@@ -163,7 +164,7 @@ impl Engine {
         Ok(Self(Arc::new(Inner {
             labels: config.labels.clone().into(),
             config,
-            tokenizer,
+            tokenizer: Arc::new(tokenizer),
             bert,
             name: path.display().to_string(),
             precision: options.precision,
@@ -171,9 +172,38 @@ impl Engine {
             max_tokens,
             on_long: options.on_long,
             kernels: kernels(options.isa)?,
-            threads: Threads::new(options.threads)?,
+            threads: Arc::new(Threads::new(options.threads)?),
             clock: options.profile.then(Clock::default),
             workspaces: Mutex::default(),
+        })))
+    }
+
+    /// The same model with some matmuls, by the names that [`Config::matmuls`] lists, as `other` has them, which is this
+    /// model at another precision. The weights are shared, not copied: to try out what each precision costs.
+    ///
+    /// # Errors
+    /// When the two are not of the same shape, or there is no matmul of such a name.
+    pub fn with_matmuls_of(&self, other: &Self, names: &BTreeSet<String>) -> Result<Self> {
+        let (inner, matmuls) = (&*self.0, self.0.config.matmuls());
+        let refuse = |reason: String| Err(Error::Option { option: "matmuls", reason });
+        if other.0.config != inner.config {
+            return refuse(format!("{} and {} are not the same model", inner.name, other.0.name));
+        }
+        if let Some(name) = names.iter().find(|name| !matmuls.contains(name)) {
+            return refuse(format!("the model has no matmul {name}"));
+        }
+        let takes: Vec<_> = matmuls.iter().map(|name| names.contains(name)).collect();
+        Ok(Self(Arc::new(Inner {
+            config: inner.config.clone(),
+            labels: Arc::clone(&inner.labels),
+            tokenizer: Arc::clone(&inner.tokenizer),
+            bert: inner.bert.with_linears_of(&other.0.bert, &takes),
+            name: inner.name.clone(),
+            stored: inner.stored.clone(),
+            threads: Arc::clone(&inner.threads),
+            clock: inner.clock.as_ref().map(|_| Clock::default()),
+            workspaces: Mutex::default(),
+            ..*inner
         })))
     }
 

@@ -11,6 +11,7 @@ mod metrics;
 mod outcomes;
 pub(crate) mod page;
 mod ranking;
+mod sample;
 #[cfg(test)]
 mod tests;
 mod worst;
@@ -20,5 +21,6 @@ pub(crate) use self::{
     calibration::{Bin, reliability},
     metrics::{Figure, Metric, Metrics},
     outcomes::{Decision, LabelSet, Outcomes, best},
+    sample::Sample,
     worst::Worst,
 };

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Both projections of one layer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct FeedForward {
     intermediate: Linear,
     activation: Activation,

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Pooler and classifier of `BertForSequenceClassification`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Head {
     pooler: Linear,
     classifier: Linear,

@@ -42,6 +42,9 @@ pub use limits::{Limits, Work};
 pub use model::Trace;
 pub use nimbert_kernels::Isa;
 pub use options::{Options, Precision};
-pub use packed::{PackOptions, PackedInfo, Summary as PackSummary, verify as verify_packed, write as pack};
+pub use packed::{
+    PackOptions, PackedInfo, Summary as PackSummary, verify as verify_packed, write as pack,
+    write_if as pack_if,
+};
 pub use preset::Preset;
 pub use tokenizer::{Encoding, OnLong, Tokenizer};

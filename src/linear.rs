@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A fully connected layer from `k` to `n` values.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Linear {
     n: usize,
     k: usize,
@@ -27,7 +27,7 @@ pub(crate) struct Linear {
 }
 
 /// Packed weights, see [`nimbert_kernels::Panels`] and [`nimbert_kernels::Int8Weights`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Weight {
     F32(Bytes),
     F16(Bytes),

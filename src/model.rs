@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The weights. Immutable: any number of forwards may use them at once, each with a [`Workspace`] of its own.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Bert {
     embeddings: Embeddings,
     layers: Vec<Layer>,
@@ -16,7 +16,7 @@ pub(crate) struct Bert {
     in_int8: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Layer {
     attention: SelfAttention,
     feed_forward: FeedForward,
@@ -110,6 +110,19 @@ impl Bert {
 
     fn linears(&self) -> impl Iterator<Item = &Linear> {
         self.layers.iter().flat_map(Layer::linears).chain(self.head.linears())
+    }
+
+    /// With the matrices for which `takes` says so, in the order of [`Bert::panels`], from `other`. Nothing is copied but
+    /// vectors.
+    pub(crate) fn with_linears_of(&self, other: &Self, takes: &[bool]) -> Self {
+        let mut mixed = self.clone();
+        let all = mixed.layers.iter_mut().flat_map(Layer::linears_mut).chain(mixed.head.linears_mut());
+        for ((linear, other), takes) in all.zip(other.linears()).zip(takes) {
+            if *takes {
+                *linear = other.clone();
+            }
+        }
+        mixed
     }
 
     /// Bytes that the weights take, in the file's map or in memory.

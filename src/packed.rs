@@ -46,7 +46,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-pub use self::write::{PackOptions, Summary, write};
+pub use self::write::{PackOptions, Summary, write, write_if};
 use crate::{
     config::Config,
     error::{Error, Result},

@@ -21,7 +21,7 @@ pub(crate) enum Source<'a> {
 }
 
 /// Rows that are looked up by number, where they lie in the file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Table {
     /// Rows are `shape[1]` values apart.
     Float(Tensor),

@@ -20,7 +20,7 @@ use super::{
     to_stdout,
 };
 use crate::evaluation::{Metrics, Outcomes, Worst, page};
-pub(crate) use report::{compute, rate};
+pub(crate) use report::{about, compute, rate};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -91,8 +91,7 @@ impl Eval {
         self.columns.needs_labels("eval")?;
         let engine = self.model.load(self.columns.options(Options::default()))?;
         let evaluation = Evaluation::run("eval", &engine, &self.columns, &self.data)?;
-        let about =
-            report::about(&self.model.to_string(), &engine, &self.data.display().to_string(), &evaluation);
+        let about = about(&self.model.to_string(), &engine, &self.data.display().to_string(), &evaluation);
         if let Some(path) = &self.report {
             write_page(path, &about, &engine, &evaluation)?;
         }

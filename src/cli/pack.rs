@@ -1,23 +1,34 @@
 //! `nimbert pack`: a checkpoint directory into one file that is mapped, not read.
 
+mod contract;
+
 use std::{
+    collections::BTreeSet,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Error, Result};
-use clap::Args;
+use clap::{Args, error::ErrorKind};
 use indicatif::BinaryBytes;
-use nimbert::PackOptions;
+use nimbert::{Engine, Options, PackOptions, PackSummary, Precision};
 
-use super::{progress, to_stdout};
+use self::contract::Criterion;
+use super::{data::DataArgs, eval, positive, progress, to_stdout, usage_error};
+use crate::evaluation::Metric;
 
 const EXAMPLES: &str = "\
 Examples:
   nimbert pack bert-finetuned-sentiment-chinese -o stars.nimbert
   nimbert classify --model stars.nimbert 'a text'
+  nimbert pack DIR -o stars.nimbert --check dev.tsv --label-column star --budget 0.3 --report check.html
+  nimbert pack DIR -o stars.nimbert --check comments.txt --budget 1
 
-The file is a safetensors file with configuration, tokenizer and weights inside. It appears when it is complete.";
+The file is a safetensors file with configuration, tokenizer and weights inside. It appears when it is complete.
+
+With --check the packed model is compared with f32 first. If an int8 file loses more than the budget, the matmuls that hurt
+most are stored in f16 until it does not; if that is not enough, no file is written and the exit code is 1. Without
+--label-column the data need no labels, and the budget is for texts that get another best label.";
 
 /// Turn a Hugging Face checkpoint directory into one packed file
 #[derive(Args)]
@@ -31,24 +42,115 @@ pub(crate) struct Pack {
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
-    /// Number format of the stored weights
+    /// Number format of the stored weights: int8, f16 or f32
     #[arg(long, value_name = "PRECISION", default_value = "int8", value_parser = ["int8", "f16", "f32"])]
     precision: String,
+
+    /// Compare with f32 on these texts before the file is written
+    #[arg(long, value_name = "FILE", help_heading = "Accuracy contract")]
+    check: Option<PathBuf>,
+
+    #[command(flatten)]
+    contract: Check,
+}
+
+/// What the packed model may cost, and on which data.
+#[derive(Args)]
+pub(crate) struct Check {
+    /// Most points (hundredths) that may be lost
+    #[arg(long, value_name = "POINTS", default_value_t = 0.3, value_parser = finite, allow_negative_numbers = true)]
+    #[arg(requires = "check", help_heading = "Accuracy contract")]
+    budget: f64,
+
+    /// What may not be lost, where there are labels [default: top1]
+    #[arg(long, value_enum, requires = "label_column", help_heading = "Accuracy contract")]
+    metric: Option<Metric>,
+
+    /// Also write a page with the packed model's figures and charts, for a browser
+    #[arg(long, value_name = "FILE.html", requires_all = ["check", "label_column"])]
+    #[arg(help_heading = "Accuracy contract")]
+    report: Option<PathBuf>,
+
+    /// Number of threads for the comparison [default: all CPUs this process may use]
+    #[arg(short, long, value_name = "N", value_parser = positive, requires = "check")]
+    #[arg(help_heading = "Accuracy contract")]
+    threads: Option<usize>,
+
+    #[command(flatten)]
+    columns: DataArgs,
+}
+
+fn finite(argument: &str) -> Result<f64, String> {
+    argument
+        .parse()
+        .ok()
+        .filter(|points: &f64| points.is_finite())
+        .ok_or_else(|| "expected a number".to_owned())
+}
+
+impl Check {
+    fn criterion(&self) -> Criterion {
+        match self.metric {
+            Some(metric) => Criterion::Metric(metric),
+            None if self.columns.is_labelled() => Criterion::Metric(Metric::Top1),
+            None => Criterion::Agreement,
+        }
+    }
 }
 
 impl Pack {
     pub(crate) fn run(&self) -> Result<()> {
+        let Some(data) = &self.check else {
+            if self.contract.columns.is_labelled() {
+                let how = "--label-column is for --check FILE";
+                return Err(usage_error("pack", ErrorKind::MissingRequiredArgument, how));
+            }
+            let summary = self.write(&BTreeSet::new(), |_| true)?.expect("every file is accepted");
+            return to_stdout(writeln!(io::stdout(), "{}", self.line(summary)));
+        };
+        let verdict = contract::pack(self, &self.contract, data)?;
+        let mut text = self.line(verdict.summary) + "\n" + &verdict.describe(&self.contract, data);
+        if let Some(path) = &self.contract.report {
+            self.report(path, data)?;
+            text += &format!("report   {}\n", path.display());
+        }
+        to_stdout(io::stdout().write_all(text.as_bytes()))
+    }
+
+    /// Packs into a file that gets its name if `accept` says so.
+    fn write(
+        &self,
+        keep_f16: &BTreeSet<String>,
+        accept: impl FnOnce(&Path) -> bool,
+    ) -> Result<Option<PackSummary>> {
         let bar = progress::steps("packing");
-        let precision = self.precision.parse().map_err(Error::msg)?;
-        let options = PackOptions { precision, ..PackOptions::default() };
-        let outcome = nimbert::pack(&self.model, &self.output, &options, &mut |done, total| {
+        let precision: Precision = self.precision.parse().map_err(Error::msg)?;
+        let options = PackOptions { precision, keep_f16: keep_f16.clone() };
+        let mut step = |done, total| {
             bar.set_length(total as u64);
             bar.set_position(done as u64);
+        };
+        let outcome = nimbert::pack_if(&self.model, &self.output, &options, &mut step, |file| {
+            bar.finish_and_clear();
+            accept(file)
         });
         bar.finish_and_clear();
-        let summary = outcome?;
-        let (file, precision) = (self.output.display(), &self.precision);
+        Ok(outcome?)
+    }
+
+    fn line(&self, summary: PackSummary) -> String {
         let [size, source] = [summary.bytes, summary.source_bytes].map(BinaryBytes);
-        to_stdout(writeln!(io::stdout(), "{file}: {size}, {precision} (from {source})"))
+        format!("{}: {size}, {} (from {source})", self.output.display(), self.precision)
+    }
+
+    /// The page about the file that was written.
+    fn report(&self, path: &PathBuf, data: &PathBuf) -> Result<()> {
+        let Check { columns, threads, .. } = &self.contract;
+        let options = columns.options(Options { threads: *threads, ..Options::default() });
+        let engine = Engine::load(&self.output, options)?;
+        let evaluation = eval::Evaluation::run("pack", &engine, columns, data)?;
+        let model = self.output.display().to_string();
+        let about = eval::about(&model, &engine, &data.display().to_string(), &evaluation);
+        eval::write_page(path, &about, &engine, &evaluation)
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
 }
 
 /// Steele, Lea and Flood, 2014.
-struct SplitMix64(u64);
+pub(super) struct SplitMix64(pub(super) u64);
 
 impl SplitMix64 {
     fn next(&mut self) -> u64 {
@@ -72,7 +72,7 @@ impl SplitMix64 {
     }
 
     /// From 0 to `end - 1`; uneven by less than one part in 2³² where `end` is below 2³².
-    fn below(&mut self, end: usize) -> usize {
+    pub(super) fn below(&mut self, end: usize) -> usize {
         (u128::from(self.next()) * end as u128 >> 64) as usize
     }
 }

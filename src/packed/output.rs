@@ -112,8 +112,8 @@ impl Output {
         self.written[1] = 0;
     }
 
-    /// Adds the checksums and gives the file its name. Returns its size.
-    pub(super) fn finish(mut self) -> Result<u64> {
+    /// Adds the checksums and, if `accept` says so of the complete file, gives it its name. Returns its size then.
+    pub(super) fn finish(mut self, accept: impl FnOnce(&Path) -> bool) -> Result<Option<u64>> {
         assert_eq!(self.sections.len(), 0, "every tensor in the header is written");
         for digest in std::mem::take(&mut self.digests) {
             self.put(&digest)?;
@@ -122,7 +122,10 @@ impl Output {
         let file = self.file.into_inner().map_err(|e| Error::io(&self.path)(e.into_error()))?;
         // Without this the new name could outlive a power cut that the contents do not.
         file.as_file().sync_all().map_err(Error::io(&self.path))?;
+        if !accept(file.path()) {
+            return Ok(None);
+        }
         file.persist(&self.path).map_err(|e| Error::io(&self.path)(e.error))?;
-        Ok(self.written[0] as u64)
+        Ok(Some(self.written[0] as u64))
     }
 }

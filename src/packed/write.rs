@@ -78,6 +78,22 @@ pub fn write(
     options: &PackOptions,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Summary> {
+    let summary = write_if(source, out, options, progress, |_| true)?;
+    Ok(summary.expect("every file is accepted"))
+}
+
+/// [`write()`], if `accept` says so of the complete file, which still has a temporary name: it can be loaded and measured
+/// before anyone sees it. If not, it is removed, and the result is `None`.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_if(
+    source: &Path,
+    out: &Path,
+    options: &PackOptions,
+    progress: &mut dyn FnMut(usize, usize),
+    accept: impl FnOnce(&Path) -> bool,
+) -> Result<Option<Summary>> {
     let config_path = source.join("config.json");
     let config = Config::from_json(&fs::read(&config_path).map_err(Error::io(&config_path))?, &config_path)?;
     let options = options.resolve(&config)?;
@@ -105,10 +121,10 @@ pub fn write(
         packer.write(part, &mut output)?;
         progress(output.tensors(), tensors);
     }
-    let bytes = output.finish()?;
     progress(tensors, tensors);
+    let bytes = output.finish(accept)?;
     let source_bytes = packer.weights.files().map(|(_, bytes, _)| bytes.len() as u64).sum();
-    Ok(Summary { bytes, tensors, source_bytes })
+    Ok(bytes.map(|bytes| Summary { bytes, tensors, source_bytes }))
 }
 
 /// Refuses to replace a device or a directory, or the very weights that are being read.
