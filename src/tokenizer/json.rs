@@ -59,8 +59,7 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<(Spec, Vocabulary)> {
     let vocabulary = Vocabulary::new(file.model.vocab.0, path)?;
 
     for (token, id) in [&special.cls, &special.sep] {
-        let in_vocabulary = vocabulary.0.iter().any(|(other, text)| other == id && text == token);
-        if !in_vocabulary
+        if vocabulary.get(token) != Some(*id)
             && !file.added_tokens.iter().any(|added| added.id == Some(*id) && added.content == *token)
         {
             let reason = format!("post_processor: the vocabulary lacks {token} with the id {id}");

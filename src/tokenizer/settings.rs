@@ -220,7 +220,7 @@ impl Settings {
                 self.names.in_order().chain(self.names.additional()).any(|name| name.text() == content);
             add(AddedToken { id: Some(*id), special, ..AddedToken::special(content) });
         }
-        for name in self.names.in_order().filter(|name| vocabulary.contains(name.text())) {
+        for name in self.names.in_order().filter(|name| vocabulary.get(name.text()).is_some()) {
             add(name.token());
         }
         for name in self.names.additional() {
