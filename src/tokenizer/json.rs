@@ -13,24 +13,26 @@ use crate::error::{Error, Result};
 
 /// The file. `truncation` and `padding` are the caller's business, and nothing is ever decoded.
 #[derive(Deserialize)]
-struct File {
+struct File<'a> {
     #[serde(default)]
     added_tokens: Vec<AddedToken>,
     normalizer: Value,
     pre_tokenizer: Value,
     post_processor: Value,
-    model: Model,
+    #[serde(borrow)]
+    model: Model<'a>,
 }
 
 #[derive(Deserialize)]
-struct Model {
+struct Model<'a> {
     /// Files from before 2021 do not say.
     #[serde(rename = "type")]
     kind: Option<String>,
     unk_token: String,
     continuing_subword_prefix: String,
     max_input_chars_per_word: usize,
-    vocab: TokenIds,
+    #[serde(borrow)]
+    vocab: TokenIds<'a>,
 }
 
 #[derive(Deserialize)]

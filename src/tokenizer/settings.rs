@@ -138,8 +138,10 @@ impl Settings {
             if let Some(newer) = read_json(&dir.join("special_tokens_map.json"))? {
                 names = names.overlay(newer);
             }
-            if let Some(TokenIds(tokens)) = read_json(&dir.join("added_tokens.json"))? {
-                older = tokens;
+            let path = dir.join("added_tokens.json");
+            if let Some(bytes) = read_if_there(&path)? {
+                let TokenIds(tokens) = serde_json::from_slice(&bytes).map_err(Error::json(&path))?;
+                older = tokens.into_iter().map(|(id, token)| (id, token.into_owned())).collect();
                 older.sort_unstable();
             }
         }

@@ -37,13 +37,15 @@ impl Hash {
     }
 
     pub(super) fn line(&self, text: &str) -> Line {
-        let mut line = Line { state: self.start, bytes: 0, chars: 0 };
-        for c in text.chars().take_while(|&c| c != '\n') {
-            line.state = self.step(line.state, c);
-            line.bytes += c.len_utf8();
-            line.chars += 1;
+        let (mut state, mut chars) = (self.start, 0);
+        for (bytes, c) in text.char_indices() {
+            if c == '\n' {
+                return Line { state, bytes, chars };
+            }
+            state = self.step(state, c);
+            chars += 1;
         }
-        line
+        Line { state, bytes: text.len(), chars }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The vocabulary and WordPiece against the crate's, and vocabularies that are made to hurt.
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 use nimbert_kernels::aligned_copy;
 use tokenizers::{Model as _, models::wordpiece::WordPiece as Oracle};
@@ -72,7 +72,7 @@ fn from_lines(text: &[u8]) -> Result<Vocabulary> {
 fn all_forms(lines: &[String]) -> [Vocabulary; 4] {
     let path = Path::new("file");
     let text = lines.join("\n");
-    let mut list: Vec<_> = (0..).zip(lines.iter().cloned()).collect();
+    let mut list: Vec<_> = (0..).zip(lines.iter().map(Cow::from)).collect();
     list.reverse();
     [
         from_lines(format!("{text}\n").as_bytes()).unwrap(),
