@@ -145,7 +145,7 @@ impl PackedModel {
         check_alignment(&weights, address).map_err(tell)?;
         let metadata = |key| metadata(&weights, key).map_err(tell);
         let config = Config::from_json(metadata("config")?.as_bytes(), name)?;
-        let tokenizer = Tokenizer::from_parts(metadata("tokenizer")?, &vocabulary(&weights)?, name)?;
+        let tokenizer = Tokenizer::from_packed(metadata("tokenizer")?, &vocabulary(&weights)?, name)?;
         let precision = stored_precision(&weights).map_err(tell)?;
         let [producer, source_sha256] =
             [metadata("producer")?, metadata("source_sha256")?].map(str::to_owned);

@@ -13,24 +13,26 @@ use crate::error::{Error, Result};
 
 /// The file. `truncation` and `padding` are the caller's business, and nothing is ever decoded.
 #[derive(Deserialize)]
-struct File {
+struct File<'a> {
     #[serde(default)]
     added_tokens: Vec<AddedToken>,
     normalizer: Value,
     pre_tokenizer: Value,
     post_processor: Value,
-    model: Model,
+    #[serde(borrow)]
+    model: Model<'a>,
 }
 
 #[derive(Deserialize)]
-struct Model {
+struct Model<'a> {
     /// Files from before 2021 do not say.
     #[serde(rename = "type")]
     kind: Option<String>,
     unk_token: String,
     continuing_subword_prefix: String,
     max_input_chars_per_word: usize,
-    vocab: TokenIds,
+    #[serde(borrow)]
+    vocab: TokenIds<'a>,
 }
 
 #[derive(Deserialize)]
@@ -59,8 +61,7 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<(Spec, Vocabulary)> {
     let vocabulary = Vocabulary::new(file.model.vocab.0, path)?;
 
     for (token, id) in [&special.cls, &special.sep] {
-        let in_vocabulary = vocabulary.0.iter().any(|(other, text)| other == id && text == token);
-        if !in_vocabulary
+        if vocabulary.get(token) != Some(*id)
             && !file.added_tokens.iter().any(|added| added.id == Some(*id) && added.content == *token)
         {
             let reason = format!("post_processor: the vocabulary lacks {token} with the id {id}");

@@ -138,8 +138,10 @@ impl Settings {
             if let Some(newer) = read_json(&dir.join("special_tokens_map.json"))? {
                 names = names.overlay(newer);
             }
-            if let Some(TokenIds(tokens)) = read_json(&dir.join("added_tokens.json"))? {
-                older = tokens;
+            let path = dir.join("added_tokens.json");
+            if let Some(bytes) = read_if_there(&path)? {
+                let TokenIds(tokens) = serde_json::from_slice(&bytes).map_err(Error::json(&path))?;
+                older = tokens.into_iter().map(|(id, token)| (id, token.into_owned())).collect();
                 older.sort_unstable();
             }
         }
@@ -220,7 +222,7 @@ impl Settings {
                 self.names.in_order().chain(self.names.additional()).any(|name| name.text() == content);
             add(AddedToken { id: Some(*id), special, ..AddedToken::special(content) });
         }
-        for name in self.names.in_order().filter(|name| vocabulary.contains(name.text())) {
+        for name in self.names.in_order().filter(|name| vocabulary.get(name.text()).is_some()) {
             add(name.token());
         }
         for name in self.names.additional() {

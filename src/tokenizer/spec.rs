@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tokenizers::{
-    AddedVocabulary, Model as _, NormalizedString, Normalizer as _, models::wordpiece::WordPiece,
-    normalizers::BertNormalizer,
-};
+use tokenizers::{AddedVocabulary, NormalizedString, Normalizer as _, normalizers::BertNormalizer};
 
-use super::{Tokenizer, is_boundary, vocabulary::Vocabulary};
+use super::{
+    Tokenizer, is_boundary,
+    vocabulary::Vocabulary,
+    wordpiece::{Lookup, WordPiece},
+};
 use crate::error::{Error, Result};
 
 /// The settings of a BERT tokenizer, whatever files they came from.
@@ -88,29 +89,18 @@ impl Tokenizer {
             spec.strip_accents,
             spec.lowercase,
         );
-        let highest = vocabulary.0.last().map_or(0, |(id, _)| *id);
-        // The crate's map type has no public name; an empty vocabulary is one.
-        let mut ids = WordPiece::read_bytes(b"").map_err(other)?;
-        ids.reserve(vocabulary.0.len());
-        ids.extend(vocabulary.0.into_iter().map(|(id, token)| (token, id)));
-        let model = WordPiece::builder()
-            .vocab(ids)
-            .unk_token(spec.unk_token.clone())
-            .continuing_subword_prefix(spec.continuing_subword_prefix.clone())
-            .max_input_chars_per_word(spec.max_input_chars_per_word)
-            .build()
-            .map_err(other)?;
         let missing = |token: &str| Error::tokenizer(path, format!("the vocabulary lacks {token}"));
-        model.token_to_id(&spec.unk_token).ok_or_else(|| missing(&spec.unk_token))?;
+        let unk = vocabulary.get(&spec.unk_token).ok_or_else(|| missing(&spec.unk_token))?;
 
         let may_cut = check_added_tokens(&spec.added_tokens, &normalizer, path)?;
         let mut added = AddedVocabulary::new();
+        let lookup = Lookup(&vocabulary);
         added.set_encode_special_tokens(spec.split_special_tokens);
         added
-            .add_tokens(spec.added_tokens.iter().map(AddedToken::build), &model, Some(&normalizer))
+            .add_tokens(spec.added_tokens.iter().map(AddedToken::build), &lookup, Some(&normalizer))
             .map_err(other)?;
         for token in &mut spec.added_tokens {
-            let id = added.token_to_id(&token.content, &model);
+            let id = added.token_to_id(&token.content, &lookup);
             if token.id.is_some() && token.id != id {
                 let (stated, found) = (token.id.unwrap_or_default(), id.unwrap_or_default());
                 let reason = format!(
@@ -122,9 +112,12 @@ impl Tokenizer {
             token.id = id;
         }
 
-        let find = |token: &str| added.token_to_id(token, &model).ok_or_else(|| missing(token));
+        let find = |token: &str| added.token_to_id(token, &lookup).ok_or_else(|| missing(token));
         let (cls, sep) = (find(&spec.cls_token)?, find(&spec.sep_token)?);
-        let highest = spec.added_tokens.iter().filter_map(|token| token.id).fold(highest, u32::max);
+        let highest =
+            spec.added_tokens.iter().filter_map(|token| token.id).fold(vocabulary.highest(), u32::max);
+        let prefix = spec.continuing_subword_prefix.clone();
+        let model = WordPiece::new(vocabulary, unk, prefix, spec.max_input_chars_per_word);
         Ok(Self { spec, normalizer, model, added, cls, sep, vocab_size: highest as usize + 1, may_cut })
     }
 }

@@ -1,55 +1,50 @@
-//! The tokens and their ids, before they become a model.
+//! The tokens and their ids: a text that stays where it is, and a table of places in it.
 
-use std::{collections::HashMap, path::Path};
+use std::{borrow::Cow, fmt, path::Path};
 
+use nimbert_kernels::aligned_copy;
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
 };
 
-use crate::error::{Error, Result};
+use super::table::{Hash, MAX_TOKENS, Table};
+use crate::{
+    error::{Error, Result},
+    weights::Bytes,
+};
 
-/// Ids stay below this: as many rows as a word embedding table may have.
-const MAX_TOKENS: usize = 1 << 24;
-
-/// Tokens with their ids, ascending. No token is empty: such a one can't occur in a text.
-#[derive(Debug)]
-pub(super) struct Vocabulary(pub(super) Vec<(u32, String)>);
+/// Tokens with their ids. No token is empty: such a one can't occur in a text.
+pub(super) struct Vocabulary {
+    /// Tokens, one after the other, a line feed after each but perhaps the last.
+    text: Bytes,
+    table: Table,
+    /// The highest id.
+    highest: u32,
+    /// Characters of the longest token.
+    longest: usize,
+}
 
 impl Vocabulary {
     /// From `vocab.txt`: one token a line, its id the line's number. A token that occurs twice has its last id.
     pub(super) fn from_text(bytes: &[u8], path: &Path) -> Result<Self> {
-        let mut text = utf8(bytes, "line", 1, path)?.to_owned();
+        let text = utf8(bytes, "line", 1, path)?;
         if text.contains('\r') {
-            text = text.replace("\r\n", "\n").replace('\r', "\n");
+            let text = text.replace("\r\n", "\n").replace('\r', "\n");
+            return Self::index(owned(text.as_bytes()), &text, 0.., path);
         }
-        Self::new(numbered(text.split('\n')), path)
+        Self::index(owned(bytes), text, 0.., path)
     }
 
     /// From the packed form: each token ended by a line feed, then zero bytes up to the end.
-    pub(super) fn from_lines(bytes: &[u8], path: &Path) -> Result<Self> {
+    pub(super) fn from_lines(bytes: &Bytes, path: &Path) -> Result<Self> {
         let length = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
         let text = utf8(&bytes[..length], "token", 0, path)?;
-        Self::new(numbered(text.split_terminator('\n')), path)
-    }
-
-    /// The packed form of a model's vocabulary.
-    pub(super) fn to_lines(vocabulary: HashMap<String, u32>) -> Vec<u8> {
-        let mut tokens: Vec<_> = vocabulary.into_iter().map(|(token, id)| (id as usize, token)).collect();
-        tokens.sort_unstable();
-        let mut lines = Vec::new();
-        let mut next = 0;
-        for (id, token) in tokens {
-            lines.resize(lines.len() + (id - next), b'\n');
-            lines.extend(token.bytes());
-            lines.push(b'\n');
-            next = id + 1;
-        }
-        lines
+        Self::index(bytes.slice(0..length), text, 0.., path)
     }
 
     /// Sorts and checks tokens from any source.
-    pub(super) fn new(mut tokens: Vec<(u32, String)>, path: &Path) -> Result<Self> {
+    pub(super) fn new(mut tokens: Vec<(u32, Cow<'_, str>)>, path: &Path) -> Result<Self> {
         tokens.retain(|(_, token)| !token.is_empty());
         tokens.sort_by_key(|(id, _)| *id);
         for pair in tokens.windows(2) {
@@ -61,26 +56,121 @@ impl Vocabulary {
                 ));
             }
         }
+        let mut text = String::new();
         for (id, token) in &tokens {
-            if *id as usize >= MAX_TOKENS {
-                let reason =
-                    format!("token {token:?}: id {id} is out of range, expected less than {MAX_TOKENS}");
-                return Err(Error::tokenizer(path, reason));
-            }
             if token.contains('\n') {
                 return Err(Error::tokenizer(path, format!("token {id} contains a line break")));
             }
+            text += token;
+            text.push('\n');
         }
-        Ok(Self(tokens))
+        Self::index(owned(text.as_bytes()), &text, tokens.iter().map(|(id, _)| *id), path)
     }
 
-    pub(super) fn contains(&self, token: &str) -> bool {
-        self.0.iter().any(|(_, other)| other == token)
+    /// Finds every token of `bytes`, which are `text`. The lines have the ids, which ascend.
+    fn index(bytes: Bytes, text: &str, mut ids: impl Iterator<Item = u32>, path: &Path) -> Result<Self> {
+        if u32::try_from(text.len()).is_err() {
+            let reason =
+                format!("the vocabulary has {} bytes, expected less than {}", text.len(), 1_u64 << 32);
+            return Err(Error::tokenizer(path, reason));
+        }
+        // Of more tokens than there are ids, one is out of range.
+        let mut table = Table::new(count_tokens(text.as_bytes()).min(MAX_TOKENS));
+        let (mut highest, mut longest) = (0, 0);
+        let mut start = 0;
+        while start < text.len()
+            && let Some(id) = ids.next()
+        {
+            let line = table.hash.line(&text[start..]);
+            let token = &text[start..start + line.bytes];
+            if !token.is_empty() {
+                if id as usize >= MAX_TOKENS {
+                    let reason =
+                        format!("token {token:?}: id {id} is out of range, expected less than {MAX_TOKENS}");
+                    return Err(Error::tokenizer(path, reason));
+                }
+                let is_it = |place| is_line(text.as_bytes(), place, "", token);
+                table.insert(line.state, id, start as u32, is_it);
+                longest = longest.max(line.chars);
+                highest = id;
+            }
+            start += line.bytes + 1;
+        }
+        Ok(Self { text: bytes, table, highest, longest })
+    }
+
+    /// The packed form: every token at the line of its id.
+    pub(super) fn to_lines(&self) -> Vec<u8> {
+        let mut tokens: Vec<_> = self.table.entries().map(|(id, place)| (id as usize, place)).collect();
+        tokens.sort_unstable();
+        let mut lines = Vec::with_capacity(self.text.len() + 1);
+        let mut next = 0;
+        for (id, place) in tokens {
+            lines.resize(lines.len() + (id - next), b'\n');
+            lines.extend(self.text[place..].iter().take_while(|&&byte| byte != b'\n'));
+            lines.push(b'\n');
+            next = id + 1;
+        }
+        lines
+    }
+
+    /// How many different tokens there are.
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// The highest id, 0 if there is none.
+    pub(super) fn highest(&self) -> u32 {
+        self.highest
+    }
+
+    /// How many characters the longest token has.
+    pub(super) fn longest(&self) -> usize {
+        self.longest
+    }
+
+    pub(super) fn get(&self, token: &str) -> Option<u32> {
+        let line = self.hash().line(token);
+        if line.bytes < token.len() { None } else { self.find(line.state, "", token) }
+    }
+
+    pub(super) fn hash(&self) -> &Hash {
+        &self.table.hash
+    }
+
+    /// The id of `prefix` and `rest` together, which hash to `state` and contain no line feed.
+    pub(super) fn find(&self, state: u64, prefix: &str, rest: &str) -> Option<u32> {
+        self.table.get(state, |place| is_line(&self.text, place, prefix, rest))
     }
 }
 
-fn numbered<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<(u32, String)> {
-    (0..).zip(lines).map(|(id, token)| (id, token.to_owned())).collect()
+impl fmt::Debug for Vocabulary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Vocabulary({} tokens)", self.len())
+    }
+}
+
+/// Whether the line that starts at `start` is `prefix` and `rest`, which contain no line feed.
+fn is_line(text: &[u8], start: usize, prefix: &str, rest: &str) -> bool {
+    let after = text.get(start..).and_then(|text| text.strip_prefix(prefix.as_bytes()));
+    let after = after.and_then(|text| text.strip_prefix(rest.as_bytes()));
+    after.is_some_and(|text| matches!(text, [] | [b'\n', ..]))
+}
+
+/// How many lines are not empty.
+fn count_tokens(text: &[u8]) -> usize {
+    let first = text.first().is_some_and(|&byte| byte != b'\n');
+    let pairs = text.chunks(255).zip(text.get(1..).unwrap_or_default().chunks(255));
+    // Counted in bytes, so many at once: a tenth of the time.
+    let starts = |(left, right): (&[u8], &[u8])| {
+        let starts = left.iter().zip(right).map(|(&left, &right)| (left == b'\n') & (right != b'\n'));
+        usize::from(starts.map(u8::from).sum::<u8>())
+    };
+    usize::from(first) + pairs.map(starts).sum::<usize>()
+}
+
+fn owned(text: &[u8]) -> Bytes {
+    Bytes::from_lines(aligned_copy(text)).slice(0..text.len())
 }
 
 fn utf8<'a>(bytes: &'a [u8], unit: &str, first: usize, path: &Path) -> Result<&'a str> {
@@ -90,22 +180,26 @@ fn utf8<'a>(bytes: &'a [u8], unit: &str, first: usize, path: &Path) -> Result<&'
     })
 }
 
-/// A JSON object `{token: id}`, read into a list: quicker than a map, and nothing is lost.
-pub(super) struct TokenIds(pub(super) Vec<(u32, String)>);
+/// A JSON object `{token: id}`, read into a list: quicker than a map, and nothing is lost. Tokens without escapes are
+/// not copied.
+pub(super) struct TokenIds<'a>(pub(super) Vec<(u32, Cow<'a, str>)>);
 
-impl<'de> Deserialize<'de> for TokenIds {
+#[derive(Deserialize)]
+struct Token<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for TokenIds<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Tokens;
         impl<'de> Visitor<'de> for Tokens {
-            type Value = TokenIds;
+            type Value = TokenIds<'de>;
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object of tokens and their ids")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TokenIds, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TokenIds<'de>, A::Error> {
                 let mut tokens = Vec::new();
-                while let Some((token, id)) = map.next_entry()? {
+                while let Some((Token(token), id)) = map.next_entry()? {
                     tokens.push((id, token));
                 }
                 Ok(TokenIds(tokens))

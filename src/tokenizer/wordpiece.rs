@@ -1,0 +1,143 @@
+//! WordPiece as the `tokenizers` crate does it, over a vocabulary that is not copied, and giving ids alone.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
+use tokenizers::{
+    Model, Token,
+    models::wordpiece::{WordPieceTrainer, WordPieceTrainerBuilder},
+};
+
+use super::vocabulary::Vocabulary;
+
+/// Splits words into the longest tokens, from left to right.
+#[derive(Debug)]
+pub(super) struct WordPiece {
+    vocabulary: Vocabulary,
+    /// What a word becomes that is too long, or has a part for which there is no token.
+    unk: u32,
+    max_chars: usize,
+    /// A word's first piece.
+    first: Beginning,
+    /// Every further one.
+    further: Beginning,
+}
+
+/// What a piece's token has before the piece's own characters.
+#[derive(Debug)]
+struct Beginning {
+    prefix: String,
+    /// Its hash.
+    state: u64,
+    /// How many characters a piece can have after it.
+    room: usize,
+}
+
+impl Beginning {
+    fn new(prefix: String, vocabulary: &Vocabulary) -> Self {
+        let line = vocabulary.hash().line(&prefix);
+        // No token contains a line feed, so none is what has one in its prefix.
+        let room =
+            if line.bytes < prefix.len() { 0 } else { vocabulary.longest().saturating_sub(line.chars) };
+        Self { prefix, state: line.state, room }
+    }
+}
+
+impl WordPiece {
+    /// `prefix` is what tokens start with that continue a word, and a word of more than `max_chars` characters is `unk`.
+    pub(super) fn new(vocabulary: Vocabulary, unk: u32, prefix: String, max_chars: usize) -> Self {
+        let [first, further] = [String::new(), prefix].map(|prefix| Beginning::new(prefix, &vocabulary));
+        Self { vocabulary, unk, max_chars, first, further }
+    }
+
+    pub(super) fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// Splits words, with memory that they share.
+    pub(super) fn pieces(&self) -> Pieces<'_> {
+        Pieces { model: self, beginnings: Vec::new() }
+    }
+}
+
+/// See [`WordPiece::pieces`].
+pub(super) struct Pieces<'a> {
+    model: &'a WordPiece,
+    /// Of what is left of a word: hash and length of every beginning that may be a token, the shortest first.
+    beginnings: Vec<(u64, usize)>,
+}
+
+impl Pieces<'_> {
+    /// Appends the ids of the word's tokens.
+    pub(super) fn push_ids(&mut self, word: &str, ids: &mut Vec<u32>) {
+        let before = ids.len();
+        // Characters are not more than bytes.
+        let too_long = word.len() > self.model.max_chars && word.chars().count() > self.model.max_chars;
+        let mut rest = word;
+        while !rest.is_empty() {
+            let beginning = if rest.len() == word.len() { &self.model.first } else { &self.model.further };
+            let piece = if too_long { None } else { self.longest(rest, beginning) };
+            let Some((id, length)) = piece else {
+                ids.truncate(before);
+                return ids.push(self.model.unk);
+            };
+            ids.push(id);
+            rest = &rest[length..];
+        }
+    }
+
+    /// The longest token that `rest` starts with: its id, and how many bytes of `rest` it is.
+    ///
+    /// However long `rest` is, no more of it is looked at than the vocabulary's longest token has characters.
+    fn longest(&mut self, rest: &str, beginning: &Beginning) -> Option<(u32, usize)> {
+        let vocabulary = &self.model.vocabulary;
+        let (mut state, mut length) = (beginning.state, 0);
+        self.beginnings.clear();
+        for c in rest.chars().take(beginning.room).take_while(|&c| c != '\n') {
+            state = vocabulary.hash().step(state, c);
+            length += c.len_utf8();
+            self.beginnings.push((state, length));
+        }
+        let find = |&(state, length): &(u64, usize)| {
+            Some((vocabulary.find(state, &beginning.prefix, &rest[..length])?, length))
+        };
+        self.beginnings.iter().rev().find_map(find)
+    }
+}
+
+/// What `AddedVocabulary` asks of a model: the tokens' ids, and how many there are. The rest it never asks.
+pub(super) struct Lookup<'a>(pub(super) &'a Vocabulary);
+
+impl Model for Lookup<'_> {
+    type Trainer = WordPieceTrainer;
+
+    fn token_to_id(&self, token: &str) -> Option<u32> {
+        self.0.get(token)
+    }
+
+    fn get_vocab_size(&self) -> usize {
+        self.0.len()
+    }
+
+    fn tokenize(&self, _: &str) -> tokenizers::Result<Vec<Token>> {
+        Err("only finds tokens".into())
+    }
+
+    fn id_to_token(&self, _: u32) -> Option<String> {
+        None
+    }
+
+    fn get_vocab(&self) -> HashMap<String, u32> {
+        HashMap::new()
+    }
+
+    fn save(&self, _: &Path, _: Option<&str>) -> tokenizers::Result<Vec<PathBuf>> {
+        Err("only finds tokens".into())
+    }
+
+    fn get_trainer(&self) -> Self::Trainer {
+        WordPieceTrainerBuilder::new().build()
+    }
+}
