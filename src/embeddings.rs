@@ -80,6 +80,11 @@ impl Embeddings {
         exec.kernels.add_layer_norm(exec.team, hidden, None, self.norm.view(), int8);
     }
 
+    /// Replaces the table of words by that of `other`.
+    pub(crate) fn take_words(&mut self, other: &Self) {
+        self.words = other.words.clone();
+    }
+
     /// Bytes of the tables.
     pub(crate) fn weight_bytes(&self) -> usize {
         [&self.words, &self.positions, &self.token_types].iter().map(|table| table.weight_bytes()).sum()

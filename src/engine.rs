@@ -1,8 +1,9 @@
 //! Text in, labelled scores out.
 
+mod load;
+
 use std::{
     collections::BTreeSet,
-    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -17,13 +18,9 @@ use crate::{
     exec::{Clock, Exec, Operation},
     limits::{Limits, Work},
     model::{Bert, Trace, parameters},
-    options::{Options, Precision},
-    packed::PackedModel,
+    options::Precision,
     parallel::Threads,
-    preset::Preset,
-    source::Source,
     tokenizer::{Encoding, OnLong, Tokenizer},
-    weights::{Bytes, Weights},
     workspace::Workspace,
 };
 
@@ -62,6 +59,7 @@ struct Inner {
     name: String,
     precision: Precision,
     stored: String,
+    source_sha256: Option<String>,
     max_tokens: usize,
     on_long: OnLong,
     kernels: Kernels,
@@ -72,134 +70,29 @@ struct Inner {
 }
 
 impl Engine {
-    /// Loads a Hugging Face checkpoint directory (`config.json`, `model.safetensors`, a tokenizer) or a packed file.
-    ///
-    /// Weights are mapped, not read: the file must not be changed while the engine lives.
-    ///
-    /// # Errors
-    /// When something is missing, damaged, or not what this engine computes, or an option does not fit the machine.
-    pub fn load(path: impl AsRef<Path>, options: Options) -> Result<Self> {
-        let path = path.as_ref();
-        if !std::fs::metadata(path).map_err(Error::io(path))?.is_dir() {
-            return Self::packed(PackedModel::open(path)?, path, &options);
-        }
-        let config_path = path.join("config.json");
-        let json = std::fs::read(&config_path).map_err(Error::io(&config_path))?;
-        let config = Config::from_json(&json, &config_path)?;
-        let tokenizer = Tokenizer::from_dir(path)?;
-        let weights = Weights::open_dir(path)?;
-        let precision = options.precision.or(Precision::F32);
-        let source = Source::Checkpoint(&weights);
-        let bert = Bert::load(source, &config, precision, options.copy_weights)?;
-        Self::new(bert, source.stored(&config)?, config, tokenizer, path, Options { precision, ..options })
-    }
-
-    /// A packed file that is part of the program, on a 64-byte boundary.
+    /// The same model with some parts, by the names that [`Config::quantized_parts`] lists, as `other` has them, which is
+    /// this model at another precision. The weights are shared, not copied: to try out what each precision costs.
     ///
     /// # Errors
-    /// As [`Engine::load`].
-    pub fn from_static(bytes: &'static [u8], options: Options) -> Result<Self> {
-        let name = Path::new("model in memory");
-        Self::packed(PackedModel::from_bytes(Bytes::from_static(bytes), name)?, name, &options)
-    }
-
-    /// The demo model that is compiled in: stars for Chinese film comments. See `src/demo/README.md`.
-    ///
-    /// # Errors
-    /// When an option does not fit the machine.
-    #[cfg(feature = "demo")]
-    pub fn demo(options: Options) -> Result<Self> {
-        let name = Path::new("demo model");
-        Self::packed(PackedModel::from_bytes(Bytes::from_static(crate::demo::MODEL), name)?, name, &options)
-    }
-
-    /// A model of a known shape with made-up weights, the same on every machine: to measure speed, not to score texts.
-    ///
-    /// # Errors
-    /// When an option does not fit the machine.
-    pub fn preset(preset: Preset, options: Options) -> Result<Self> {
-        let precision = options.precision.or(Precision::F32);
-        let (source, config) = (Source::MadeUp, preset.config());
-        let bert = Bert::load(source, &config, precision, options.copy_weights)?;
-        let (stored, name) = (source.stored(&config)?, Path::new(preset.name()));
-        Self::new(bert, stored, config, preset.tokenizer(), name, Options { precision, ..options })
-    }
-
-    fn packed(model: PackedModel, path: &Path, options: &Options) -> Result<Self> {
-        let precision = options.precision.or(model.precision);
-        let bert = Bert::load(Source::Packed(&model), &model.config, precision, options.copy_weights)?;
-        Self::new(
-            bert,
-            model.precision.to_string(),
-            model.config,
-            model.tokenizer,
-            path,
-            Options { precision, ..*options },
-        )
-    }
-
-    fn new(
-        bert: Bert,
-        stored: String,
-        config: Config,
-        tokenizer: Tokenizer,
-        path: &Path,
-        options: Options,
-    ) -> Result<Self> {
-        if tokenizer.vocab_size() > config.vocab_size {
-            let (ids, words) = (tokenizer.vocab_size(), config.vocab_size);
-            return Err(Error::tokenizer(
-                path,
-                format!("the tokenizer has {ids} tokens, but the model {words} words"),
-            ));
-        }
-        let most = config.max_position_embeddings;
-        let natural = tokenizer.model_max_length().map_or(most, |length| length.min(most));
-        let max_tokens = options.max_tokens.unwrap_or(natural);
-        if !(2..=most).contains(&max_tokens) {
-            let reason =
-                format!("{max_tokens} is not between 2 ([CLS] and [SEP]) and the model's {most} positions");
-            return Err(Error::Option { option: "max-tokens", reason });
-        }
-        Ok(Self(Arc::new(Inner {
-            labels: config.labels.clone().into(),
-            config,
-            tokenizer: Arc::new(tokenizer),
-            bert,
-            name: path.display().to_string(),
-            precision: options.precision,
-            stored,
-            max_tokens,
-            on_long: options.on_long,
-            kernels: kernels(options.isa)?,
-            threads: Arc::new(Threads::new(options.threads)?),
-            clock: options.profile.then(Clock::default),
-            workspaces: Mutex::default(),
-        })))
-    }
-
-    /// The same model with some matmuls, by the names that [`Config::matmuls`] lists, as `other` has them, which is this
-    /// model at another precision. The weights are shared, not copied: to try out what each precision costs.
-    ///
-    /// # Errors
-    /// When the two are not of the same shape, or there is no matmul of such a name.
-    pub fn with_matmuls_of(&self, other: &Self, names: &BTreeSet<String>) -> Result<Self> {
-        let (inner, matmuls) = (&*self.0, self.0.config.matmuls());
-        let refuse = |reason: String| Err(Error::Option { option: "matmuls", reason });
+    /// When the two are not of the same shape, or there is no part of such a name.
+    pub fn with_parts_of(&self, other: &Self, names: &BTreeSet<String>) -> Result<Self> {
+        let (inner, parts) = (&*self.0, self.0.config.quantized_parts());
+        let refuse = |reason: String| Err(Error::Option { option: "names", reason });
         if other.0.config != inner.config {
             return refuse(format!("{} and {} are not the same model", inner.name, other.0.name));
         }
-        if let Some(name) = names.iter().find(|name| !matmuls.contains(name)) {
-            return refuse(format!("the model has no matmul {name}"));
+        if let Some(name) = names.iter().find(|name| !parts.contains(name)) {
+            return refuse(format!("no part of the model that could be int8 is called {name}"));
         }
-        let takes: Vec<_> = matmuls.iter().map(|name| names.contains(name)).collect();
+        let takes: Vec<_> = parts.iter().map(|name| names.contains(name)).collect();
         Ok(Self(Arc::new(Inner {
             config: inner.config.clone(),
             labels: Arc::clone(&inner.labels),
             tokenizer: Arc::clone(&inner.tokenizer),
-            bert: inner.bert.with_linears_of(&other.0.bert, &takes),
+            bert: inner.bert.with_parts_of(&other.0.bert, &takes),
             name: inner.name.clone(),
             stored: inner.stored.clone(),
+            source_sha256: inner.source_sha256.clone(),
             threads: Arc::clone(&inner.threads),
             clock: inner.clock.as_ref().map(|_| Clock::default()),
             workspaces: Mutex::default(),
@@ -358,6 +251,11 @@ impl Engine {
         &self.0.stored
     }
 
+    /// Of a packed file: the hexadecimal SHA-256 of the weights that it was made from.
+    pub fn source_sha256(&self) -> Option<&str> {
+        self.0.source_sha256.as_deref()
+    }
+
     /// Numbers that the model was trained to have.
     pub fn parameters(&self) -> usize {
         parameters(&self.0.config)
@@ -367,23 +265,4 @@ impl Engine {
     pub fn weight_bytes(&self) -> usize {
         self.0.bert.weight_bytes()
     }
-}
-
-/// The kernels of `isa`, or of `NIMBERT_ISA`, or of the machine's best.
-fn kernels(isa: Option<Isa>) -> Result<Kernels> {
-    let (option, isa) = match (isa, std::env::var("NIMBERT_ISA")) {
-        (Some(isa), _) => ("isa", isa),
-        (None, Ok(name)) => {
-            let fail = |e: nimbert_kernels::UnknownIsa| Error::Option {
-                option: "NIMBERT_ISA",
-                reason: e.to_string(),
-            };
-            ("NIMBERT_ISA", name.parse().map_err(fail)?)
-        }
-        (None, Err(_)) => ("isa", Isa::detect()),
-    };
-    if !isa.is_available() {
-        return Err(Error::Option { option, reason: format!("this machine cannot run {isa}") });
-    }
-    Ok(Kernels::new(isa))
 }

@@ -112,10 +112,14 @@ impl Bert {
         self.layers.iter().flat_map(Layer::linears).chain(self.head.linears())
     }
 
-    /// With the matrices for which `takes` says so, in the order of [`Bert::panels`], from `other`. Nothing is copied but
-    /// vectors.
-    pub(crate) fn with_linears_of(&self, other: &Self, takes: &[bool]) -> Self {
+    /// With what `takes` says from `other`: the table of words first, then the matrices in the order of
+    /// [`Bert::panels`]. Nothing is copied but vectors.
+    pub(crate) fn with_parts_of(&self, other: &Self, takes: &[bool]) -> Self {
         let mut mixed = self.clone();
+        let (words, takes) = takes.split_first().expect("words come first");
+        if *words {
+            mixed.embeddings.take_words(&other.embeddings);
+        }
         let all = mixed.layers.iter_mut().flat_map(Layer::linears_mut).chain(mixed.head.linears_mut());
         for ((linear, other), takes) in all.zip(other.linears()).zip(takes) {
             if *takes {

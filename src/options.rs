@@ -66,6 +66,8 @@ pub struct Options {
     /// Copy a packed file's weights to memory of this process, in large pages where the system has them: a few tokens at
     /// a time are faster, but loading takes longer, and processes no longer share the weights.
     pub copy_weights: bool,
+    /// Read a packed file whole and compare it with the checksums in it before it is used.
+    pub verify: bool,
     /// Note how long the parts of a forward take, for [`crate::Engine::profile`].
     pub profile: bool,
 }

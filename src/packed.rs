@@ -9,7 +9,7 @@
 //! | `format` | `nimbert` |
 //! | `format_version` | `2`; readers refuse another one |
 //! | `producer` | the program that wrote it, `nimbert 0.1.0` |
-//! | `precision` | `int8`, `f16` or `f32`: of the matmuls, but for those of an int8 file that are kept in f16 |
+//! | `precision` | `int8`, `f16` or `f32`: of words and matmuls, but for those of an int8 file that are kept in f16 |
 //! | `panel_layout` | `n32k4` |
 //! | `source_sha256` | SHA-256 over the source's weights files, in the order of their names |
 //! | `config` | the keys of `config.json` that the engine reads |
@@ -20,7 +20,7 @@
 //! | name | type and shape | meaning |
 //! | --- | --- | --- |
 //! | `bert.embeddings.word_embeddings.weight`, `….scale` | I8 \[V, H↑64\], F32 \[V↑16\] | row i is `scale[i]` times it |
-//! | the same in an f16 or f32 file | F16 \[V, H↑32\] or F32 \[V, H↑16\] | |
+//! | the same in f16 or f32 | F16 \[V, H↑32\] or F32 \[V, H↑16\] | |
 //! | `bert.embeddings.{position,token_type}_embeddings.weight` | F32 \[rows, H↑16\] | |
 //! | `….LayerNorm.weight`, `….LayerNorm.bias` | F32 \[H↑16\] | |
 //! | `….weight` of a matmul from K to N numbers | U8 \[⌈N/32⌉, ⌈K/4⌉, 32, 4\] | panels of w + 128; outside N×K zero |
@@ -158,9 +158,7 @@ impl PackedModel {
         let padded = n.next_multiple_of(PANEL[0]);
         let vector = |of: &str| self.padded(&format!("{name}.{of}"), padded, PANEL[0]);
         let weight = format!("{name}.weight");
-        // An int8 file may keep some matmuls in f16.
-        let dtype = match self.precision {
-            Precision::Int8 if self.weights.dtype(&weight) == Some(Dtype::F16) => Dtype::F16,
+        let dtype = match self.precision_of(&weight) {
             Precision::Int8 => Dtype::U8,
             Precision::F16 => Dtype::F16,
             Precision::Auto | Precision::F32 => Dtype::F32,
@@ -174,7 +172,15 @@ impl PackedModel {
         Ok((weight, vector("bias")?))
     }
 
-    /// The word embeddings of an int8 file.
+    /// What a tensor is stored as: an int8 file may keep some in f16.
+    pub(crate) fn precision_of(&self, tensor: &str) -> Precision {
+        match self.precision {
+            Precision::Int8 if self.weights.dtype(tensor) == Some(Dtype::F16) => Precision::F16,
+            precision => precision,
+        }
+    }
+
+    /// The word embeddings in int8.
     pub(crate) fn word_embeddings(&self) -> Result<QuantizedRows> {
         let (rows, stride) = (self.config.vocab_size, self.config.hidden_size.next_multiple_of(ALIGNMENT));
         let bytes = self.weights.get_as(&format!("{WORDS}.weight"), Dtype::I8, &[rows, stride])?.bytes;

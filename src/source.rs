@@ -66,7 +66,7 @@ impl Source<'_> {
             Self::Checkpoint(_) | Self::MadeUp => self.table(name, config.vocab_size, config.hidden_size),
             Self::Packed(model) => {
                 let floats = |dtype| model.rows(name, dtype, config.vocab_size, config.hidden_size);
-                match model.precision {
+                match model.precision_of(name) {
                     Precision::Int8 => model.word_embeddings().map(Table::Int8),
                     Precision::F16 => floats(Dtype::F16).map(Table::Float),
                     Precision::Auto | Precision::F32 => floats(Dtype::F32).map(Table::Float),

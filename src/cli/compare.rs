@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Result, anyhow, bail, ensure};
-use clap::Args;
+use clap::{Args, error::ErrorKind};
 use nimbert::{Classification, Engine, Options, Precision};
 
 use super::{
@@ -19,7 +19,7 @@ use super::{
     model::load,
     positive, progress,
     scoring::{self, Speed, truth},
-    to_stdout,
+    to_stdout, usage_error,
 };
 use crate::evaluation::{Interval, Metric, Outcomes, Resamples, best};
 
@@ -42,7 +42,7 @@ pub(crate) struct Compare {
     a: PathBuf,
 
     /// The other one [default: A itself, at --precision-b]
-    #[arg(value_name = "B", required_unless_present = "precision_b")]
+    #[arg(value_name = "B")]
     b: Option<PathBuf>,
 
     /// Texts: csv, tsv or jsonl, with labels or without; or lines
@@ -128,6 +128,10 @@ impl Comparison {
 
 impl Compare {
     pub(crate) fn run(self) -> Result<()> {
+        if self.b.is_none() && self.precision_b.is_none() {
+            let how = "with what? Name a second model B, or another precision of A with --precision-b";
+            return Err(usage_error("compare", ErrorKind::MissingRequiredArgument, how));
+        }
         let options = |precision| {
             self.columns.options(Options { precision, threads: self.threads, ..Options::default() })
         };

@@ -37,6 +37,10 @@ pub(crate) struct ModelArgs {
     /// the file's map, which is loaded at once and shared with other processes.
     #[arg(long)]
     copy_weights: bool,
+
+    /// Compare a packed file with the checksums in it before it is used
+    #[arg(long)]
+    verify: bool,
 }
 
 impl ModelArgs {
@@ -47,8 +51,8 @@ impl ModelArgs {
 
     /// `options` with what was said here.
     pub(crate) fn options(&self, options: Options) -> Options {
-        let Self { precision, threads, copy_weights, .. } = *self;
-        Options { precision, threads, copy_weights, ..options }
+        let Self { precision, threads, copy_weights, verify, .. } = *self;
+        Options { precision, threads, copy_weights, verify, ..options }
     }
 }
 

@@ -26,8 +26,8 @@ Examples:
 
 The file is a safetensors file with configuration, tokenizer and weights inside. It appears when it is complete.
 
-With --check the packed model is compared with f32 first. If an int8 file loses more than the budget, the matmuls that hurt
-most are stored in f16 until it does not; if that is not enough, no file is written and the exit code is 1. Without
+With --check the packed model is compared with f32 first. If an int8 file loses more than the budget, the parts that hurt
+most (words or single matmuls) are stored in f16 until it does not; if that is not enough, no file is written and the exit code is 1. Without
 --label-column the data need no labels, and the budget is for texts that get another best label.";
 
 /// Turn a Hugging Face checkpoint directory into one packed file
@@ -123,8 +123,17 @@ impl Pack {
         keep_f16: &BTreeSet<String>,
         accept: impl FnOnce(&Path) -> bool,
     ) -> Result<Option<PackSummary>> {
+        self.write_as(self.precision.parse().map_err(Error::msg)?, keep_f16, accept)
+    }
+
+    /// The same at another precision.
+    fn write_as(
+        &self,
+        precision: Precision,
+        keep_f16: &BTreeSet<String>,
+        accept: impl FnOnce(&Path) -> bool,
+    ) -> Result<Option<PackSummary>> {
         let bar = progress::steps("packing");
-        let precision: Precision = self.precision.parse().map_err(Error::msg)?;
         let options = PackOptions { precision, keep_f16: keep_f16.clone() };
         let mut step = |done, total| {
             bar.set_length(total as u64);

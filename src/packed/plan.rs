@@ -130,10 +130,15 @@ impl Part {
 }
 
 impl Config {
-    /// The names of a packed file's matmuls, in file order: in each layer `attention.self.qkv`,
-    /// `attention.output.dense`, `intermediate.dense` and `output.dense`, then `bert.pooler.dense`.
-    pub fn matmuls(&self) -> Vec<String> {
-        let name = |part| if let Part::Matmul { name, .. } = part { Some(name) } else { None };
+    /// The names of what an int8 file has in int8, in file order: `bert.embeddings.word_embeddings`, then the matmuls, in
+    /// each layer `attention.self.qkv`, `attention.output.dense`, `intermediate.dense` and `output.dense`, and last
+    /// `bert.pooler.dense`.
+    pub fn quantized_parts(&self) -> Vec<String> {
+        let name = |part| match part {
+            Part::Words => Some(WORDS.to_owned()),
+            Part::Matmul { name, .. } => Some(name),
+            _ => None,
+        };
         Part::all(self).into_iter().filter_map(name).collect()
     }
 }

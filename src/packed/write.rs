@@ -37,18 +37,18 @@ pub struct Summary {
 pub struct PackOptions {
     /// Of the matmuls and the word embeddings; [`Precision::Auto`] is int8.
     pub precision: Precision,
-    /// Matmuls that are stored in f16 in an int8 file, by the names that [`Config::matmuls`] lists.
+    /// What is stored in f16 in an int8 file, by the names that [`Config::quantized_parts`] lists.
     pub keep_f16: BTreeSet<String>,
 }
 
 impl PackOptions {
     /// `Precision::Auto` settled, and no unknown name.
     fn resolve(&self, config: &Config) -> Result<Self> {
-        let matmuls: BTreeSet<String> = config.matmuls().into_iter().collect();
-        if let Some(name) = self.keep_f16.difference(&matmuls).next() {
+        let parts: BTreeSet<String> = config.quantized_parts().into_iter().collect();
+        if let Some(name) = self.keep_f16.difference(&parts).next() {
             return Err(Error::Option {
                 option: "keep-f16",
-                reason: format!("the model has no matmul {name}"),
+                reason: format!("no part of the model that could be int8 is called {name}"),
             });
         }
         let precision = self.precision.or(Precision::Int8);
@@ -71,7 +71,7 @@ impl PackOptions {
 /// # Errors
 ///
 /// If the model can't be loaded, a weight is not finite, the tokenizer has tokens without an embedding, an option names
-/// a matmul that the model does not have, or the file can't be written.
+/// a part that the model does not have, or the file can't be written.
 pub fn write(
     source: &Path,
     out: &Path,

@@ -3,10 +3,16 @@
 #![cfg(all(feature = "cli", feature = "demo"))]
 
 mod bench;
+mod compare;
+mod contract;
+mod eval;
 mod formats;
 mod info_and_pack;
 mod refusals;
 mod streams;
+#[path = "../support/mod.rs"]
+mod support;
+mod verify;
 
 use std::{
     fs,
@@ -109,6 +115,20 @@ fn file(name: &str, content: impl AsRef<[u8]>) -> (TempDir, String) {
     fs::write(&path, content).unwrap();
     let path = path.to_str().unwrap().to_owned();
     (directory, path)
+}
+
+/// The checkpoint that tests/data/checkpoints/`name`.json describes, in a directory that lives as long as the first value.
+fn seeded(name: &str) -> (TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    support::checkpoint::Spec::read(name).write(directory.path());
+    let path = directory.path().to_str().unwrap().to_owned();
+    (directory, path)
+}
+
+/// Texts of `seeded`'s tokenizers, all different.
+fn seeded_texts(count: usize) -> Vec<String> {
+    let token = |i: usize| char::from_u32(0x4e00 + (i * i + 7 * i) as u32 % 150).unwrap();
+    (0..count).map(|i| (0..2 + i % 23).map(|j| token(31 * i + 17 * j)).collect()).collect()
 }
 
 /// The 6-layer checkpoint that the demo was packed from, where this machine has it.

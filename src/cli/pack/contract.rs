@@ -16,13 +16,13 @@ use crate::{
     evaluation::{Figure, Metric, Outcomes, Sample, best},
 };
 
-/// Texts on which each matmul's part in the error is measured.
+/// Texts on which each part's share in the error is measured.
 const SAMPLE: usize = 256;
 
 /// What the file was found to cost.
 pub(super) struct Verdict {
     pub(super) summary: PackSummary,
-    /// Matmuls in f16, those that hurt most first.
+    /// What is in f16, those that hurt most first.
     pub(super) promoted: Vec<String>,
     pub(super) texts: usize,
     /// The criterion's value in f32 and packed.
@@ -154,15 +154,15 @@ impl Reference<'_> {
         }
     }
 
-    /// The matmuls by how much nearer the logits of the sample come to f32's when it alone is in f16, the most first.
+    /// The parts (words and matmuls) by how much nearer the logits of the sample come to f32's when it alone is in f16, the most first.
     fn by_sensitivity(&self, packed: &Engine, half: &Engine) -> Result<Vec<String>> {
         let reference = self.engine.logits(&self.sample)?;
-        let names = packed.config().matmuls();
-        let bar = progress::steps("measuring matmuls");
+        let names = packed.config().quantized_parts();
+        let bar = progress::steps("measuring parts");
         bar.set_length(names.len() as u64);
         let mut distances = Vec::with_capacity(names.len());
         for name in names {
-            let mixed = packed.with_matmuls_of(half, &BTreeSet::from([name.clone()]))?;
+            let mixed = packed.with_parts_of(half, &BTreeSet::from([name.clone()]))?;
             let logits = mixed.logits(&self.sample)?;
             let pairs = logits.iter().flatten().zip(reference.iter().flatten());
             distances.push((pairs.map(|(a, b)| f64::from((a - b).abs())).sum::<f64>(), name));
@@ -177,7 +177,7 @@ impl Reference<'_> {
     /// each try is a pass over the data. A count that fits was always tried itself.
     fn fewest(&self, names: &[String], packed: &Engine, half: &Engine, data: &Path) -> Result<usize> {
         let fits = |count: usize| -> Result<bool> {
-            let mixed = packed.with_matmuls_of(half, &names[..count].iter().cloned().collect())?;
+            let mixed = packed.with_parts_of(half, &names[..count].iter().cloned().collect())?;
             let ([value], _) = self.score([&mixed], data)?;
             Ok(loss([self.own_value()?, value]) <= self.check.budget)
         };
@@ -185,7 +185,7 @@ impl Reference<'_> {
         while !fits(enough)? {
             if enough == names.len() {
                 bail!(
-                    "no file written: even with every matmul in f16 the loss in {} is above the budget of {} points",
+                    "no file written: even with everything in f16 the loss in {} is above the budget of {} points",
                     self.criterion.name(),
                     self.check.budget
                 );
@@ -216,7 +216,7 @@ fn defined(metric: Metric, figure: Figure) -> Result<f64> {
     figure.map_err(|reason| anyhow!("{} is undefined on these data: {reason}", metric.name()))
 }
 
-/// Packs, measures, promotes matmuls to f16 until the loss is within the budget, and writes the file; or an error, and no
+/// Packs, measures, promotes parts to f16 until the loss is within the budget, and writes the file; or an error, and no
 /// file.
 pub(super) fn pack(pack: &Pack, check: &Check, data: &Path) -> Result<Verdict> {
     let mut reference = Reference::open(pack, check)?;
@@ -269,16 +269,26 @@ fn plan(reference: &mut Reference<'_>, pack: &Pack, file: &Path, data: &Path) ->
         ensure!(
             packed.precision() == Precision::Int8,
             "no file written: a loss of {lost:.2} points in {}, the budget is {} points; \
-             only int8 files have matmuls that can be stored in a better way",
+             only int8 files have parts that can be stored in a better way",
             reference.criterion.name(),
             reference.check.budget
         );
-        let half = Engine::load(&pack.model, reference.check.options(Precision::F16))?;
+        let half = in_f16(pack, reference.check)?;
         let mut names = reference.by_sensitivity(&packed, &half)?;
         names.truncate(reference.fewest(&names, &packed, &half, data)?);
         promoted = names;
     }
     Ok(Plan { promoted, value, speeds, bytes, packed })
+}
+
+/// The same model in f16, exactly as a file has it.
+fn in_f16(pack: &Pack, check: &Check) -> Result<Engine> {
+    let mut engine = None;
+    pack.write_as(Precision::F16, &BTreeSet::new(), |file| {
+        engine = Some(Engine::load(file, check.options(Precision::Auto)));
+        false
+    })?;
+    Ok(engine.expect("a complete file is loaded")?)
 }
 
 impl Check {
@@ -296,17 +306,17 @@ impl Verdict {
             "check    {}: {} texts, {name} {own:.2} % in f32, {packed:.2} % packed: {:+.2} points, {} may be lost\n",
             data.display(),
             HumanCount(self.texts as u64),
-            -self.loss(),
+            0.0 - self.loss(), // 0.0 - 0.0 has no sign
             check.budget,
         );
         let [f32, int8] = self.speeds.map(|speed| speed.texts_per_second());
         text += &format!("speed    {:.2} times that of f32", int8 / f32);
         if let Some((bytes, speed)) = self.cost {
             let more = 100.0 * (self.summary.bytes as f64 / bytes as f64 - 1.0);
+            text += " before anything was promoted\n";
+            text += &format!("in f16   {}\n", self.promoted.join("\n         "));
             text += &format!(
-                " without the matmuls in f16\ncost     these make the file {more:.1} % larger and its speed {speed:.2} times \
-                 that\nin f16   {}",
-                self.promoted.join("\n         ")
+                "which    makes the file {more:.1} % larger, and its speed {speed:.2} times what it was"
             );
         }
         text + "\n"

@@ -1,0 +1,78 @@
+//! `nimbert compare`: two models on the same texts.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::{file, nimbert, seeded, seeded_texts};
+
+fn labelled(count: usize) -> String {
+    let rows =
+        seeded_texts(count).into_iter().enumerate().map(|(i, text)| format!("{}\t{text}\n", 1 + i % 5));
+    "star\ttext\n".to_owned() + &rows.collect::<String>()
+}
+
+#[test]
+fn a_model_is_as_good_as_itself() {
+    let (_model, model) = seeded("gelu-multi-label");
+    let (directory, data) = file("dev.tsv", labelled(60));
+    let flips = directory.path().join("flips.csv");
+    let arguments =
+        ["compare", &model, &model, "--data", &data, "--label-column", "star", "--resamples", "50"];
+    let both = [&arguments[..], &["--format", "json", "--flips", flips.to_str().unwrap()]].concat();
+    let object = &nimbert(&both).json()[0];
+    assert_eq!((&object["agreement"], &object["largest_logit_difference"]), (&1.0.into(), &0.0.into()));
+    for (name, metric) in object["metrics"].as_object().unwrap() {
+        assert_eq!(
+            (&metric["difference"], &metric["interval"]),
+            (&0.0.into(), &vec![0.0, 0.0].into()),
+            "{name}"
+        );
+    }
+    assert_eq!(fs::read_to_string(flips).unwrap(), "where,text,pair,label_a,score_a,label_b,score_b\n");
+}
+
+#[test]
+fn a_precision_is_set_beside_another_with_intervals_and_flips() {
+    let (_model, model) = seeded("gelu-multi-label");
+    let (directory, data) = file("dev.tsv", labelled(400));
+    let flips = directory.path().join("flips.csv");
+    let arguments =
+        ["compare", &model, "--precision-b", "int8", "--data", &data, "--label-column", "star", "--flips"];
+    let stdout = nimbert(&[&arguments[..], &[flips.to_str().unwrap()]].concat()).done();
+    for words in ["f32 on", "int8 on", "same best label", "95 % interval", "top-label accuracy", "speed of B"]
+    {
+        assert!(stdout.contains(words), "no {words:?} in {stdout}");
+    }
+    let object = &nimbert(&[&arguments[..], &["/dev/null", "--format", "json"]].concat()).json()[0];
+    let number = |value: &Value| value.as_f64().unwrap();
+    assert!(number(&object["mean_logit_difference"]) > 0.0);
+    let flipped = fs::read_to_string(flips).unwrap().lines().count() - 1;
+    assert_eq!(object["flipped"], flipped);
+    assert!((number(&object["agreement"]) - (1.0 - flipped as f64 / 400.0)).abs() < 1e-9);
+    for (name, metric) in object["metrics"].as_object().unwrap() {
+        let [low, high] = [0, 1].map(|i| number(&metric["interval"][i]));
+        let difference = number(&metric["difference"]);
+        assert!(low <= difference && difference <= high, "{name}: {metric}");
+    }
+}
+
+#[test]
+fn plain_texts_need_no_labels() {
+    let (_model, model) = seeded("gelu-multi-label");
+    let (_data, data) = file("texts.txt", seeded_texts(10).join("\n"));
+    let arguments = ["compare", &model, "--precision-b", "int8", "--data", &data, "--format", "json"];
+    let object = &nimbert(&arguments).json()[0];
+    assert_eq!((&object["texts"], object["metrics"].as_object().unwrap().len()), (&10.into(), 0));
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused() {
+    let ((_a, a), (_b, b)) = (seeded("gelu-multi-label"), seeded("relu-two-labels-f16"));
+    let (_data, data) = file("texts.txt", "一\n");
+    nimbert(&["compare", &a, &b, "--data", &data]).failed(&["other labels", "Star_1"]);
+    nimbert(&["compare", &a, "--data", &data]).misused(&["--precision-b"]);
+    let (_empty, empty) = file("empty.txt", "");
+    nimbert(&["compare", &a, &a, "--data", &empty]).failed(&["empty.txt", "no texts"]);
+    nimbert(&["compare", &a, &a, "--data", &data, "--flips", "no/such/dir.csv"]).failed(&["no/such/dir.csv"]);
+}

@@ -1,0 +1,95 @@
+//! `nimbert verify --reference`: PyTorch's results, stage by stage.
+
+use std::{fs, path::Path};
+
+use crate::{file, nimbert, seeded, support::data};
+
+fn reference(name: &str) -> String {
+    data(&format!("checkpoints/{name}.safetensors")).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn good_models_pass_at_every_precision() {
+    for name in ["gelu-multi-label", "odd-heads-of-11", "relu-two-labels-f16", "long-rows"] {
+        let (directory, model) = seeded(name);
+        let packed = directory.path().join("packed.nimbert");
+        nimbert(&["pack", &model, "-o", packed.to_str().unwrap()]).done();
+        for (model, precision) in
+            [(&*model, "f32"), (&model, "f16"), (&model, "int8"), (packed.to_str().unwrap(), "auto")]
+        {
+            let reference = reference(name);
+            let arguments = ["verify", "--model", model, "--precision", precision, "--reference", &reference];
+            let stdout = nimbert(&arguments).done();
+            assert!(stdout.contains("logits") && stdout.contains("good"), "{stdout}");
+            assert!(!stdout.contains("BAD"), "{stdout}");
+        }
+    }
+}
+
+/// Changes one tensor of the checkpoint: each f32 is multiplied.
+fn multiply(model: &str, tensor: &str, by: f32) {
+    let path = Path::new(model).join("model.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let range = &header[tensor]["data_offsets"];
+    let [from, to] = [0, 1].map(|i| 8 + length + range[i].as_u64().unwrap() as usize);
+    for value in bytes[from..to].as_chunks_mut::<4>().0 {
+        *value = (f32::from_le_bytes(*value) * by).to_le_bytes();
+    }
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn the_first_stage_that_is_wrong_is_named() {
+    for (precision, by) in [("f32", 1.01), ("int8", 3.0)] {
+        let (_model, model) = seeded("gelu-multi-label");
+        multiply(&model, "bert.encoder.layer.1.output.dense.weight", by);
+        let arguments = ["verify", "--model", &model, "--precision", precision, "--reference"];
+        let stdout = nimbert(&[&arguments[..], &[&reference("gelu-multi-label")]].concat())
+            .failed(&["layer.1 is the first stage"]);
+        let verdict =
+            |stage: &str| stdout.lines().find(|line| line.starts_with(stage)).unwrap().contains("BAD");
+        assert_eq!(["embeddings", "layer.0", "layer.1", "layer.2"].map(verdict), [false, false, true, true]);
+    }
+}
+
+#[test]
+fn a_packed_file_of_other_weights_is_told_apart() {
+    let (directory, model) = seeded("gelu-multi-label");
+    multiply(&model, "classifier.bias", 1.5);
+    let packed = directory.path().join("packed.nimbert");
+    let packed = packed.to_str().unwrap();
+    nimbert(&["pack", &model, "-o", packed]).done();
+    nimbert(&["verify", "--model", packed, "--reference", &reference("gelu-multi-label")])
+        .failed(&["SHA-256"]);
+}
+
+#[test]
+fn what_is_no_reference_or_not_of_this_model_is_refused() {
+    let (_model, model) = seeded("gelu-multi-label");
+    let verify = |reference: &str| nimbert(&["verify", "--model", &model, "--reference", reference]);
+    let (_text, text) = file("text.safetensors", "hello");
+    verify(&text).failed(&["text.safetensors", "no safetensors file"]);
+    verify("no/such.safetensors").failed(&["no/such.safetensors"]);
+    let weights = format!("{model}/model.safetensors");
+    verify(&weights).failed(&["model.safetensors", "export_reference.py"]);
+    verify(&reference("one-head-of-130")).failed(&["row 0 of the reference"]);
+    nimbert(&["verify"]).misused(&["--file", "--reference"]);
+    nimbert(&["verify", "--file", "a", "--reference", "b"]).misused(&["--file", "--reference"]);
+}
+
+#[test]
+fn checksums_can_be_asked_for_at_load() {
+    let (directory, model) = seeded("gelu-multi-label");
+    let packed = directory.path().join("packed.nimbert");
+    let name = packed.to_str().unwrap();
+    nimbert(&["pack", &model, "-o", name]).done();
+    let classify = ["classify", "--model", name, "--verify", "一"];
+    nimbert(&classify).done();
+    let mut bytes = fs::read(&packed).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&packed, bytes).unwrap();
+    nimbert(&classify).failed(&["packed.nimbert", "checksum"]);
+}
