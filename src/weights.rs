@@ -1,50 +1,70 @@
-//! A checkpoint's tensors: memory-mapped safetensors files, names and shapes checked on look-up.
+//! A checkpoint's tensors: memory-mapped files, names and shapes checked on look-up.
 
 mod bytes;
 mod gather;
 mod header;
+mod pickle;
+mod pytorch;
 mod tensor;
 #[cfg(test)]
 mod tests;
+mod zip;
 
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
-    ops::Range,
     path::{Component, Path, PathBuf},
 };
 
+use nimbert_kernels::aligned_copy;
 use safetensors::Dtype as FileDtype;
 use serde::Deserialize;
 
-use self::header::Header;
 pub(crate) use self::{
     bytes::Bytes,
     gather::gather,
     tensor::{Dtype, Tensor},
 };
+use self::{header::Header, pytorch::Place};
 use crate::error::{Error, Result};
 
-const SINGLE: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
-const PYTORCH: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
+/// The kinds of files that weights come in, the preferred one first, each with the name of a single file; shards are listed
+/// in a file of this name with [`INDEX`].
+const KINDS: [(Kind, &str); 2] =
+    [(Kind::Safetensors, "model.safetensors"), (Kind::PyTorch, "pytorch_model.bin")];
+const INDEX: &str = ".index.json";
 
-/// One safetensors file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Safetensors,
+    PyTorch,
+}
+
+/// One file.
 #[derive(Debug)]
 struct Shard {
     path: PathBuf,
     bytes: Bytes,
+    /// Bytes before the first tensor.
     data_start: usize,
 }
 
-/// Where a tensor lies. `range` counts from the start of the shard's file.
+/// A tensor, where it lies in its file, or for a view that is not row-major in memory.
 #[derive(Debug)]
 struct Entry {
     name: String,
     dtype: FileDtype,
     shape: Vec<usize>,
     shard: usize,
-    range: Range<usize>,
+    bytes: Bytes,
+}
+
+/// A tensor as its file has it, row-major.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Raw<'a> {
+    pub(crate) dtype: FileDtype,
+    pub(crate) shape: &'a [usize],
+    pub(crate) bytes: &'a [u8],
 }
 
 /// A checkpoint's tensors, from one file, from shards or from memory. The headers are checked in full before any
@@ -60,27 +80,30 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
-    /// `model.safetensors` of a directory, else the shards that `model.safetensors.index.json` lists.
+    /// `model.safetensors` of a directory, else the shards that `model.safetensors.index.json` lists, else the same of
+    /// `pytorch_model.bin`.
     pub(crate) fn open_dir(dir: &Path) -> Result<Self> {
         // A directory that is not there at all gets the system's own words.
         fs::metadata(dir).map_err(Error::io(dir))?;
-        let [single, index] = [SINGLE, INDEX].map(|name| dir.join(name));
-        if single.exists() {
-            return Self::open_file(&single);
+        for (kind, name) in KINDS {
+            let [single, index] = [name.to_owned(), format!("{name}{INDEX}")].map(|name| dir.join(name));
+            if single.exists() {
+                let mut weights = Self::empty(&single);
+                weights.metadata = weights.add_file(kind, &single, |_| true)?;
+                return Ok(weights);
+            }
+            if index.exists() {
+                return Self::open_index(kind, dir, index);
+            }
         }
-        if index.exists() {
-            return Self::open_index(dir, index);
-        }
-        let mut reason = format!("neither {SINGLE} nor {INDEX} is there");
-        if let Some(name) = PYTORCH.iter().find(|name| dir.join(name).exists()) {
-            reason += &format!(
-                "; {name} is not read yet: convert it with transformers, \
-                 `AutoModelForSequenceClassification.from_pretrained(DIR).save_pretrained(DIR)`"
-            );
-        }
+        let [safetensors, pytorch] = KINDS.map(|(_, name)| name);
+        let reason = format!(
+            "neither {safetensors} nor {pytorch} is there, nor an index of shards ({safetensors}{INDEX})"
+        );
         Err(Error::weights(dir, reason))
     }
 
+    #[cfg(test)]
     /// One safetensors file, mapped.
     pub(crate) fn open_file(path: &Path) -> Result<Self> {
         Self::from_bytes(Bytes::map(path)?, path)
@@ -89,7 +112,7 @@ impl Weights {
     /// A whole safetensors file in memory. `path` only names it in errors.
     pub(crate) fn from_bytes(bytes: Bytes, path: &Path) -> Result<Self> {
         let mut weights = Self::empty(path);
-        weights.metadata = weights.add_shard(bytes, path, |_| true)?;
+        weights.metadata = weights.add_safetensors(bytes, path, |_| true)?;
         Ok(weights)
     }
 
@@ -116,7 +139,14 @@ impl Weights {
 
     /// Every tensor's own name and bytes, whatever its type, in file order.
     pub(crate) fn raw(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.entries.iter().map(|e| (e.name.as_str(), &self.shards[e.shard].bytes[e.range.clone()]))
+        self.tensors().map(|(name, tensor)| (name, tensor.bytes))
+    }
+
+    /// The same with type and shape.
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = (&str, Raw<'_>)> {
+        self.entries.iter().map(|Entry { name, dtype, shape, bytes, .. }| {
+            (name.as_str(), Raw { dtype: *dtype, shape, bytes })
+        })
     }
 
     #[cfg(test)]
@@ -165,7 +195,7 @@ impl Weights {
         let Some(entry) = self.find(name) else {
             return Err(Error::weights(&self.path, format!("tensor {name} is missing")));
         };
-        let Shard { path, bytes, .. } = &self.shards[entry.shard];
+        let path = &self.shards[entry.shard].path;
         let own_name = &entry.name;
         if entry.shape != shape {
             let found = &entry.shape;
@@ -179,7 +209,7 @@ impl Weights {
                 format!("tensor {own_name} should be {wanted}, but is {found}"),
             ));
         };
-        Ok(Tensor { dtype, shape: shape.to_vec(), bytes: bytes.slice(entry.range.clone()) })
+        Ok(Tensor { dtype, shape: shape.to_vec(), bytes: entry.bytes.clone() })
     }
 
     fn find(&self, name: &str) -> Option<&Entry> {
@@ -200,8 +230,21 @@ impl Weights {
         Self { path: path.to_owned(), metadata, shards: Vec::new(), entries: Vec::new(), by_name }
     }
 
-    /// Takes over those tensors of a file whose names `wanted` accepts; returns the file's metadata.
-    fn add_shard(
+    /// Maps a file and takes over those of its tensors whose names `wanted` accepts; returns the file's metadata.
+    fn add_file(
+        &mut self,
+        kind: Kind,
+        path: &Path,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<HashMap<String, String>> {
+        let bytes = Bytes::map(path)?;
+        match kind {
+            Kind::Safetensors => self.add_safetensors(bytes, path, wanted),
+            Kind::PyTorch => self.add_pytorch(bytes, path, wanted).map(|()| HashMap::new()),
+        }
+    }
+
+    fn add_safetensors(
         &mut self,
         bytes: Bytes,
         path: &Path,
@@ -211,15 +254,35 @@ impl Weights {
         let data_start = header.data_start;
         for (name, info) in header.tensors.into_iter().filter(|(name, _)| wanted(name)) {
             let range = data_start + info.data_offsets.0..data_start + info.data_offsets.1;
-            self.by_name.insert(name.clone(), self.entries.len());
-            let shard = self.shards.len();
-            self.entries.push(Entry { name, dtype: info.dtype, shape: info.shape, shard, range });
+            self.add(name, info.dtype, info.shape, bytes.slice(range));
         }
         self.shards.push(Shard { path: path.to_owned(), bytes, data_start });
         Ok(header.metadata)
     }
 
-    fn open_index(dir: &Path, path: PathBuf) -> Result<Self> {
+    fn add_pytorch(&mut self, bytes: Bytes, path: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
+        let tensors = pytorch::parse(&bytes).map_err(|reason| Error::weights(path, reason))?;
+        for pytorch::Found { name, dtype, shape, place } in tensors {
+            if !wanted(&name) {
+                continue;
+            }
+            let bytes = match place {
+                Place::Range(range) => bytes.slice(range),
+                Place::Copy(copy) => Bytes::from_lines(aligned_copy(&copy)).slice(0..copy.len()),
+            };
+            self.add(name, dtype, shape, bytes);
+        }
+        self.shards.push(Shard { path: path.to_owned(), bytes, data_start: 0 });
+        Ok(())
+    }
+
+    /// Adds a tensor of the file that is to be the next of the shards.
+    fn add(&mut self, name: String, dtype: FileDtype, shape: Vec<usize>, bytes: Bytes) {
+        self.by_name.insert(name.clone(), self.entries.len());
+        self.entries.push(Entry { name, dtype, shape, shard: self.shards.len(), bytes });
+    }
+
+    fn open_index(kind: Kind, dir: &Path, path: PathBuf) -> Result<Self> {
         #[derive(Deserialize)]
         struct Index {
             weight_map: BTreeMap<String, String>,
@@ -238,9 +301,10 @@ impl Weights {
         for (shard, tensors) in shards {
             let shard_path = dir.join(shard);
             let of_shard = |name: &str| weight_map.get(name).is_some_and(|of| of == shard);
-            weights.add_shard(Bytes::map(&shard_path)?, &shard_path, of_shard)?;
+            weights.add_file(kind, &shard_path, of_shard)?;
             if let Some(missing) = tensors.into_iter().find(|name| !weights.by_name.contains_key(*name)) {
-                let reason = format!("tensor {missing:?} is missing, though {INDEX} says that it is here");
+                let index = path.file_name().unwrap_or_default().display();
+                let reason = format!("tensor {missing:?} is missing, though {index} says that it is here");
                 return Err(Error::weights(shard_path, reason));
             }
         }

@@ -9,6 +9,7 @@ mod data;
 mod eval;
 mod format;
 mod human;
+mod import;
 mod info;
 mod input;
 mod labels;
@@ -47,6 +48,7 @@ enum Command {
     Classify(classify::Classify),
     Compare(compare::Compare),
     Eval(eval::Eval),
+    Import(import::Import),
     Info(info::Info),
     Pack(pack::Pack),
     Verify(verify::Verify),
@@ -59,6 +61,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Classify(command) => command.run(),
         Command::Compare(command) => command.run(),
         Command::Eval(command) => command.run(),
+        Command::Import(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Pack(command) => command.run(),
         Command::Verify(command) => command.run(),

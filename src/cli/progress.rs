@@ -32,6 +32,11 @@ pub(crate) fn steps(what: &'static str) -> ProgressBar {
     bar(0, "{msg} {wide_bar} {pos}/{len}").with_message(what)
 }
 
+/// The same, of bytes.
+pub(crate) fn bytes(what: &'static str) -> ProgressBar {
+    bar(0, "{msg} {wide_bar} {bytes}/{total_bytes}").with_message(what)
+}
+
 fn bar(length: u64, template: &str) -> ProgressBar {
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(length).with_style(style)

@@ -15,6 +15,7 @@ use tempfile::NamedTempFile;
 use super::{ALIGNMENT, CHECKSUMS, DIGEST, plan::Section};
 use crate::{
     error::{Error, Result},
+    temporary,
     weights::Dtype,
 };
 
@@ -51,15 +52,7 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn create(path: &Path) -> Result<Self> {
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // Like any new file, instead of for the owner alone; the system takes away what the umask says.
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
-        }
-        let file = io::BufWriter::new(builder.tempfile_in(dir).map_err(Error::io(path))?);
+        let file = io::BufWriter::new(temporary::beside(path)?);
         let (sections, hasher) = (Vec::new().into_iter(), Sha256::new());
         Ok(Self { path: path.to_owned(), file, written: [0; 2], sections, hasher, digests: Vec::new() })
     }

@@ -6,7 +6,10 @@ use half::{bf16, f16};
 use nimbert_kernels::aligned_copy;
 use safetensors::tensor::{Dtype as FileDtype, TensorView, serialize};
 
-use super::{Bytes, Dtype, INDEX, SINGLE, Tensor, Weights};
+use super::{Bytes, Dtype, Tensor, Weights};
+
+const SINGLE: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
 
 /// A file of this header and data, whatever nonsense they are.
 fn file(header: &str, data: &[u8]) -> Vec<u8> {
@@ -360,11 +363,10 @@ fn shards_outside_the_directory_are_refused() {
 fn a_directory_without_weights_says_what_was_looked_for() {
     let dir = tempfile::tempdir().unwrap();
     let error = Weights::open_dir(dir.path()).unwrap_err().to_string();
-    says(&error, &[SINGLE, INDEX, dir.path().to_str().unwrap()]);
-    assert!(!error.contains("pytorch"), "{error}");
+    says(&error, &[SINGLE, INDEX, "pytorch_model.bin", dir.path().to_str().unwrap()]);
     fs::write(dir.path().join("pytorch_model.bin"), b"PK").unwrap();
     let error = Weights::open_dir(dir.path()).unwrap_err().to_string();
-    says(&error, &[SINGLE, "pytorch_model.bin is not read yet", "save_pretrained"]);
+    says(&error, &["pytorch_model.bin: no zip archive"]);
 }
 
 #[test]
@@ -372,4 +374,14 @@ fn one_file_is_preferred_to_an_index() {
     let dir = sharded("{");
     fs::write(dir.path().join(SINGLE), floats(&[("a", &[1], &[5.0])])).unwrap();
     assert_eq!(Weights::open_dir(dir.path()).unwrap().get("a", &[1]).unwrap().to_f32(), [5.0]);
+}
+
+#[test]
+fn pytorch_shards_are_read_together() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/pytorch/shards");
+    let weights = Weights::open_dir(&dir).unwrap();
+    let shapes: Vec<_> = weights.tensors().map(|(name, tensor)| (name, tensor.shape)).collect();
+    assert_eq!(shapes, [("a", &[2, 2][..]), ("b", &[3])]);
+    assert!(weights.get("b", &[3]).unwrap().to_f32().iter().all(|value| *value != 0.0));
+    says(&weights.get("b", &[4]).unwrap_err().to_string(), &["pytorch_model-00002-of-00002.bin", "[4]"]);
 }

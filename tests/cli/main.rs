@@ -7,6 +7,7 @@ mod compare;
 mod contract;
 mod eval;
 mod formats;
+mod import;
 mod info_and_pack;
 mod refusals;
 mod streams;
