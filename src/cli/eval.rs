@@ -5,7 +5,7 @@ mod report;
 use std::{
     fs,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Result, anyhow, bail};
@@ -67,7 +67,7 @@ pub(crate) struct Evaluation {
 
 impl Evaluation {
     /// Scores the file and computes every figure.
-    pub(crate) fn run(command: &str, engine: &Engine, columns: &DataArgs, data: &PathBuf) -> Result<Self> {
+    pub(crate) fn run(command: &str, engine: &Engine, columns: &DataArgs, data: &Path) -> Result<Self> {
         let task = columns.task(engine)?;
         let mut outcomes = task.outcomes();
         let (mut worst, mut truncated) = (Worst::default(), 0);
@@ -105,7 +105,7 @@ impl Eval {
 
 /// The page of `--report`.
 pub(crate) fn write_page(
-    path: &PathBuf,
+    path: &Path,
     about: &[(&str, String)],
     engine: &Engine,
     evaluation: &Evaluation,

@@ -153,7 +153,7 @@ impl Pack {
     }
 
     /// The page about the file that was written.
-    fn report(&self, path: &PathBuf, data: &PathBuf) -> Result<()> {
+    fn report(&self, path: &Path, data: &Path) -> Result<()> {
         let Check { columns, threads, .. } = &self.contract;
         let options = columns.options(Options { threads: *threads, ..Options::default() });
         let engine = Engine::load(&self.output, options)?;

@@ -49,7 +49,7 @@ impl LabelSet {
 }
 
 fn contains(bits: &[u8], label: usize) -> bool {
-    bits[label / 8] >> (label % 8) & 1 == 1
+    bits[label / 8] & (1 << (label % 8)) != 0
 }
 
 /// Scores and true labels, row by row; with L labels a row takes `4 L + ⌈L/8⌉` bytes.
