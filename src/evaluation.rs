@@ -20,7 +20,7 @@ pub(crate) use self::{
     bootstrap::{Interval, Resamples},
     calibration::{Bin, reliability},
     metrics::{Figure, Metric, Metrics},
-    outcomes::{Decision, LabelSet, Outcomes, best},
+    outcomes::{Decision, LabelSet, Outcomes, decided},
     sample::Sample,
     worst::Worst,
 };

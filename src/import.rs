@@ -1,8 +1,15 @@
 //! Any checkpoint that is read here, as the directory that `save_pretrained` writes today.
 
-use std::{borrow::Cow, cell::RefCell, collections::HashMap, fs, io, path::Path};
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    fs,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
 
-use safetensors::{Dtype, SafeTensorError, View, serialize_to_file};
+use serde_json::json;
+use tempfile::NamedTempFile;
 
 use crate::{
     config::Config,
@@ -12,8 +19,8 @@ use crate::{
 };
 
 const WEIGHTS: &str = "model.safetensors";
-/// What is copied where it is there: the configuration first.
-const OTHERS: [&str; 6] = [
+/// What a checkpoint has beside its weights: the configuration first, then the tokenizer's files.
+pub(crate) const COMPANIONS: [&str; 6] = [
     "config.json",
     "tokenizer.json",
     "tokenizer_config.json",
@@ -36,78 +43,110 @@ pub struct ImportSummary {
 /// directory with `model.safetensors`, `config.json` and the tokenizer's files. Names, shapes and numbers stay as they are.
 /// `out` may be `source` itself, which then gets a `model.safetensors`.
 ///
-/// `progress` is told how many bytes of tensors are written, of how many. The weights appear under their name when they are
-/// complete, and last: on an error there is no `model.safetensors` that was not there before.
+/// `progress` is told how many bytes of tensors are written, of how many. Every file appears under its name when it is
+/// complete, the weights last; nothing that is there is replaced.
 ///
 /// # Errors
-/// If the source cannot be read or is not a BERT classifier's, `out` has a `model.safetensors` already, or a file can't be
-/// written.
+/// If the source cannot be read, or lacks the words or the classifier that its `config.json` tells of; if `out` has a
+/// `model.safetensors`, or another configuration or tokenizer; or if a file can't be written.
 pub fn import(source: &Path, out: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<ImportSummary> {
     let weights = Weights::open_dir(source)?;
-    let config = source.join(OTHERS[0]);
-    Config::from_json(&fs::read(&config).map_err(Error::io(&config))?, &config)?;
+    let config = source.join(COMPANIONS[0]);
+    let config = Config::from_json(&fs::read(&config).map_err(Error::io(&config))?, &config)?;
+    weights.get("bert.embeddings.word_embeddings.weight", &[config.vocab_size, config.hidden_size])?;
+    weights.get("classifier.weight", &[config.labels.len(), config.hidden_size])?;
+    check_size(&weights, source)?;
     let target = out.join(WEIGHTS);
     if target.exists() {
-        let there = io::Error::new(io::ErrorKind::AlreadyExists, "is there already");
-        return Err(Error::io(target)(there));
+        return Err(there(&target, "is there already"));
     }
-    fs::create_dir_all(out).map_err(Error::io(out))?;
-    copy_others(source, out)?;
+    let companions = companions(source, out)?;
 
-    let total = weights.tensors().map(|(_, tensor)| tensor.bytes.len() as u64).sum();
-    let written = RefCell::new((0, progress));
-    let note = |bytes: u64| {
-        let (done, progress) = &mut *written.borrow_mut();
-        *done += bytes;
-        progress(*done, total);
-    };
-    let tensors: Vec<_> =
-        weights.tensors().map(|(name, tensor)| (name, Noted { tensor, note: &note })).collect();
-    let count = tensors.len();
-    let file = temporary::beside(&target)?;
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    serialize_to_file(tensors, Some(metadata), file.path()).map_err(|error| match error {
-        SafeTensorError::IoError(error) => Error::io(&target)(error),
-        other => Error::weights(&target, other.to_string()),
-    })?;
-    file.as_file().sync_all().map_err(Error::io(&target))?;
-    let bytes = file.as_file().metadata().map_err(Error::io(&target))?.len();
-    file.persist(&target).map_err(|error| Error::io(&target)(error.error))?;
-    Ok(ImportSummary { tensors: count, bytes })
+    let is_new = !out.exists();
+    fs::create_dir_all(out).map_err(Error::io(out))?;
+    let written = write(&weights, &target, progress).and_then(|(file, tensors)| {
+        for (path, bytes) in companions {
+            let mut file = temporary::beside(&path)?;
+            file.as_file_mut().write_all(&bytes).map_err(temporary::failed(&path))?;
+            temporary::persist(file, &path)?;
+        }
+        let bytes = file.as_file().metadata().map_err(Error::io(&target))?.len();
+        temporary::persist(file, &target)?;
+        Ok(ImportSummary { tensors, bytes })
+    });
+    if written.is_err() && is_new {
+        let _ = fs::remove_dir(out); // unless something is in it
+    }
+    written
 }
 
-fn copy_others(source: &Path, out: &Path) -> Result<()> {
-    let is_same = source.canonicalize().ok() == out.canonicalize().ok();
-    for name in OTHERS.into_iter().filter(|_| !is_same) {
-        let (from, to) = (source.join(name), out.join(name));
-        if from.exists() {
-            fs::copy(&from, &to).map_err(Error::io(&to))?;
-        }
+/// Tensors may share numbers in PyTorch's files; written out, tied ones double a file, and more is no model.
+fn check_size(weights: &Weights, source: &Path) -> Result<()> {
+    let written: u64 = weights.tensors().map(|(_, tensor)| tensor.bytes.len() as u64).sum();
+    let read: u64 = weights.files().map(|(_, bytes, _)| bytes.len() as u64).sum();
+    if written > 2 * read {
+        let reason = format!("its tensors share numbers: written out, its {read} bytes would be {written}");
+        return Err(Error::weights(source, reason));
     }
     Ok(())
 }
 
-/// A tensor that says when it is written.
-struct Noted<'a> {
-    tensor: Raw<'a>,
-    note: &'a dyn Fn(u64),
+/// Configuration and tokenizer, with the place of each; not those that are there already as they should be.
+fn companions(source: &Path, out: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+    let mut files = Vec::new();
+    for (from, to) in COMPANIONS.map(|name| (source.join(name), out.join(name))) {
+        if !from.exists() {
+            continue;
+        }
+        let bytes = fs::read(&from).map_err(Error::io(&from))?;
+        if !to.exists() {
+            files.push((to, bytes));
+        } else if fs::read(&to).map_err(Error::io(&to))? != bytes {
+            return Err(there(&to, "is there already, and is not the checkpoint's"));
+        }
+    }
+    Ok(files)
 }
 
-impl View for Noted<'_> {
-    fn dtype(&self) -> Dtype {
-        self.tensor.dtype
-    }
+fn there(path: &Path, reason: &str) -> Error {
+    Error::io(path)(io::Error::new(io::ErrorKind::AlreadyExists, reason.to_owned()))
+}
 
-    fn shape(&self) -> &[usize] {
-        self.tensor.shape
+/// The weights under a temporary name beside `target`, and how many tensors they are.
+fn write(
+    weights: &Weights,
+    target: &Path,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(NamedTempFile, usize)> {
+    let mut tensors: Vec<_> = weights.tensors().collect();
+    // The widest numbers first: then all of them are aligned, as other readers may expect.
+    tensors.sort_by_key(|(name, tensor)| (Reverse(tensor.dtype.bitsize()), *name));
+    let file = temporary::beside(target)?;
+    let mut out = BufWriter::new(file.as_file());
+    out.write_all(&header(&tensors)).map_err(temporary::failed(target))?;
+    let total = tensors.iter().map(|(_, tensor)| tensor.bytes.len() as u64).sum();
+    let mut done = 0;
+    for (_, tensor) in &tensors {
+        out.write_all(tensor.bytes).map_err(temporary::failed(target))?;
+        done += tensor.bytes.len() as u64;
+        progress(done, total);
     }
+    out.flush().map_err(temporary::failed(target))?;
+    drop(out);
+    Ok((file, tensors.len()))
+}
 
-    fn data(&self) -> Cow<'_, [u8]> {
-        (self.note)(self.tensor.bytes.len() as u64);
-        Cow::Borrowed(self.tensor.bytes)
+/// Length, JSON, and spaces up to a multiple of 8 bytes.
+fn header(tensors: &[(&str, Raw<'_>)]) -> Vec<u8> {
+    let mut entries = BTreeMap::from([("__metadata__", json!({ "format": "pt" }))]);
+    let mut start = 0;
+    for (name, tensor) in tensors {
+        let end = start + tensor.bytes.len();
+        let (dtype, shape) = (tensor.dtype, tensor.shape);
+        entries.insert(name, json!({ "dtype": dtype, "shape": shape, "data_offsets": [start, end] }));
+        start = end;
     }
-
-    fn data_len(&self) -> usize {
-        self.tensor.bytes.len()
-    }
+    let mut json = json!(entries).to_string().into_bytes();
+    json.resize(json.len().next_multiple_of(8), b' ');
+    [&(json.len() as u64).to_le_bytes()[..], &json].concat()
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs a BERT sequence classifier in PyTorch and writes what every stage of it gives.
 
-MODEL_DIR is a Hugging Face directory (config.json, model.safetensors or shards with an index, tokenizer files).
+MODEL_DIR is a Hugging Face directory (config.json, model.safetensors or pytorch_model.bin or shards with an index,
+tokenizer files).
 TEXTS holds one text a line, in UTF-8; a tab separates the two texts of a pair. With --token-rows its lines are
 token ids separated by spaces, then a tab and the token types.
 
@@ -42,10 +43,20 @@ NOT_OURS = ("embeddings.position_ids", "cls.predictions.", "cls.seq_relationship
 
 def weight_files(model_dir):
     """The files that hold the weights, in the order of their names."""
-    index = model_dir / "model.safetensors.index.json"
-    if index.exists():
-        return [model_dir / name for name in sorted(set(json.loads(index.read_text())["weight_map"].values()))]
-    return [model_dir / "model.safetensors"]
+    for name in ["model.safetensors", "pytorch_model.bin"]:
+        index = model_dir / f"{name}.index.json"
+        if (model_dir / name).exists():
+            return [model_dir / name]
+        if index.exists():
+            return [model_dir / shard for shard in sorted(set(json.loads(index.read_text())["weight_map"].values()))]
+    raise ValueError(f"{model_dir}: neither model.safetensors nor pytorch_model.bin")
+
+
+def load_weights(path):
+    """The tensors of one file."""
+    if path.suffix == ".bin":
+        return torch.load(path, map_location="cpu", weights_only=True)
+    return load_file(path)
 
 
 def modern_name(name):
@@ -64,7 +75,7 @@ def load_model(model_dir):
     model = BertForSequenceClassification(config)
     state = {}
     for file in weight_files(model_dir):
-        for name, tensor in load_file(file).items():
+        for name, tensor in load_weights(file).items():
             if not any(part in name for part in NOT_OURS):
                 state[modern_name(name)] = tensor.float()
     model.load_state_dict(state, strict=True)

@@ -3,7 +3,6 @@
 mod report;
 
 use std::{
-    fs::File,
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -14,6 +13,7 @@ use nimbert::{Classification, Engine, Options, Precision};
 
 use super::{
     data::DataArgs,
+    file::NewFile,
     format::Format,
     input::Row,
     model::load,
@@ -21,7 +21,7 @@ use super::{
     scoring::{self, Speed, truth},
     to_stdout, usage_error,
 };
-use crate::evaluation::{Interval, Metric, Outcomes, Resamples, best};
+use crate::evaluation::{Interval, Metric, Outcomes, Resamples, decided};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,15 +57,15 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "PRECISION")]
     precision_b: Option<Precision>,
 
-    #[command(flatten)]
-    columns: DataArgs,
-
     /// Number of threads to compute on [default: all CPUs this process may use]
     #[arg(short, long, value_name = "N", value_parser = positive)]
     threads: Option<usize>,
 
+    #[command(flatten)]
+    columns: DataArgs,
+
     /// Draws for the intervals
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = positive, help_heading = "Results")]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = draws, help_heading = "Results")]
     resamples: usize,
 
     /// Write the texts whose best label differs to a CSV file
@@ -75,6 +75,11 @@ pub(crate) struct Compare {
     /// How results are written to standard output
     #[arg(short, long, value_enum, default_value = "human", help_heading = "Results")]
     format: Format,
+}
+
+/// A number of draws: more than a million take hours and tell no more.
+fn draws(argument: &str) -> Result<usize, String> {
+    positive(argument).ok().filter(|n| *n <= 1_000_000).ok_or_else(|| "expected 1 to 1000000".to_owned())
 }
 
 /// What two models said of the same texts.
@@ -97,7 +102,7 @@ type Values = Result<(f64, f64, Interval), String>;
 impl Comparison {
     fn see(&mut self, [a, b]: [&Classification; 2]) {
         self.texts += 1;
-        self.agreeing += usize::from(best(&a.scores) == best(&b.scores));
+        self.agreeing += usize::from(decided(&a.scores) == decided(&b.scores));
         for (a, b) in a.logits.iter().zip(&b.logits) {
             let apart = (a - b).abs();
             self.largest = self.largest.max(apart);
@@ -146,6 +151,14 @@ impl Compare {
             b.labels().join(", "),
             a.labels().join(", ")
         );
+        ensure!(
+            a.config().scoring == b.config().scoring,
+            "{} makes scores in another way than {} ({:?} and {:?}): their decisions do not compare",
+            other.display(),
+            self.a.display(),
+            b.config().scoring,
+            a.config().scoring
+        );
         let comparison = self.compare([&a, &b])?;
         let models = [(&self.a, &a), (other, &b)].map(|(path, engine)| (path.display().to_string(), engine));
         let data = self.data.display().to_string();
@@ -159,7 +172,9 @@ impl Compare {
     fn compare(&self, [a, b]: [&Engine; 2]) -> Result<Comparison> {
         let task = self.columns.is_labelled().then(|| self.columns.task(a)).transpose()?;
         let mut outcomes = task.as_ref().map(|task| [task.outcomes(), task.outcomes()]);
-        let mut flips = self.flips.as_deref().map(Flips::create).transpose()?;
+        let other = self.b.as_ref().unwrap_or(&self.a);
+        let inputs = [self.data.as_path(), &self.a, other];
+        let mut flips = self.flips.as_deref().map(|path| Flips::create(path, &inputs)).transpose()?;
         let mut comparison = Comparison::default();
         let rows = self.columns.open("compare", &self.data)?;
         comparison.speeds = scoring::score([a, b], rows, |row, answers| {
@@ -187,13 +202,12 @@ impl Compare {
 /// The file of `--flips`.
 struct Flips<'a> {
     path: &'a Path,
-    out: csv::Writer<File>,
+    out: csv::Writer<NewFile>,
 }
 
 impl<'a> Flips<'a> {
-    fn create(path: &'a Path) -> Result<Self> {
-        let file = File::create(path).map_err(|error| anyhow!("{}: {error}", path.display()))?;
-        let mut flips = Self { path, out: csv::Writer::from_writer(file) };
+    fn create(path: &'a Path, inputs: &[&Path]) -> Result<Self> {
+        let mut flips = Self { path, out: csv::Writer::from_writer(NewFile::create(path, inputs)?) };
         flips.write(
             &["where", "text", "pair", "label_a", "score_a", "label_b", "score_b"].map(str::to_owned),
         )?;
@@ -201,7 +215,7 @@ impl<'a> Flips<'a> {
     }
 
     fn see(&mut self, row: &Row, [a, b]: [&Classification; 2]) -> Result<()> {
-        if best(&a.scores) == best(&b.scores) {
+        if decided(&a.scores) == decided(&b.scores) {
             return Ok(());
         }
         let [(label_a, score_a), (label_b, score_b)] = [a, b].map(|answer| {
@@ -216,7 +230,9 @@ impl<'a> Flips<'a> {
         self.out.write_record(record).map_err(|error| anyhow!("{}: {error}", self.path.display()))
     }
 
-    fn finish(mut self) -> Result<()> {
-        self.out.flush().map_err(|error| anyhow!("{}: {error}", self.path.display()))
+    fn finish(self) -> Result<()> {
+        let file =
+            self.out.into_inner().map_err(|error| anyhow!("{}: {}", self.path.display(), error.error()))?;
+        file.finish()
     }
 }

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Error, Result, anyhow, bail};
 use clap::{Args, error::ErrorKind};
 use indicatif::ProgressBar;
 use nimbert::{Engine, Options};
@@ -36,7 +36,7 @@ pub(crate) struct DataArgs {
 
     /// Column or key with the label; of a multi-label model also several, or none
     ///
-    /// In JSON Lines several labels can be an array. A model of a single label reads 1 and 0.
+    /// In JSON Lines several labels can be an array. A model of a single label reads 1 and 0, or true and false.
     #[arg(long, value_name = "NAME")]
     label_column: Option<String>,
 
@@ -76,6 +76,19 @@ impl DataArgs {
     /// Whether a label column is named.
     pub(crate) fn is_labelled(&self) -> bool {
         self.label_column.is_some()
+    }
+
+    /// Whether anything was said of the data.
+    pub(crate) fn says_anything(&self) -> bool {
+        let Self { data_format, text_column, pair_column, label_column, labels_as, .. } = self;
+        data_format.is_some()
+            || text_column != "text"
+            || pair_column.is_some()
+            || label_column.is_some()
+            || *labels_as != LabelsAs::Auto
+            || self.label_separator != ","
+            || self.ordered
+            || self.max_tokens.is_some()
     }
 
     /// A usage error where no label column is named.
@@ -119,7 +132,8 @@ impl DataArgs {
         let labels = engine.labels().to_vec();
         let in_order = self.ordered.then(|| (0..labels.len()).collect());
         let ranks = ratings(&labels).filter(|_| labels.len() > 1).or(in_order);
-        let names = LabelNames::new(engine, decision, self.labels_as, &self.label_separator);
+        let names =
+            LabelNames::new(engine, decision, self.labels_as, &self.label_separator).map_err(Error::msg)?;
         Ok(Task { names, decision, ranks, labels })
     }
 }

@@ -3,17 +3,17 @@
 mod report;
 
 use std::{
-    fs,
     io::{self, Write},
     path::{Path, PathBuf},
 };
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use nimbert::{Engine, Options};
 
 use super::{
     data::DataArgs,
+    file::NewFile,
     format::Format,
     model::ModelArgs,
     scoring::{self, Speed, truth},
@@ -29,7 +29,8 @@ Examples:
   nimbert eval --model DIR --data dev.jsonl --label-column labels --format json | jq .figures.micro_f1
 
 Labels may be names, indexes from 0, or stars from 1; --labels-as says which where it could be mistaken.
-Loss, F1, ROC AUC and accuracy are what scikit-learn computes. A label of a multi-label model counts as given from a score
+Loss, F1, ROC AUC and accuracy are what scikit-learn computes (labels that no text has and the model never gives are left
+out of macro F1: zero_division=nan; a model of one label has the F1 of that label). A label of a multi-label model counts as given from a score
 of 0.5 on; a model of one label out of several gives its best one.";
 
 /// Measure a model on labelled texts
@@ -41,10 +42,11 @@ pub(crate) struct Eval {
     data: PathBuf,
 
     #[command(flatten)]
-    columns: DataArgs,
-
-    #[command(flatten)]
     model: ModelArgs,
+
+    // Its heading goes on over what follows.
+    #[command(flatten)]
+    columns: DataArgs,
 
     /// Also write a page with charts and the worst errors, for a browser
     #[arg(long, value_name = "FILE.html", help_heading = "Results")]
@@ -90,27 +92,30 @@ impl Eval {
     pub(crate) fn run(self) -> Result<()> {
         self.columns.needs_labels("eval")?;
         let engine = self.model.load(self.columns.options(Options::default()))?;
+        let inputs: Vec<_> = [Some(self.data.as_path()), self.model.path()].into_iter().flatten().collect();
+        let page = self.report.as_deref().map(|path| NewFile::create(path, &inputs)).transpose()?;
         let evaluation = Evaluation::run("eval", &engine, &self.columns, &self.data)?;
         let about = about(&self.model.to_string(), &engine, &self.data.display().to_string(), &evaluation);
-        if let Some(path) = &self.report {
-            write_page(path, &about, &engine, &evaluation)?;
-        }
+        // What was measured is shown even if the page cannot be written.
+        let written = page.map_or(Ok(()), |page| write_page(page, &about, &engine, &evaluation));
         let text = match self.format {
             Format::Human => report::human(&about, &engine, &evaluation),
             Format::Json => format!("{}\n", report::object(&self.model.to_string(), &engine, &evaluation)),
         };
-        to_stdout(io::stdout().write_all(text.as_bytes()))
+        to_stdout(io::stdout().write_all(text.as_bytes()))?;
+        written
     }
 }
 
 /// The page of `--report`.
 pub(crate) fn write_page(
-    path: &Path,
+    mut file: NewFile,
     about: &[(&str, String)],
     engine: &Engine,
     evaluation: &Evaluation,
 ) -> Result<()> {
     let Evaluation { outcomes, metrics, worst, .. } = evaluation;
     let page = page::render(about, engine.labels(), outcomes, metrics, worst)?;
-    fs::write(path, page).map_err(|error| anyhow!("{}: {error}", path.display()))
+    file.write_all(page.as_bytes())?;
+    file.finish()
 }

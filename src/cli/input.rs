@@ -144,11 +144,12 @@ fn string_of(object: &Map<String, Value>, key: &str) -> Result<String> {
     }
 }
 
-/// A name or a number, or several in an array.
+/// A name, a number or a truth value, or several in an array.
 fn label_of(object: &Map<String, Value>, key: &str) -> Result<Label> {
     let one = |value: &Value| match value {
         Value::String(name) => Ok(name.clone()),
         Value::Number(number) => Ok(number.to_string()),
+        Value::Bool(is_so) => Ok(is_so.to_string()),
         other => bail!("{key:?} is {}, not a label", kind(other)),
     };
     match object.get(key) {
@@ -179,6 +180,9 @@ struct Header {
 impl Header {
     fn find(input: &str, names: &[String], columns: &Columns) -> Result<Self> {
         let find = |column: &String| match names.iter().position(|name| name == column) {
+            Some(at) if names[at + 1..].contains(column) => {
+                bail!("{input}: two columns are called {column:?}")
+            }
             Some(at) => Ok((at, column.clone())),
             None => bail!("{input}: no column {column:?}; there {}", listed(names)),
         };

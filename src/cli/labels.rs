@@ -38,6 +38,8 @@ pub(crate) fn ratings(labels: &[String]) -> Option<Vec<usize>> {
 pub(crate) struct LabelNames {
     labels: Vec<String>,
     by_name: HashMap<String, usize>,
+    /// Then a number is never an index, unless it is said: it could be meant as either.
+    names_are_numbers: bool,
     by_star: HashMap<usize, usize>,
     read_as: LabelsAs,
     separator: String,
@@ -46,20 +48,33 @@ pub(crate) struct LabelNames {
 }
 
 impl LabelNames {
-    pub(crate) fn new(engine: &Engine, decision: Decision, read_as: LabelsAs, separator: &str) -> Self {
+    /// An error where two labels have one name, and it matters.
+    pub(crate) fn new(
+        engine: &Engine,
+        decision: Decision,
+        read_as: LabelsAs,
+        separator: &str,
+    ) -> Result<Self, String> {
         let labels = engine.labels();
+        let by_name: HashMap<_, _> = labels.iter().cloned().zip(0..).collect();
+        if by_name.len() < labels.len() && matches!(read_as, LabelsAs::Auto | LabelsAs::Name) {
+            return Err(
+                "two of the model's labels have the same name: --labels-as index tells them apart".to_owned()
+            );
+        }
         let stars = ratings(labels).unwrap_or_else(|| {
             // Asked for as stars, labels without such names are stars in their order.
             if read_as == LabelsAs::Star { (1..=labels.len()).collect() } else { Vec::new() }
         });
-        Self {
+        Ok(Self {
             labels: labels.to_vec(),
-            by_name: labels.iter().cloned().zip(0..).collect(),
+            names_are_numbers: labels.iter().any(|label| label.parse::<usize>().is_ok()),
+            by_name,
             by_star: stars.into_iter().zip(0..).collect(),
             read_as,
             separator: separator.to_owned(),
             is_multi_label: decision == Decision::Threshold,
-        }
+        })
     }
 
     /// The labels that `value` names, or what is wrong with it.
@@ -67,12 +82,11 @@ impl LabelNames {
         let mut set = LabelSet::new(self.labels.len());
         match value {
             Label::Field(field) if self.labels.len() == 1 => {
-                // The one label's column says whether it applies.
-                match field.trim() {
-                    "1" => set.insert(0),
-                    "0" | "" => {}
-                    name => set.insert(self.find(name)?),
-                }
+                self.insert_only(field, &mut set)?;
+                return Ok(set);
+            }
+            Label::List(several) if self.labels.len() == 1 => {
+                several.iter().try_for_each(|value| self.insert_only(value, &mut set))?;
                 return Ok(set);
             }
             // A name may have the separator in it.
@@ -102,12 +116,23 @@ impl LabelNames {
         }
     }
 
+    /// Of a model of one label a value says whether it applies.
+    fn insert_only(&self, value: &str, set: &mut LabelSet) -> Result<(), String> {
+        match value.trim() {
+            "1" | "true" => set.insert(0),
+            "0" | "false" | "" => {}
+            name => set.insert(self.find(name)?),
+        }
+        Ok(())
+    }
+
     fn find(&self, value: &str) -> Result<usize, String> {
         let name = || self.by_name.get(value).copied();
         let number = || value.parse::<usize>().ok();
         let star = || number().and_then(|star| self.by_star.get(&star).copied());
         let index = || number().filter(|index| *index < self.labels.len());
         let found = match self.read_as {
+            LabelsAs::Auto if self.names_are_numbers => name(),
             LabelsAs::Auto if self.by_star.is_empty() => name().or_else(index),
             LabelsAs::Auto => name().or_else(star),
             LabelsAs::Name => name(),

@@ -7,6 +7,7 @@ mod classify;
 mod compare;
 mod data;
 mod eval;
+mod file;
 mod format;
 mod human;
 mod import;

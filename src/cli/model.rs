@@ -49,6 +49,11 @@ impl ModelArgs {
         load(self.model.as_deref(), self.options(options))
     }
 
+    /// The directory or file; `None` is the demo.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.model.as_deref()
+    }
+
     /// `options` with what was said here.
     pub(crate) fn options(&self, options: Options) -> Options {
         let Self { precision, threads, copy_weights, verify, .. } = *self;

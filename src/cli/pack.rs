@@ -8,13 +8,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Error, Result};
+use anyhow::{Error, Result, bail};
 use clap::{Args, error::ErrorKind};
 use indicatif::BinaryBytes;
 use nimbert::{Engine, Options, PackOptions, PackSummary, Precision};
 
 use self::contract::Criterion;
-use super::{data::DataArgs, eval, positive, progress, to_stdout, usage_error};
+use super::{
+    data::DataArgs,
+    eval,
+    file::{NewFile, refuse_inputs},
+    positive, progress, to_stdout, usage_error,
+};
 use crate::evaluation::Metric;
 
 const EXAMPLES: &str = "\
@@ -101,20 +106,28 @@ impl Check {
 impl Pack {
     pub(crate) fn run(&self) -> Result<()> {
         let Some(data) = &self.check else {
-            if self.contract.columns.is_labelled() {
-                let how = "--label-column is for --check FILE";
+            if self.contract.columns.says_anything() {
+                let how = "how to read data is said, but no data: --check FILE names them";
                 return Err(usage_error("pack", ErrorKind::MissingRequiredArgument, how));
             }
             let summary = self.write(&BTreeSet::new(), |_| true)?.expect("every file is accepted");
             return to_stdout(writeln!(io::stdout(), "{}", self.line(summary)));
         };
+        refuse_inputs(&self.output, &[data])?;
+        let report = self.contract.report.as_deref();
+        if report.is_some_and(|report| report == self.output) {
+            bail!("{}: --report and --output are the same file", self.output.display());
+        }
+        let inputs = [data.as_path(), &self.model];
+        let page = report.map(|path| NewFile::create(path, &inputs)).transpose()?;
         let verdict = contract::pack(self, &self.contract, data)?;
         let mut text = self.line(verdict.summary) + "\n" + &verdict.describe(&self.contract, data);
-        if let Some(path) = &self.contract.report {
-            self.report(path, data)?;
+        let written = page.map_or(Ok(()), |page| self.report(page, data));
+        if let (Some(path), Ok(())) = (report, &written) {
             text += &format!("report   {}\n", path.display());
         }
-        to_stdout(io::stdout().write_all(text.as_bytes()))
+        to_stdout(io::stdout().write_all(text.as_bytes()))?;
+        written
     }
 
     /// Packs into a file that gets its name if `accept` says so.
@@ -153,13 +166,13 @@ impl Pack {
     }
 
     /// The page about the file that was written.
-    fn report(&self, path: &Path, data: &Path) -> Result<()> {
+    fn report(&self, page: NewFile, data: &Path) -> Result<()> {
         let Check { columns, threads, .. } = &self.contract;
         let options = columns.options(Options { threads: *threads, ..Options::default() });
         let engine = Engine::load(&self.output, options)?;
         let evaluation = eval::Evaluation::run("pack", &engine, columns, data)?;
         let model = self.output.display().to_string();
         let about = eval::about(&model, &engine, &data.display().to_string(), &evaluation);
-        eval::write_page(path, &about, &engine, &evaluation)
+        eval::write_page(page, &about, &engine, &evaluation)
     }
 }

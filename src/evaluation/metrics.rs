@@ -158,8 +158,8 @@ fn decisions(outcomes: &Outcomes, weight: impl Fn(usize) -> u32) -> Vec<Decision
     let mut all = vec![Decisions::default(); outcomes.labels()];
     for row in 0..outcomes.rows() {
         let times = u64::from(weight(row));
-        for (label, counts) in all.iter_mut().enumerate() {
-            let counter = match (outcomes.predicts(row, label), outcomes.has(row, label)) {
+        for (label, (counts, given)) in all.iter_mut().zip(outcomes.given(row)).enumerate() {
+            let counter = match (given, outcomes.has(row, label)) {
                 (true, true) => &mut counts.true_positives,
                 (true, false) => &mut counts.false_positives,
                 (false, true) => &mut counts.false_negatives,
@@ -288,6 +288,9 @@ const MICRO_ONE_SIDED: &str = "all texts have all labels, or none";
 /// Over all labels at once.
 fn micro_auc(outcomes: &Outcomes) -> Figure {
     let labels = outcomes.labels();
+    if u32::try_from(outcomes.rows() * labels).is_err() {
+        return Err("more than 2³² scores".to_owned());
+    }
     let score = |place: usize| outcomes.scores(place / labels)[place % labels];
     let truth = |place: usize| outcomes.has(place / labels, place % labels);
     let area = Ranking::new(outcomes.rows() * labels, score).area(score, truth, |_| 1);

@@ -142,12 +142,13 @@ impl Outcomes {
         labels.next().filter(|_| labels.next().is_none())
     }
 
-    /// Whether the model gives this label.
-    pub(super) fn predicts(&self, row: usize, label: usize) -> bool {
-        match self.decision {
-            Decision::Threshold => self.scores(row)[label] >= THRESHOLD,
-            Decision::Best => self.best(row) == label,
-        }
+    /// Whether the model gives each label.
+    pub(super) fn given(&self, row: usize) -> impl Iterator<Item = bool> {
+        let best = if self.decision == Decision::Best { self.best(row) } else { 0 };
+        self.scores(row).iter().enumerate().map(move |(label, &score)| match self.decision {
+            Decision::Threshold => score >= THRESHOLD,
+            Decision::Best => label == best,
+        })
     }
 
     /// The label with the highest score; of equals, the first.
@@ -157,11 +158,7 @@ impl Outcomes {
 
     /// Whether the best label is one that the text has. The only label of a model of one is best where it is given.
     pub(crate) fn is_right(&self, row: usize) -> bool {
-        if self.labels() == 1 {
-            self.predicts(row, 0) == self.has(row, 0)
-        } else {
-            self.has(row, self.best(row))
-        }
+        if self.labels() == 1 { self.is_exact(row) } else { self.has(row, self.best(row)) }
     }
 
     /// How sure the model is of what [`Outcomes::is_right`] asks about.
@@ -178,11 +175,20 @@ impl Outcomes {
 
     /// Whether the labels given are exactly those that the text has.
     pub(super) fn is_exact(&self, row: usize) -> bool {
-        (0..self.labels()).all(|label| self.predicts(row, label) == self.has(row, label))
+        self.given(row).enumerate().all(|(label, given)| given == self.has(row, label))
     }
 
     fn bytes(&self) -> usize {
         self.labels().div_ceil(8)
+    }
+}
+
+/// What a model says of a text, for asking whether two models agree: the best label; of a model of one label, whether it
+/// is given.
+pub(crate) fn decided(scores: &[f32]) -> usize {
+    match scores {
+        [score] => usize::from(*score >= THRESHOLD),
+        _ => best(scores),
     }
 }
 

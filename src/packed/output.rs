@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
     io::{self, Write as _},
     iter,
     path::{Path, PathBuf},
@@ -42,7 +43,9 @@ pub(super) fn header(sections: &[Section], metadata: Value) -> Vec<u8> {
 /// The file being written, under a temporary name beside its own, which is removed if this is dropped.
 pub(super) struct Output {
     path: PathBuf,
-    file: io::BufWriter<NamedTempFile>,
+    file: io::BufWriter<File>,
+    /// The same file.
+    temporary: NamedTempFile,
     /// Bytes in all, and in the tensor that is being written.
     written: [usize; 2],
     sections: std::vec::IntoIter<Section>,
@@ -52,9 +55,18 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn create(path: &Path) -> Result<Self> {
-        let file = io::BufWriter::new(temporary::beside(path)?);
+        let temporary = temporary::beside(path)?;
+        let file = io::BufWriter::new(temporary.as_file().try_clone().map_err(Error::io(path))?);
         let (sections, hasher) = (Vec::new().into_iter(), Sha256::new());
-        Ok(Self { path: path.to_owned(), file, written: [0; 2], sections, hasher, digests: Vec::new() })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            temporary,
+            written: [0; 2],
+            sections,
+            hasher,
+            digests: Vec::new(),
+        })
     }
 
     pub(super) fn start(&mut self, header: &[u8], sections: Vec<Section>) -> Result<()> {
@@ -112,13 +124,11 @@ impl Output {
             self.put(&digest)?;
             self.put(&[0; ALIGNMENT - DIGEST])?;
         }
-        let file = self.file.into_inner().map_err(|e| Error::io(&self.path)(e.into_error()))?;
-        // Without this the new name could outlive a power cut that the contents do not.
-        file.as_file().sync_all().map_err(Error::io(&self.path))?;
-        if !accept(file.path()) {
+        self.file.flush().map_err(Error::io(&self.path))?;
+        if !accept(self.temporary.path()) {
             return Ok(None);
         }
-        file.persist(&self.path).map_err(|e| Error::io(&self.path)(e.error))?;
+        temporary::persist(self.temporary, &self.path)?;
         Ok(Some(self.written[0] as u64))
     }
 }

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     config::Config,
     error::{Error, Result},
+    import::COMPANIONS,
     linear::Weight,
     options::Precision,
     source::Source,
@@ -103,7 +104,7 @@ pub fn write_if(
         return Err(Error::tokenizer(source, format!("{tokens} tokens, but only {rows} word embeddings")));
     }
     let weights = Weights::open_dir(source)?;
-    check_target(out, &weights).map_err(Error::io(out))?;
+    check_target(out, source, &weights).map_err(Error::io(out))?;
     let mut output = Output::create(out)?;
 
     let (tokenizer, vocabulary) = tokenizer.to_parts();
@@ -127,15 +128,17 @@ pub fn write_if(
     Ok(bytes.map(|bytes| Summary { bytes, tensors, source_bytes }))
 }
 
-/// Refuses to replace a device or a directory, or the very weights that are being read.
-fn check_target(out: &Path, weights: &Weights) -> io::Result<()> {
+/// Refuses to replace a device or a directory, or a part of the checkpoint that is being read.
+fn check_target(out: &Path, source: &Path, weights: &Weights) -> io::Result<()> {
     let refuse = |reason| Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
     // If nothing is there yet, all is well; whether it can be made is found out by making it.
     let Ok(target) = out.canonicalize() else { return Ok(()) };
     if !target.is_file() {
         return refuse("is there already and not a regular file");
     }
-    if weights.files().any(|(path, ..)| path.canonicalize().is_ok_and(|path| path == target)) {
+    let companions = COMPANIONS.iter().map(|name| source.join(name));
+    let mut parts = weights.files().map(|(path, ..)| path.to_owned()).chain(companions);
+    if parts.any(|path| path.canonicalize().is_ok_and(|path| path == target)) {
         return refuse("is one of the files to be packed");
     }
     Ok(())

@@ -12,6 +12,9 @@ use super::{
 };
 use crate::error::{Error, Result};
 
+/// Longer words than anyone writes; BERT's own limit is 100.
+const MOST_WORD_CHARS: usize = 10_000;
+
 /// The settings of a BERT tokenizer, whatever files they came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -116,6 +119,14 @@ impl Tokenizer {
         let (cls, sep) = (find(&spec.cls_token)?, find(&spec.sep_token)?);
         let highest =
             spec.added_tokens.iter().filter_map(|token| token.id).fold(vocabulary.highest(), u32::max);
+        // A word costs its length times that of the longest token.
+        if spec.max_input_chars_per_word > MOST_WORD_CHARS {
+            let (found, most) = (spec.max_input_chars_per_word, MOST_WORD_CHARS);
+            return Err(Error::tokenizer(
+                path,
+                format!("max_input_chars_per_word is {found}, at most {most} are supported"),
+            ));
+        }
         let prefix = spec.continuing_subword_prefix.clone();
         let model = WordPiece::new(vocabulary, unk, prefix, spec.max_input_chars_per_word);
         Ok(Self { spec, normalizer, model, added, cls, sep, vocab_size: highest as usize + 1, may_cut })

@@ -67,11 +67,34 @@ fn plain_texts_need_no_labels() {
 }
 
 #[test]
+fn models_of_one_label_agree_by_what_they_decide_and_regressions_have_no_labels() {
+    let (_one, one) = seeded("gelu-one-label-bf16-shards");
+    let (_data, data) = file("dev.jsonl", "{\"text\":\"一\",\"has\":[1]}\n{\"text\":\"丁\",\"has\":false}\n");
+    let compare = |model: &str| {
+        let arguments = ["compare", model, "--precision-b", "int8", "--data", &data, "--format", "json"];
+        nimbert(&arguments).json().remove(0)
+    };
+    let found = compare(&one);
+    assert_eq!(found["flipped"].as_u64().unwrap() as f64, 2.0 * (1.0 - found["agreement"].as_f64().unwrap()));
+    let eval = ["eval", "--model", &one, "--data", &data, "--label-column", "has", "--format", "json"];
+    assert_eq!(nimbert(&eval).json()[0]["labels"][0]["texts"], 1);
+    let (_regression, regression) = seeded("tanh-regression-old-names");
+    assert_eq!(compare(&regression)["agreement"], Value::Null);
+}
+
+#[test]
 fn what_cannot_be_compared_is_refused() {
     let ((_a, a), (_b, b)) = (seeded("gelu-multi-label"), seeded("relu-two-labels-f16"));
     let (_data, data) = file("texts.txt", "一\n");
     nimbert(&["compare", &a, &b, "--data", &data]).failed(&["other labels", "Star_1"]);
     nimbert(&["compare", &a, "--data", &data]).misused(&["--precision-b"]);
+    nimbert(&["compare", &a, &a, "--data", &data, "--resamples", "18446744073709551615"])
+        .misused(&["1000000"]);
+    let (_c, c) = seeded("gelu-multi-label");
+    let config = std::path::Path::new(&c).join("config.json");
+    let other = fs::read_to_string(&config).unwrap().replace("multi_label", "single_label");
+    fs::write(config, other).unwrap();
+    nimbert(&["compare", &a, &c, "--data", &data]).failed(&["Softmax and Sigmoid"]);
     let (_empty, empty) = file("empty.txt", "");
     nimbert(&["compare", &a, &a, "--data", &empty]).failed(&["empty.txt", "no texts"]);
     nimbert(&["compare", &a, &a, "--data", &data, "--flips", "no/such/dir.csv"]).failed(&["no/such/dir.csv"]);

@@ -97,8 +97,56 @@ fn bad_data_leave_no_file() {
     pack(&["--check", &empty]).failed(&["empty.txt", "no texts"]);
     stays_empty(directory.path());
     pack(&["--budget", "1"]).misused(&["--check"]);
+    pack(&["--max-tokens", "16"]).misused(&["--check"]);
+    pack(&["--check", "src"]).failed(&["src", "regular file"]);
+    let (_regression, regression) = seeded("tanh-regression-old-names");
+    let (_lines, lines) = file("lines.txt", "一\n");
+    let arguments = ["pack", &regression, "-o", out.to_str().unwrap(), "--check", &lines];
+    nimbert(&arguments).failed(&["regression"]);
     pack(&["--check", &one, "--metric", "auc"]).misused(&["--label-column"]);
     pack(&["--check", &one, "--budget", "NaN"]).misused(&["a number"]);
+}
+
+#[test]
+fn nothing_that_is_read_is_replaced() {
+    let (_model, model) = seeded("gelu-multi-label");
+    let (directory, data) = file("texts.tsv", "text\tstar\n一\t5\n丁\t1\n");
+    let before = fs::read(&data).unwrap();
+    let out = directory.path().join("out.nimbert");
+    let out = out.to_str().unwrap();
+    let check = ["--check", &data, "--label-column", "star", "--budget", "100", "--report"];
+    nimbert(&[&["pack", &model, "-o", &data][..], &check[..6]].concat()).failed(&["texts.tsv", "replaced"]);
+    nimbert(&[&["pack", &model, "-o", out][..], &check, &[&data]].concat())
+        .failed(&["texts.tsv", "replaced"]);
+    nimbert(&[&["pack", &model, "-o", out][..], &check, &[out]].concat()).failed(&["the same file"]);
+    nimbert(&["pack", &model, "-o", &format!("{model}/config.json")])
+        .failed(&["config.json", "to be packed"]);
+    let labelled = ["--data", &data, "--label-column", "star"];
+    nimbert(&[&["eval", "--report", &data][..], &labelled].concat()).failed(&["texts.tsv", "replaced"]);
+    nimbert(&[&["compare", &model, &model, "--flips", &data][..], &labelled].concat()).failed(&["replaced"]);
+    assert_eq!(fs::read(&data).unwrap(), before);
+    assert_eq!(directory.path().read_dir().unwrap().count(), 1, "nothing half-written");
+}
+
+#[test]
+fn a_loss_of_exactly_the_budget_is_within_it() {
+    let (_model, model) = seeded("odd-heads-of-11");
+    let texts = seeded_texts(600);
+    let (directory, all) = file("texts.txt", texts.join("\n"));
+    let flips = directory.path().join("flips.csv");
+    let out = directory.path().join("out.nimbert");
+    let (flips, out) = (flips.to_str().unwrap(), out.to_str().unwrap());
+    nimbert(&["pack", &model, "-o", out]).done();
+    nimbert(&["compare", &model, out, "--data", &all, "--flips", flips]).done();
+    let flips = fs::read_to_string(flips).unwrap();
+    let flipped: Vec<_> = flips.lines().skip(1).map(|line| line.split(',').nth(1).unwrap()).collect();
+    assert!(!flipped.is_empty(), "texts on which int8 costs something");
+    // One flip in a hundred: 100 · (1 - 0.99) is a little above 1 in floating point.
+    let stable = texts.iter().map(String::as_str).filter(|text| !flipped.contains(text));
+    let hundred: Vec<_> = stable.take(99).chain([flipped[0]]).collect();
+    let (_hundred, hundred) = file("hundred.txt", hundred.join("\n"));
+    let stdout = nimbert(&["pack", &model, "-o", out, "--check", &hundred, "--budget", "1"]).done();
+    assert!(stdout.contains("-1.00 points, 1 may be lost") && !stdout.contains("in f16"), "{stdout}");
 }
 
 /// The shell stands for a disk that fills up: a file of this process may have 64 blocks of 512 bytes.

@@ -47,6 +47,29 @@ fn a_pytorch_checkpoint_answers_as_its_safetensors_twin_before_and_after_import(
     assert_eq!(answers(packed), expected);
 }
 
+#[cfg(unix)]
+#[test]
+fn nothing_that_is_there_is_replaced_and_links_are_no_trap() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    let (_source, source) = seeded("odd-heads-of-11");
+    let out = tempfile::tempdir().unwrap();
+    let to = out.path().to_str().unwrap();
+    let vocabulary = fs::read(Path::new(&source).join("vocab.txt")).unwrap();
+    symlink(Path::new(&source).join("vocab.txt"), out.path().join("vocab.txt")).unwrap();
+    fs::write(out.path().join("config.json"), "{}").unwrap();
+    nimbert(&["import", &source, "-o", to]).failed(&["config.json", "there already"]);
+    fs::remove_file(out.path().join("config.json")).unwrap();
+    let said = nimbert(&["import", &source, "-o", to]).done();
+    assert_eq!(fs::read(Path::new(&source).join("vocab.txt")).unwrap(), vocabulary);
+    let weights = fs::metadata(out.path().join("model.safetensors")).unwrap();
+    assert!(weights.size() > 10_000 && said.contains("KiB") && !said.contains(" 0 "), "{said}");
+    let other = out.path().join("other");
+    fs::write(&other, "").unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode(&out.path().join("model.safetensors")), mode(&other), "as any new file");
+}
+
 #[test]
 fn shards_of_safetensors_become_one_file() {
     let (_shards, shards) = seeded("odd-heads-of-11");

@@ -69,6 +69,7 @@ fn a_packed_file_of_other_weights_is_told_apart() {
 fn what_is_no_reference_or_not_of_this_model_is_refused() {
     let (_model, model) = seeded("gelu-multi-label");
     let verify = |reference: &str| nimbert(&["verify", "--model", &model, "--reference", reference]);
+    verify("/dev/zero").failed(&["/dev/zero", "not a regular file"]);
     let (_text, text) = file("text.safetensors", "hello");
     verify(&text).failed(&["text.safetensors", "no safetensors file"]);
     verify("no/such.safetensors").failed(&["no/such.safetensors"]);

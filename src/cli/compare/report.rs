@@ -3,7 +3,7 @@
 use std::{fmt::Write, path::Path};
 
 use indicatif::HumanCount;
-use nimbert::Engine;
+use nimbert::{Engine, Scoring};
 use serde_json::{Map, Value, json};
 
 use super::Comparison;
@@ -23,12 +23,14 @@ pub(super) fn human(
     _ = writeln!(out, "data     {data}: {} texts\n", HumanCount(*texts as u64));
     let flipped = texts - agreeing;
     let unit = if flipped == 1 { "text has" } else { "texts have" };
-    _ = writeln!(
-        out,
-        "same best label     {:.2} % ({} {unit} another one)",
-        100.0 * comparison.agreement(),
-        HumanCount(flipped as u64)
-    );
+    if scoring(models) != Scoring::Identity {
+        _ = writeln!(
+            out,
+            "same best label     {:.2} % ({} {unit} another one)",
+            100.0 * comparison.agreement(),
+            HumanCount(flipped as u64)
+        );
+    }
     _ = writeln!(out, "logits apart        {:.4} on average, {largest:.4} at most", comparison.mean());
     let [a, b] = speeds.map(|speed| speed.time.as_secs_f64());
     _ = writeln!(out, "speed of B          {:.2} times that of A", a / b);
@@ -55,8 +57,14 @@ pub(super) fn human(
     out
 }
 
+/// That of both: a regression has no labels that could agree.
+fn scoring(models: &[(String, &Engine); 2]) -> Scoring {
+    models[0].1.config().scoring
+}
+
 pub(super) fn object(models: &[(String, &Engine); 2], comparison: &Comparison) -> Value {
     let Comparison { texts, agreeing, largest, speeds, metrics, .. } = comparison;
+    let is_classifier = scoring(models) != Scoring::Identity;
     let [a, b] = [0, 1].map(|i| {
         let (name, engine) = &models[i];
         json!({
@@ -83,8 +91,8 @@ pub(super) fn object(models: &[(String, &Engine); 2], comparison: &Comparison) -
         "a": a,
         "b": b,
         "texts": texts,
-        "flipped": texts - agreeing,
-        "agreement": comparison.agreement(),
+        "flipped": is_classifier.then_some(texts - agreeing),
+        "agreement": is_classifier.then_some(comparison.agreement()),
         "mean_logit_difference": comparison.mean(),
         "largest_logit_difference": largest,
         "metrics": metrics,

@@ -13,7 +13,7 @@ use crate::{
         progress,
         scoring::{self, Speed, truth},
     },
-    evaluation::{Figure, Metric, Outcomes, Sample, best},
+    evaluation::{Decision, Figure, Metric, Outcomes, Sample, decided},
 };
 
 /// Texts on which each part's share in the error is measured.
@@ -83,6 +83,11 @@ struct Seen {
 impl Reference<'_> {
     fn open<'a>(pack: &'a Pack, check: &'a Check) -> Result<Reference<'a>> {
         let engine = Engine::load(&pack.model, check.options(Precision::F32))?;
+        ensure!(
+            Decision::of(engine.config().scoring).is_some(),
+            "{}: a regression, which has no labels that could change",
+            pack.model.display()
+        );
         let task = check.columns.is_labelled().then(|| check.columns.task(&engine)).transpose()?;
         let criterion = check.criterion();
         Ok(Reference { check, criterion, engine, task, outcomes: None, best: Vec::new(), sample: Vec::new() })
@@ -100,8 +105,8 @@ impl Reference<'_> {
                 own.push(ours, &truth);
                 seen.push(theirs, Some(&truth));
             }
-            labels.push(best(&ours.scores) as u32);
-            seen.agreeing += usize::from(best(&ours.scores) == best(&theirs.scores));
+            labels.push(decided(&ours.scores) as u32);
+            seen.agreeing += usize::from(decided(&ours.scores) == decided(&theirs.scores));
             sample.offer(|| self.encode(row.fields[0].as_str(), row.fields.get(1).map(String::as_str)))
         })?;
         ensure!(!labels.is_empty(), "{}: no texts", data.display());
@@ -127,7 +132,7 @@ impl Reference<'_> {
             row_number += 1;
             for (seen, answer) in seen.iter_mut().zip(answers) {
                 seen.push(answer, truth.as_ref());
-                seen.agreeing += usize::from(reference == Some(best(&answer.scores) as u32));
+                seen.agreeing += usize::from(reference == Some(decided(&answer.scores) as u32));
             }
             Ok(())
         })?;
@@ -179,7 +184,7 @@ impl Reference<'_> {
         let fits = |count: usize| -> Result<bool> {
             let mixed = packed.with_parts_of(half, &names[..count].iter().cloned().collect())?;
             let ([value], _) = self.score([&mixed], data)?;
-            Ok(loss([self.own_value()?, value]) <= self.check.budget)
+            Ok(self.check.allows(loss([self.own_value()?, value])))
         };
         let (mut too_few, mut enough) = (0, 1);
         while !fits(enough)? {
@@ -219,6 +224,12 @@ fn defined(metric: Metric, figure: Figure) -> Result<f64> {
 /// Packs, measures, promotes parts to f16 until the loss is within the budget, and writes the file; or an error, and no
 /// file.
 pub(super) fn pack(pack: &Pack, check: &Check, data: &Path) -> Result<Verdict> {
+    let about = std::fs::metadata(data).map_err(|error| anyhow!("{}: {error}", data.display()))?;
+    ensure!(
+        about.is_file(),
+        "{}: must be a regular file, since it may be read several times",
+        data.display()
+    );
     let mut reference = Reference::open(pack, check)?;
     let mut found = None;
     let plain = pack.write(&BTreeSet::new(), |file| {
@@ -237,7 +248,7 @@ pub(super) fn pack(pack: &Pack, check: &Check, data: &Path) -> Result<Verdict> {
         let measured = Engine::load(file, check.options(Precision::Auto))
             .map_err(Into::into)
             .and_then(|engine| reference.score([&packed, &engine], data));
-        let accepted = matches!(&measured, Ok(([_, value], _)) if loss([own, *value]) <= check.budget);
+        let accepted = matches!(&measured, Ok(([_, value], _)) if check.allows(loss([own, *value])));
         last = Some(measured);
         accepted
     })?;
@@ -265,7 +276,7 @@ fn plan(reference: &mut Reference<'_>, pack: &Pack, file: &Path, data: &Path) ->
     let (value, speeds) = reference.score_with(&packed, data)?;
     let lost = loss([reference.own_value()?, value]);
     let mut promoted = Vec::new();
-    if lost > reference.check.budget {
+    if !reference.check.allows(lost) {
         ensure!(
             packed.precision() == Precision::Int8,
             "no file written: a loss of {lost:.2} points in {}, the budget is {} points; \
@@ -292,6 +303,11 @@ fn in_f16(pack: &Pack, check: &Check) -> Result<Engine> {
 }
 
 impl Check {
+    /// A loss of exactly the budget is within it, however its decimals are rounded.
+    fn allows(&self, loss: f64) -> bool {
+        loss <= self.budget + 1e-9
+    }
+
     fn options(&self, precision: Precision) -> Options {
         self.columns.options(Options { precision, threads: self.threads, ..Options::default() })
     }

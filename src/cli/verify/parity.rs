@@ -84,7 +84,7 @@ impl Parity {
     pub(super) fn first_bad(&self) -> Option<String> {
         let bad = self.stages.iter().find(|stage| !self.fits(stage))?;
         Some(format!(
-            "{} is the first stage outside its tolerance: {:.1e} of its largest value, {:.0e} allowed (row {})",
+            "{} is the first stage outside its tolerance: {:.1e} of its largest value, {} allowed (row {})",
             bad.name,
             bad.relative(),
             self.tolerance,
@@ -104,11 +104,7 @@ impl Parity {
             let verdict = if self.fits(stage) { "good".to_owned() } else { format!("BAD, row {row}") };
             _ = writeln!(out, "{name:<12} {rows:>5} {largest:>9.1e} {relative:>9.1e}  {verdict}");
         }
-        _ = writeln!(
-            out,
-            "(a difference of up to {:.0e} of a stage's largest value is good)",
-            self.tolerance
-        );
+        _ = writeln!(out, "(a difference of up to {} of a stage's largest value is good)", self.tolerance);
         out
     }
 }

@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use safetensors::SafeTensors;
+use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
+
+use crate::cli::human::shorten;
 
 /// A reference file.
 pub(super) struct Reference {
@@ -32,13 +34,15 @@ pub(super) struct Row {
 
 impl About {
     pub(super) fn describe(&self) -> String {
-        format!("{} in PyTorch {}, {} rows", self.model, self.torch, self.rows)
+        let [model, torch] = [&self.model, &self.torch].map(|text| shorten(text, 80));
+        format!("{model} in PyTorch {torch}, {} rows", self.rows)
     }
 }
 
 impl Reference {
     pub(super) fn read(path: &Path) -> Result<Self> {
         let name = path.display();
+        ensure!(!path.exists() || path.is_file(), "{name}: not a regular file");
         let bytes = std::fs::read(path).map_err(|error| anyhow!("{name}: {error}"))?;
         Self::parse(&bytes).map_err(|error| anyhow!("{name}: {error:#}"))
     }
@@ -63,17 +67,17 @@ impl Reference {
 struct File<'a>(SafeTensors<'a>);
 
 impl File<'_> {
-    /// All numbers of a tensor, which has 4-byte ones.
-    fn values<T>(&self, name: &str, from_bytes: fn([u8; 4]) -> T) -> Result<Vec<T>> {
+    /// All numbers of a tensor of this type, of 4 bytes.
+    fn values<T>(&self, name: &str, dtype: Dtype, from_bytes: fn([u8; 4]) -> T) -> Result<Vec<T>> {
         let tensor = self.0.tensor(name).map_err(|_| anyhow!("tensor {name} is missing"))?;
-        let (words, rest) = tensor.data().as_chunks::<4>();
-        ensure!(rest.is_empty(), "tensor {name}: {} is no type of 4 bytes", tensor.dtype());
+        ensure!(tensor.dtype() == dtype, "tensor {name} is {}, expected {dtype}", tensor.dtype());
+        let (words, _) = tensor.data().as_chunks::<4>();
         Ok(words.iter().map(|&word| from_bytes(word)).collect())
     }
 
     /// The same, or nothing where there is no such tensor.
     fn floats(&self, name: &str) -> Result<Option<Vec<f32>>> {
-        self.0.tensor(name).is_ok().then(|| self.values(name, f32::from_le_bytes)).transpose()
+        self.0.tensor(name).is_ok().then(|| self.values(name, Dtype::F32, f32::from_le_bytes)).transpose()
     }
 
     fn full_row(&self, row: usize) -> Result<Row> {
@@ -92,14 +96,14 @@ impl File<'_> {
         }
         add("pooled")?;
         ensure!(add("logits")?, "tensor {row}.logits is missing");
-        let ids = |name: &str| self.values(&format!("{row}.{name}"), u32::from_le_bytes);
+        let ids = |name: &str| self.values(&format!("{row}.{name}"), Dtype::I32, u32::from_le_bytes);
         Ok(Row { token_ids: ids("token_ids")?, token_type_ids: ids("token_type_ids")?, stages })
     }
 
     fn packed_rows(&self, count: usize) -> Result<Vec<Row>> {
-        let ids = |name: &str| self.values(name, u32::from_le_bytes);
+        let ids = |name: &str| self.values(name, Dtype::I32, u32::from_le_bytes);
         let (tokens, ends, logits) =
-            (ids("token_ids")?, ids("cu_seqlens")?, self.values("logits", f32::from_le_bytes)?);
+            (ids("token_ids")?, ids("cu_seqlens")?, self.values("logits", Dtype::F32, f32::from_le_bytes)?);
         let types = if self.0.tensor("token_type_ids").is_ok() {
             ids("token_type_ids")?
         } else {
