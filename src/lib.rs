@@ -51,3 +51,5 @@ pub use packed::{
 };
 pub use preset::Preset;
 pub use tokenizer::{Encoding, OnLong, Tokenizer};
+#[doc(hidden)]
+pub use weights::fuzz_pytorch;

@@ -20,6 +20,8 @@ use nimbert_kernels::aligned_copy;
 use safetensors::Dtype as FileDtype;
 use serde::Deserialize;
 
+#[doc(hidden)]
+pub use self::pytorch::fuzz_pytorch;
 pub(crate) use self::{
     bytes::Bytes,
     gather::gather,

@@ -8,7 +8,10 @@
 mod names;
 mod read;
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
 use safetensors::Dtype;
 
@@ -29,8 +32,8 @@ enum Value {
     List,
     Dict(Vec<(Id, Id)>),
     Function(Function),
-    Storage(Storage),
-    Tensor(Tensor),
+    Storage(Rc<Storage>),
+    Tensor(Rc<Tensor>),
 }
 
 /// Numbers in a file of the archive.
@@ -46,14 +49,14 @@ pub(super) struct Storage {
 /// A view of a storage; offset and strides count numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tensor {
-    pub(super) storage: Storage,
+    pub(super) storage: Rc<Storage>,
     pub(super) offset: usize,
     pub(super) shape: Vec<usize>,
     pub(super) strides: Vec<usize>,
 }
 
 /// The named tensors of a state dict, in its order.
-pub(super) fn state_dict(pickle: &[u8]) -> Result<Vec<(String, Tensor)>, String> {
+pub(super) fn state_dict(pickle: &[u8]) -> Result<Vec<(String, Rc<Tensor>)>, String> {
     let mut machine = Machine {
         code: pickle,
         at: 0,
@@ -61,6 +64,7 @@ pub(super) fn state_dict(pickle: &[u8]) -> Result<Vec<(String, Tensor)>, String>
         marks: Vec::new(),
         memo: HashMap::new(),
         values: Vec::new(),
+        tensors_made: 0,
     };
     let result = machine.run().map_err(|reason| format!("data.pkl, byte {}: {reason}", machine.at))?;
     machine.tensors(result).map_err(|reason| format!("data.pkl: {reason}"))
@@ -75,6 +79,7 @@ struct Machine<'a> {
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
     values: Vec<Value>,
+    tensors_made: usize,
 }
 
 impl Machine<'_> {
@@ -93,6 +98,9 @@ impl Machine<'_> {
                 }
                 0x95 => drop(take::<8>(&mut rest)?),
                 _ => self.step(code, &mut rest)?,
+            }
+            if self.values.len() > MOST_VALUES {
+                return Err(format!("more than {MOST_VALUES} values"));
             }
         }
     }
@@ -223,7 +231,7 @@ impl Machine<'_> {
             return Err(format!("a storage's name of {} bytes", key.len()));
         }
         let storage = Storage { dtype, key: key.to_owned(), len: self.size(len)? };
-        self.push(Value::Storage(storage));
+        self.push(Value::Storage(Rc::new(storage)));
         Ok(())
     }
 
@@ -235,10 +243,15 @@ impl Machine<'_> {
         let result = match (&self.values[function], &arguments[..]) {
             (Value::Function(Function::OrderedDict), []) => Value::Dict(Vec::new()),
             (Value::Function(Function::RebuildTensor), &[storage, offset, shape, strides, ..]) => {
+                self.check_flags(arguments.get(6))?;
+                self.tensors_made += 1;
+                if self.tensors_made > MOST_TENSORS {
+                    return Err(format!("more than {MOST_TENSORS} tensors"));
+                }
                 self.tensor(storage, offset, shape, strides)?
             }
             (Value::Function(Function::RebuildParameter), &[tensor, ..]) => match &self.values[tensor] {
-                Value::Tensor(tensor) => Value::Tensor(tensor.clone()),
+                Value::Tensor(tensor) => Value::Tensor(Rc::clone(tensor)),
                 _ => return Err("a parameter that is no tensor".to_owned()),
             },
             (Value::Function(function), arguments) => {
@@ -250,6 +263,17 @@ impl Machine<'_> {
         Ok(())
     }
 
+    /// Flags such as "negated" change what the numbers mean.
+    fn check_flags(&self, flags: Option<&Id>) -> Result<(), String> {
+        match flags.map(|&flags| &self.values[flags]) {
+            None | Some(Value::None) => Ok(()),
+            Some(Value::Dict(flags)) if flags.is_empty() => Ok(()),
+            Some(_) => {
+                Err("a tensor with flags, such as a conjugated or negated view: save a copy of it".to_owned())
+            }
+        }
+    }
+
     fn tensor(&self, storage: Id, offset: Id, shape: Id, strides: Id) -> Result<Value, String> {
         let Value::Storage(storage) = &self.values[storage] else {
             return Err("a tensor without a storage".to_owned());
@@ -258,29 +282,38 @@ impl Machine<'_> {
         if shape.len() != strides.len() {
             return Err(format!("a tensor of {} dimensions with {} strides", shape.len(), strides.len()));
         }
-        Ok(Value::Tensor(Tensor { storage: storage.clone(), offset: self.size(offset)?, shape, strides }))
+        Ok(Value::Tensor(Rc::new(Tensor {
+            storage: Rc::clone(storage),
+            offset: self.size(offset)?,
+            shape,
+            strides,
+        })))
     }
 
     /// What the program has left behind must be a dictionary of tensors.
-    fn tensors(&self, result: Id) -> Result<Vec<(String, Tensor)>, String> {
+    fn tensors(&self, result: Id) -> Result<Vec<(String, Rc<Tensor>)>, String> {
         let Value::Dict(pairs) = &self.values[result] else {
             return Err("not a dictionary of tensors".to_owned());
         };
         let (mut tensors, mut names) = (Vec::new(), HashSet::new());
         for &(key, value) in pairs {
             let name = self.text(key)?;
+            if name.len() > LONGEST_NAME {
+                return Err(format!("a tensor's name of {} bytes", name.len()));
+            }
             if !names.insert(name) {
                 return Err(format!("two tensors are called {name:?}"));
             }
             let Value::Tensor(tensor) = &self.values[value] else {
+                let keys = pairs.iter().take(10).filter_map(|(key, _)| self.text(*key).ok());
                 let keys: Vec<_> =
-                    pairs.iter().take(10).filter_map(|(key, _)| self.text(*key).ok()).collect();
+                    keys.map(|key| format!("{:?}", key.chars().take(60).collect::<String>())).collect();
                 return Err(format!(
                     "{name:?} is no tensor: a training checkpoint? It has {}; save the model's state_dict() alone",
                     keys.join(", ")
                 ));
             };
-            tensors.push((name.to_owned(), tensor.clone()));
+            tensors.push((name.to_owned(), Rc::clone(tensor)));
         }
         Ok(tensors)
     }
@@ -339,8 +372,12 @@ impl Machine<'_> {
     }
 }
 
+/// BERT large has some 400 tensors, and a few thousand values with them.
+const MOST_VALUES: usize = 1_000_000;
+const MOST_TENSORS: usize = 100_000;
 /// PyTorch's own limit. This and the next bound what a short program can make by repeating itself.
 const MOST_DIMENSIONS: usize = 64;
 const LONGEST_KEY: usize = 256;
+const LONGEST_NAME: usize = 1_000;
 const EMPTY: &str = "nothing is left on the stack";
 const NO_STORAGE: &str = "a persistent value that is no storage: refused";
