@@ -103,7 +103,7 @@ impl Engine {
     /// Scores texts. The answer to a text is the same bits whatever the others are and however many threads work.
     ///
     /// # Errors
-    /// When a text is longer than allowed and [`Options::on_long`] says so.
+    /// When a text is longer than allowed and [`Options::on_long`](crate::Options::on_long) says so.
     pub fn classify(&self, texts: &[&str]) -> Result<Vec<Classification>> {
         self.classify_texts(texts.iter().map(|text| (*text, None)))
     }
@@ -195,7 +195,7 @@ impl Engine {
         result
     }
 
-    /// Time spent in each part of all forwards since the last call; empty without [`Options::profile`].
+    /// Time spent in each part of all forwards since the last call; empty without [`Options::profile`](crate::Options::profile).
     pub fn profile(&self) -> Vec<(Operation, Duration)> {
         self.0.clock.as_ref().map(Clock::take).unwrap_or_default()
     }
