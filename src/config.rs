@@ -60,6 +60,15 @@ pub struct Config {
 }
 
 impl Config {
+    /// Reads the `config.json` of a checkpoint directory.
+    ///
+    /// # Errors
+    /// As [`Config::from_json`], and when the file can't be read.
+    pub fn from_dir(dir: &Path) -> Result<Self> {
+        let path = dir.join("config.json");
+        Self::from_json(&std::fs::read(&path).map_err(Error::io(&path))?, &path)
+    }
+
     /// Reads the text of a `config.json`; `path` only names the file in errors.
     ///
     /// # Errors

@@ -2,7 +2,6 @@
 
 use std::{
     cmp::Reverse,
-    collections::BTreeMap,
     fs,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
@@ -15,7 +14,7 @@ use crate::{
     config::Config,
     error::{Error, Result},
     temporary,
-    weights::{Raw, Weights},
+    weights::{Raw, Weights, write_header},
 };
 
 const WEIGHTS: &str = "model.safetensors";
@@ -51,8 +50,7 @@ pub struct ImportSummary {
 /// `model.safetensors`, or another configuration or tokenizer; or if a file can't be written.
 pub fn import(source: &Path, out: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<ImportSummary> {
     let weights = Weights::open_dir(source)?;
-    let config = source.join(COMPANIONS[0]);
-    let config = Config::from_json(&fs::read(&config).map_err(Error::io(&config))?, &config)?;
+    let config = Config::from_dir(source)?;
     weights.get("bert.embeddings.word_embeddings.weight", &[config.vocab_size, config.hidden_size])?;
     weights.get("classifier.weight", &[config.labels.len(), config.hidden_size])?;
     check_size(&weights, source)?;
@@ -66,12 +64,12 @@ pub fn import(source: &Path, out: &Path, progress: &mut dyn FnMut(u64, u64)) -> 
     fs::create_dir_all(out).map_err(Error::io(out))?;
     let written = write(&weights, &target, progress).and_then(|(file, tensors)| {
         for (path, bytes) in companions {
-            let mut file = temporary::beside(&path)?;
-            file.as_file_mut().write_all(&bytes).map_err(temporary::failed(&path))?;
-            temporary::persist(file, &path)?;
+            let mut file = temporary::beside(&path).map_err(Error::io(&path))?;
+            file.as_file_mut().write_all(&bytes).map_err(Error::io(&path))?;
+            temporary::persist(file, &path).map_err(Error::io(&path))?;
         }
         let bytes = file.as_file().metadata().map_err(Error::io(&target))?.len();
-        temporary::persist(file, &target)?;
+        temporary::persist(file, &target).map_err(Error::io(&target))?;
         Ok(ImportSummary { tensors, bytes })
     });
     if written.is_err() && is_new {
@@ -121,32 +119,22 @@ fn write(
     let mut tensors: Vec<_> = weights.tensors().collect();
     // The widest numbers first: then all of them are aligned, as other readers may expect.
     tensors.sort_by_key(|(name, tensor)| (Reverse(tensor.dtype.bitsize()), *name));
-    let file = temporary::beside(target)?;
+    let file = temporary::beside(target).map_err(Error::io(target))?;
     let mut out = BufWriter::new(file.as_file());
-    out.write_all(&header(&tensors)).map_err(temporary::failed(target))?;
+    let entries = tensors.iter().map(|(name, tensor)| {
+        let Raw { dtype, shape, bytes } = tensor;
+        (*name, dtype.to_string(), *shape, bytes.len())
+    });
+    let header = write_header(entries, json!({ "format": "pt" }), 8);
+    out.write_all(&header).map_err(Error::io(target))?;
     let total = tensors.iter().map(|(_, tensor)| tensor.bytes.len() as u64).sum();
     let mut done = 0;
     for (_, tensor) in &tensors {
-        out.write_all(tensor.bytes).map_err(temporary::failed(target))?;
+        out.write_all(tensor.bytes).map_err(Error::io(target))?;
         done += tensor.bytes.len() as u64;
         progress(done, total);
     }
-    out.flush().map_err(temporary::failed(target))?;
+    out.flush().map_err(Error::io(target))?;
     drop(out);
     Ok((file, tensors.len()))
-}
-
-/// Length, JSON, and spaces up to a multiple of 8 bytes.
-fn header(tensors: &[(&str, Raw<'_>)]) -> Vec<u8> {
-    let mut entries = BTreeMap::from([("__metadata__", json!({ "format": "pt" }))]);
-    let mut start = 0;
-    for (name, tensor) in tensors {
-        let end = start + tensor.bytes.len();
-        let (dtype, shape) = (tensor.dtype, tensor.shape);
-        entries.insert(name, json!({ "dtype": dtype, "shape": shape, "data_offsets": [start, end] }));
-        start = end;
-    }
-    let mut json = json!(entries).to_string().into_bytes();
-    json.resize(json.len().next_multiple_of(8), b' ');
-    [&(json.len() as u64).to_le_bytes()[..], &json].concat()
 }

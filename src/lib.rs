@@ -30,7 +30,8 @@ mod packed;
 mod parallel;
 mod preset;
 mod source;
-mod temporary;
+#[doc(hidden)]
+pub mod temporary;
 mod tokenizer;
 mod weights;
 mod workspace;

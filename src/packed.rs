@@ -301,10 +301,8 @@ fn check_alignment(weights: &Weights, address: usize) -> Result<(), String> {
     }
 }
 
-/// The tokens without the zeros that fill the last 64 bytes up.
+/// The tokens, with the zeros that fill the last 64 bytes up.
 fn vocabulary(weights: &Weights) -> Result<Bytes> {
     let padded = weights.raw().find(|(name, _)| *name == VOCABULARY).map_or(0, |(_, bytes)| bytes.len());
-    let bytes = weights.get_as(VOCABULARY, Dtype::U8, &[padded])?.bytes;
-    let len = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-    Ok(bytes.slice(0..len))
+    Ok(weights.get_as(VOCABULARY, Dtype::U8, &[padded])?.bytes)
 }

@@ -25,6 +25,7 @@ pub use self::pytorch::fuzz_pytorch;
 pub(crate) use self::{
     bytes::Bytes,
     gather::gather,
+    header::write_header,
     tensor::{Dtype, Tensor},
 };
 use self::{header::Header, pytorch::Place};

@@ -97,7 +97,7 @@ struct Comparison {
 }
 
 /// A metric of A and of B, and the difference.
-type Values = Result<(f64, f64, Interval), String>;
+type Values = Result<([f64; 2], Interval), String>;
 
 impl Comparison {
     fn see(&mut self, [a, b]: [&Classification; 2]) {
@@ -124,8 +124,7 @@ impl Comparison {
         bar.set_length((resamples * Metric::ALL.len()) as u64);
         for metric in Metric::ALL {
             let difference = Resamples(resamples).difference(metric, a, b, &mut || bar.inc(1));
-            let values = difference.and_then(|(_, interval)| Ok((metric.of(a)?, metric.of(b)?, interval)));
-            self.metrics.push((metric, values));
+            self.metrics.push((metric, difference));
         }
         bar.finish_and_clear();
     }

@@ -20,7 +20,7 @@ use super::{
     to_stdout,
 };
 use crate::evaluation::{Metrics, Outcomes, Worst, page};
-pub(crate) use report::{about, compute, rate};
+pub(crate) use report::{about, rate};
 
 const EXAMPLES: &str = "\
 Examples:

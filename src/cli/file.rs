@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Result, anyhow, bail};
+use nimbert::temporary;
 use tempfile::NamedTempFile;
 
 /// A file that gets its name when it is complete, so that one that was there before stays as it is until then. A device
@@ -26,17 +27,13 @@ impl NewFile {
     pub(crate) fn create(path: &Path, inputs: &[&Path]) -> Result<Self> {
         let name = path.display();
         refuse_inputs(path, inputs)?;
-        let failed = |error: io::Error| anyhow!("{name}: {}", plain(&error));
+        let failed = |error: io::Error| anyhow!("{name}: {error}");
         let sink = match path.metadata() {
             Ok(about) if about.is_dir() => bail!("{name}: is a directory"),
             Ok(about) if !about.is_file() => {
                 Sink::Device(File::options().write(true).open(path).map_err(failed)?)
             }
-            _ => {
-                let directory =
-                    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-                Sink::Temporary(builder().tempfile_in(directory).map_err(failed)?)
-            }
+            _ => Sink::Temporary(temporary::beside(path).map_err(failed)?),
         };
         Ok(Self { path: path.to_owned(), sink })
     }
@@ -44,11 +41,11 @@ impl NewFile {
     /// Gives the file its name.
     pub(crate) fn finish(mut self) -> Result<()> {
         let name = self.path.display().to_string();
-        self.flush().map_err(|error| anyhow!("{name}: {}", plain(&error)))?;
+        self.flush().map_err(|error| anyhow!("{name}: {error}"))?;
         match self.sink {
             Sink::Device(_) => Ok(()),
             Sink::Temporary(file) => {
-                file.persist(&self.path).map(drop).map_err(|error| anyhow!("{name}: {}", plain(&error.error)))
+                temporary::persist(file, &self.path).map_err(|error| anyhow!("{name}: {error}"))
             }
         }
     }
@@ -78,27 +75,4 @@ pub(crate) fn refuse_inputs(path: &Path, inputs: &[&Path]) -> Result<()> {
         bail!("{}: is read by this command and would be replaced", path.display());
     }
     Ok(())
-}
-
-fn builder() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // Like any new file; the system takes away what the umask says.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder
-}
-
-/// Without the temporary file's name, of which nobody has heard.
-fn plain(error: &io::Error) -> io::Error {
-    let inner = error
-        .get_ref()
-        .and_then(|inner| inner.source())
-        .and_then(|source| source.downcast_ref::<io::Error>());
-    let error = inner.unwrap_or(error);
-    error
-        .raw_os_error()
-        .map_or_else(|| io::Error::new(error.kind(), error.to_string()), io::Error::from_raw_os_error)
 }

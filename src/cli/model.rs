@@ -87,3 +87,10 @@ fn demo(options: Options) -> Result<Engine> {
 fn demo(_: Options) -> Result<Engine> {
     anyhow::bail!("this build has no demo model: name a model with --model PATH")
 }
+
+/// Precision, instructions and threads.
+pub(crate) fn compute(engine: &Engine) -> String {
+    let threads = engine.threads();
+    let unit = if threads == 1 { "thread" } else { "threads" };
+    format!("{} on {}, {threads} {unit}", engine.precision(), engine.isa())
+}

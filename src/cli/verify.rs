@@ -13,7 +13,10 @@ use clap::Args;
 use nimbert::{Engine, Options, PackedInfo};
 
 use self::{parity::Parity, reference::Reference};
-use super::{eval::compute, model::ModelArgs, to_stdout};
+use super::{
+    model::{ModelArgs, compute},
+    to_stdout,
+};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -44,9 +44,7 @@ impl Engine {
         if !std::fs::metadata(path).map_err(Error::io(path))?.is_dir() {
             return Self::packed(PackedModel::open(path)?, path, &options);
         }
-        let config_path = path.join("config.json");
-        let json = std::fs::read(&config_path).map_err(Error::io(&config_path))?;
-        let config = Config::from_json(&json, &config_path)?;
+        let config = Config::from_dir(path)?;
         let tokenizer = Tokenizer::from_dir(path)?;
         let weights = Weights::open_dir(path)?;
         let precision = options.precision.or(Precision::F32);

@@ -15,7 +15,7 @@ pub(crate) struct Interval {
 pub(crate) struct Resamples(pub(crate) usize);
 
 impl Resamples {
-    /// Of `metric` in `b` minus that in `a`, which are outcomes of the same texts.
+    /// `metric` in `a` and in `b`, which are outcomes of the same texts, and where the second minus the first lies.
     ///
     /// # Errors
     /// Why one of the two is not defined. A draw in which that happens is left out.
@@ -25,14 +25,12 @@ impl Resamples {
         a: &Outcomes,
         b: &Outcomes,
         step: &mut dyn FnMut(),
-    ) -> Result<(f64, Interval), String> {
+    ) -> Result<([f64; 2], Interval), String> {
         assert_eq!(a.rows(), b.rows(), "outcomes of the same texts");
-        let [a, b] =
-            [Measure::new(metric, a), Measure::new(metric, b)].map(|measure| (measure.value(|_| 1), measure));
-        let found = b.0? - a.0?;
-        let (a, b) = (a.1, b.1);
+        let rows = a.rows();
+        let [a, b] = [a, b].map(|outcomes| Measure::new(metric, outcomes));
+        let found = [a.value(|_| 1)?, b.value(|_| 1)?];
         let mut random = SplitMix64(0);
-        let rows = a.outcomes().rows();
         let mut weights = vec![0u32; rows];
         let mut differences = Vec::with_capacity(self.0);
         for _ in 0..self.0 {
@@ -47,7 +45,7 @@ impl Resamples {
             step();
         }
         differences.sort_unstable_by(f64::total_cmp);
-        let at = |share: f64| quantile(&differences, share).unwrap_or(found);
+        let at = |share: f64| quantile(&differences, share).unwrap_or(found[1] - found[0]);
         Ok((found, Interval { low: at(0.025), high: at(0.975) }))
     }
 }

@@ -62,13 +62,9 @@ pub(super) struct Measure<'a> {
 
 impl<'a> Measure<'a> {
     pub(super) fn new(metric: Metric, outcomes: &'a Outcomes) -> Self {
-        let ranking = |label| Ranking::new(outcomes.rows(), |row| outcomes.scores(row)[label]);
         let labels = if metric == Metric::Auc { outcomes.labels() } else { 0 };
-        Self { metric, outcomes, rankings: (0..labels).map(ranking).collect() }
-    }
-
-    pub(super) fn outcomes(&self) -> &'a Outcomes {
-        self.outcomes
+        let rankings = (0..labels).map(|label| ranking(outcomes, label)).collect();
+        Self { metric, outcomes, rankings }
     }
 
     /// Row `i` counts `weight(i)` times.
@@ -77,25 +73,40 @@ impl<'a> Measure<'a> {
         match self.metric {
             Metric::Top1 => share(outcomes, weight, |row| outcomes.is_right(row)),
             Metric::Subset => share(outcomes, weight, |row| outcomes.is_exact(row)),
-            Metric::MicroF1 => {
-                Decisions::sum(&decisions(outcomes, weight)).f1().ok_or_else(|| NO_DECISION.to_owned())
-            }
-            Metric::MacroF1 => {
-                // A label that no text has and the model never gives has no F1 (scikit-learn: zero_division=nan).
-                let f1 = decisions(outcomes, weight).iter().filter_map(Decisions::f1).collect::<Vec<_>>();
-                mean(&f1).ok_or_else(|| NO_DECISION.to_owned())
-            }
+            Metric::MicroF1 => micro_f1(&decisions(outcomes, weight)),
+            Metric::MacroF1 => macro_f1(&decisions(outcomes, weight)),
             Metric::Auc => {
-                let area = |(label, ranking): (usize, &Ranking)| {
-                    let score = |row: usize| outcomes.scores(row)[label];
-                    let area = ranking.area(score, |row| outcomes.has(row, label), weight);
-                    area.ok_or_else(|| one_sided(outcomes, label))
-                };
-                let areas = self.rankings.iter().enumerate().map(area).collect::<Result<Vec<_>, _>>()?;
-                Ok(areas.iter().sum::<f64>() / areas.len() as f64)
+                let area = |(label, ranking): (usize, &Ranking)| label_auc(outcomes, label, ranking, weight);
+                macro_auc(self.rankings.iter().enumerate().map(area))
             }
         }
     }
+}
+
+fn micro_f1(each: &[Decisions]) -> Figure {
+    Decisions::sum(each).f1().ok_or_else(|| NO_DECISION.to_owned())
+}
+
+/// A label that no text has and the model never gives has no F1 (scikit-learn: zero_division=nan).
+fn macro_f1(each: &[Decisions]) -> Figure {
+    let f1: Vec<_> = each.iter().filter_map(Decisions::f1).collect();
+    mean(&f1).ok_or_else(|| NO_DECISION.to_owned())
+}
+
+fn label_auc(outcomes: &Outcomes, label: usize, ranking: &Ranking, weight: impl Fn(usize) -> u32) -> Figure {
+    let score = |row: usize| outcomes.scores(row)[label];
+    let area = ranking.area(score, |row| outcomes.has(row, label), weight);
+    area.ok_or_else(|| one_sided(outcomes, label))
+}
+
+fn macro_auc(of_labels: impl Iterator<Item = Figure>) -> Figure {
+    let areas = of_labels.collect::<Result<Vec<_>, _>>()?;
+    Ok(areas.iter().sum::<f64>() / areas.len() as f64)
+}
+
+/// Of one label's scores.
+fn ranking(outcomes: &Outcomes, label: usize) -> Ranking {
+    Ranking::new(outcomes.rows(), |row| outcomes.scores(row)[label])
 }
 
 const NO_DECISION: &str = "no text has a label and none is given";
@@ -220,26 +231,23 @@ impl Metrics {
     pub(crate) fn new(outcomes: &Outcomes) -> Self {
         assert!(outcomes.rows() > 0, "figures of no rows");
         let each = decisions(outcomes, |_| 1);
-        let all = Decisions::sum(&each);
+        let label = |(label, of)| LabelMetrics::new(outcomes, label, of);
+        let labels: Vec<_> = each.iter().enumerate().map(label).collect();
         let reliability = reliability(outcomes);
         let near = outcomes.ranks().map(|ranks| share(outcomes, |_| 1, |row| outcomes.is_near(row, ranks)));
         Self {
             rows: outcomes.rows(),
             loss: outcomes.loss(),
-            micro_f1: Metric::MicroF1.of(outcomes),
-            macro_f1: Metric::MacroF1.of(outcomes),
-            roc_auc_decisions: all.roc_auc().ok_or_else(|| MICRO_ONE_SIDED.to_owned()),
+            micro_f1: micro_f1(&each),
+            macro_f1: macro_f1(&each),
+            roc_auc_decisions: Decisions::sum(&each).roc_auc().ok_or_else(|| MICRO_ONE_SIDED.to_owned()),
             roc_auc_micro: micro_auc(outcomes),
-            roc_auc_macro: Metric::Auc.of(outcomes),
+            roc_auc_macro: macro_auc(labels.iter().map(|label| label.roc_auc.clone())),
             subset_accuracy: Metric::Subset.of(outcomes),
             top_label_accuracy: Metric::Top1.of(outcomes),
             within_one_accuracy: near,
             calibration_error: calibration::error(&reliability),
-            labels: each
-                .iter()
-                .enumerate()
-                .map(|(label, of)| LabelMetrics::new(outcomes, label, of))
-                .collect(),
+            labels,
             confusion: confusion(outcomes),
             reliability,
         }
@@ -271,14 +279,12 @@ impl Metrics {
 
 impl LabelMetrics {
     fn new(outcomes: &Outcomes, label: usize, of: &Decisions) -> Self {
-        let score = |row: usize| outcomes.scores(row)[label];
-        let area = Ranking::new(outcomes.rows(), score).area(score, |row| outcomes.has(row, label), |_| 1);
         Self {
             rows: (of.true_positives + of.false_negatives) as usize,
             precision: of.precision().ok_or_else(|| "it is never given".to_owned()),
             recall: of.recall().ok_or_else(|| "no text has it".to_owned()),
             f1: of.f1().ok_or_else(|| "no text has it and it is never given".to_owned()),
-            roc_auc: area.ok_or_else(|| one_sided(outcomes, label)),
+            roc_auc: label_auc(outcomes, label, &ranking(outcomes, label), |_| 1),
         }
     }
 }

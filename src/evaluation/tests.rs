@@ -108,8 +108,9 @@ fn a_model_is_no_better_than_itself_and_a_clear_winner_is_one() {
     let (a, b) = (rights(&some), rights(&[true; 200]));
     let steps = &mut || {};
     let (same, interval) = Resamples(200).difference(Metric::Top1, &a, &a, steps).unwrap();
-    assert_eq!((same, interval.low, interval.high), (0.0, 0.0, 0.0));
-    let (gain, interval) = Resamples(500).difference(Metric::Top1, &a, &b, steps).unwrap();
+    assert_eq!((same[1] - same[0], interval.low, interval.high), (0.0, 0.0, 0.0));
+    let ([before, after], interval) = Resamples(500).difference(Metric::Top1, &a, &b, steps).unwrap();
+    let gain = after - before;
     assert!((gain - 133.0 / 200.0).abs() < 1e-12);
     // The difference is a mean of 200 rows that are 1 with p = 0.665: ±1.96·√(p(1-p)/200) = ±0.065.
     assert!((interval.low - 0.600).abs() < 0.02 && (interval.high - 0.730).abs() < 0.02, "{interval:?}");

@@ -1,7 +1,6 @@
 //! The bytes of a packed file: header, tensors and checksums, appearing under the file's name all at once.
 
 use std::{
-    collections::BTreeMap,
     fs::File,
     io::{self, Write as _},
     iter,
@@ -9,7 +8,7 @@ use std::{
 };
 
 use half::f16;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
@@ -17,27 +16,17 @@ use super::{ALIGNMENT, CHECKSUMS, DIGEST, plan::Section};
 use crate::{
     error::{Error, Result},
     temporary,
-    weights::Dtype,
+    weights::{Dtype, write_header},
 };
 
-/// Length, JSON and as many spaces as put the data on a 64-byte boundary.
+/// As long as puts the data on a 64-byte boundary.
 pub(super) fn header(sections: &[Section], metadata: Value) -> Vec<u8> {
     let sums = Section::new(CHECKSUMS, Dtype::U8, [sections.len() + 1, ALIGNMENT]);
-    let mut entries = BTreeMap::from([("__metadata__", metadata)]);
-    let mut start = 0;
-    for section in sections.iter().chain(iter::once(&sums)) {
-        let end = start + section.byte_len();
-        let (dtype, shape) = (section.dtype.to_string(), &section.shape);
-        entries
-            .insert(&section.name, json!({ "dtype": dtype, "shape": shape, "data_offsets": [start, end] }));
-        start = end;
-    }
-    let json = json!(entries).to_string();
-    let len = (size_of::<u64>() + json.len()).next_multiple_of(ALIGNMENT);
-    let mut header = ((len - size_of::<u64>()) as u64).to_le_bytes().to_vec();
-    header.extend(json.as_bytes());
-    header.resize(len, b' ');
-    header
+    let all = sections.iter().chain(iter::once(&sums));
+    let entries = all.map(|section| {
+        (section.name.as_str(), section.dtype.to_string(), &section.shape[..], section.byte_len())
+    });
+    write_header(entries, metadata, ALIGNMENT)
 }
 
 /// The file being written, under a temporary name beside its own, which is removed if this is dropped.
@@ -55,7 +44,7 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn create(path: &Path) -> Result<Self> {
-        let temporary = temporary::beside(path)?;
+        let temporary = temporary::beside(path).map_err(Error::io(path))?;
         let file = io::BufWriter::new(temporary.as_file().try_clone().map_err(Error::io(path))?);
         let (sections, hasher) = (Vec::new().into_iter(), Sha256::new());
         Ok(Self {
@@ -128,7 +117,7 @@ impl Output {
         if !accept(self.temporary.path()) {
             return Ok(None);
         }
-        temporary::persist(self.temporary, &self.path)?;
+        temporary::persist(self.temporary, &self.path).map_err(Error::io(&self.path))?;
         Ok(Some(self.written[0] as u64))
     }
 }

@@ -1,6 +1,6 @@
 //! From a Hugging Face directory to a packed file, tensor by tensor.
 
-use std::{collections::BTreeSet, fs, io, path::Path};
+use std::{collections::BTreeSet, io, path::Path};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -95,8 +95,7 @@ pub fn write_if(
     progress: &mut dyn FnMut(usize, usize),
     accept: impl FnOnce(&Path) -> bool,
 ) -> Result<Option<Summary>> {
-    let config_path = source.join("config.json");
-    let config = Config::from_json(&fs::read(&config_path).map_err(Error::io(&config_path))?, &config_path)?;
+    let config = Config::from_dir(source)?;
     let options = options.resolve(&config)?;
     let tokenizer = Tokenizer::from_dir(source)?;
     if tokenizer.vocab_size() > config.vocab_size {

@@ -4,7 +4,7 @@
 //! it keeps the last without a word, it can overflow while adding offsets, and its errors leave out the numbers.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt,
 };
 
@@ -13,6 +13,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{Error as _, MapAccess, Visitor},
 };
+use serde_json::{Value, json};
 
 /// The same limit as in the `safetensors` crate.
 const LONGEST: u64 = 100_000_000;
@@ -102,6 +103,28 @@ fn byte_len(info: &TensorInfo) -> Option<usize> {
     let elements = info.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
     let bits = elements.checked_mul(info.dtype.bitsize())?;
     bits.is_multiple_of(8).then_some(bits / 8)
+}
+
+/// A header for tensors that lie one after the other: name, type, shape and bytes of each. Length and JSON, with spaces up to
+/// a multiple of `alignment` bytes, where the first tensor begins.
+pub(crate) fn write_header<'a>(
+    tensors: impl Iterator<Item = (&'a str, String, &'a [usize], usize)>,
+    metadata: Value,
+    alignment: usize,
+) -> Vec<u8> {
+    let mut entries = BTreeMap::from([("__metadata__", metadata)]);
+    let mut start = 0;
+    for (name, dtype, shape, bytes) in tensors {
+        let end = start + bytes;
+        entries.insert(name, json!({ "dtype": dtype, "shape": shape, "data_offsets": [start, end] }));
+        start = end;
+    }
+    let json = json!(entries).to_string();
+    let len = (LENGTH_BYTES + json.len()).next_multiple_of(alignment);
+    let mut header = ((len - LENGTH_BYTES) as u64).to_le_bytes().to_vec();
+    header.extend(json.as_bytes());
+    header.resize(len, b' ');
+    header
 }
 
 struct Entries {

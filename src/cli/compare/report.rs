@@ -7,7 +7,7 @@ use nimbert::{Engine, Scoring};
 use serde_json::{Map, Value, json};
 
 use super::Comparison;
-use crate::cli::eval::{compute, rate};
+use crate::cli::{eval::rate, model::compute};
 
 pub(super) fn human(
     models: &[(String, &Engine); 2],
@@ -42,7 +42,7 @@ pub(super) fn human(
     }
     for (metric, values) in metrics {
         match values {
-            Ok((a, b, interval)) => {
+            Ok(([a, b], interval)) => {
                 let difference = b - a;
                 let (low, high) = (interval.low, interval.high);
                 _ = writeln!(
@@ -79,7 +79,7 @@ pub(super) fn object(models: &[(String, &Engine); 2], comparison: &Comparison) -
         .iter()
         .map(|(metric, values)| {
             let values = match values {
-                Ok((a, b, interval)) => {
+                Ok(([a, b], interval)) => {
                     json!({ "a": a, "b": b, "difference": b - a, "interval": [interval.low, interval.high] })
                 }
                 Err(reason) => json!({ "undefined": reason }),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::Evaluation;
 use crate::{
-    cli::scoring::Speed,
+    cli::{model::compute, scoring::Speed},
     evaluation::{Decision, Figure, Metrics},
 };
 
@@ -30,13 +30,6 @@ pub(crate) fn about(
         ("data", format!("{data}: {} texts{cut}", HumanCount(metrics.rows as u64))),
         ("speed", rate(speed)),
     ]
-}
-
-/// Precision, instructions and threads.
-pub(crate) fn compute(engine: &Engine) -> String {
-    let threads = engine.threads();
-    let unit = if threads == 1 { "thread" } else { "threads" };
-    format!("{} on {}, {threads} {unit}", engine.precision(), engine.isa())
 }
 
 pub(crate) fn rate(speed: &Speed) -> String {

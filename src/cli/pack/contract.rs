@@ -33,13 +33,6 @@ pub(super) struct Verdict {
     pub(super) cost: Option<(u64, f64)>,
 }
 
-impl Verdict {
-    /// Points lost.
-    pub(super) fn loss(&self) -> f64 {
-        loss(self.values)
-    }
-}
-
 fn loss([reference, packed]: [f64; 2]) -> f64 {
     100.0 * (reference - packed)
 }
@@ -66,15 +59,14 @@ struct Reference<'a> {
     criterion: Criterion,
     engine: Engine,
     task: Option<Task>,
-    /// Where there are labels.
-    outcomes: Option<Outcomes>,
+    /// The criterion's value.
+    value: f64,
     /// Of each text.
     best: Vec<u32>,
     sample: Vec<Encoding>,
 }
 
 /// What one pass over the data says of a model.
-#[derive(Default)]
 struct Seen {
     outcomes: Option<Outcomes>,
     agreeing: usize,
@@ -90,7 +82,7 @@ impl Reference<'_> {
         );
         let task = check.columns.is_labelled().then(|| check.columns.task(&engine)).transpose()?;
         let criterion = check.criterion();
-        Ok(Reference { check, criterion, engine, task, outcomes: None, best: Vec::new(), sample: Vec::new() })
+        Ok(Reference { check, criterion, engine, task, value: 1.0, best: Vec::new(), sample: Vec::new() })
     }
 
     /// The first pass: both models on the data, batch by batch in turn.
@@ -110,9 +102,10 @@ impl Reference<'_> {
             sample.offer(|| self.encode(row.fields[0].as_str(), row.fields.get(1).map(String::as_str)))
         })?;
         ensure!(!labels.is_empty(), "{}: no texts", data.display());
-        (self.outcomes, self.best) = (own, labels);
-        self.sample = sample.into_items();
-        Ok((self.value(&seen)?, speeds))
+        (self.best, self.sample) = (labels, sample.into_items());
+        let agreeing = self.best.len(); // with itself
+        self.value = self.value_of(&Seen { outcomes: own, agreeing })?;
+        Ok((self.value_of(&seen)?, speeds))
     }
 
     fn encode(&self, text: &str, pair: Option<&str>) -> Result<Encoding> {
@@ -139,23 +132,15 @@ impl Reference<'_> {
         ensure!(row_number == self.best.len(), "{}: changed while it was read", data.display());
         let mut values = [0.0; N];
         for (value, seen) in values.iter_mut().zip(&seen) {
-            *value = self.value(seen)?;
+            *value = self.value_of(seen)?;
         }
         Ok((values, speeds))
     }
 
-    fn value(&self, seen: &Seen) -> Result<f64> {
+    fn value_of(&self, seen: &Seen) -> Result<f64> {
         match (self.criterion, &seen.outcomes) {
             (Criterion::Metric(metric), Some(outcomes)) => defined(metric, metric.of(outcomes)),
             _ => Ok(seen.agreeing as f64 / self.best.len() as f64),
-        }
-    }
-
-    /// The criterion's value of the f32 model itself.
-    fn own_value(&self) -> Result<f64> {
-        match (self.criterion, &self.outcomes) {
-            (Criterion::Metric(metric), Some(outcomes)) => defined(metric, metric.of(outcomes)),
-            _ => Ok(1.0),
         }
     }
 
@@ -184,7 +169,7 @@ impl Reference<'_> {
         let fits = |count: usize| -> Result<bool> {
             let mixed = packed.with_parts_of(half, &names[..count].iter().cloned().collect())?;
             let ([value], _) = self.score([&mixed], data)?;
-            Ok(self.check.allows(loss([self.own_value()?, value])))
+            Ok(self.check.allows(loss([self.value, value])))
         };
         let (mut too_few, mut enough) = (0, 1);
         while !fits(enough)? {
@@ -239,7 +224,7 @@ pub(super) fn pack(pack: &Pack, check: &Check, data: &Path) -> Result<Verdict> {
         accepted
     })?;
     let Plan { promoted, value, speeds, bytes, packed } = found.expect("a complete file is measured")?;
-    let (texts, own) = (reference.best.len(), reference.own_value()?);
+    let (texts, own) = (reference.best.len(), reference.value);
     if let Some(summary) = plain {
         return Ok(Verdict { summary, promoted, texts, values: [own, value], speeds, cost: None });
     }
@@ -274,7 +259,7 @@ fn plan(reference: &mut Reference<'_>, pack: &Pack, file: &Path, data: &Path) ->
     let packed = Engine::load(file, reference.check.options(Precision::Auto))?;
     let bytes = std::fs::metadata(file)?.len();
     let (value, speeds) = reference.score_with(&packed, data)?;
-    let lost = loss([reference.own_value()?, value]);
+    let lost = loss([reference.value, value]);
     let mut promoted = Vec::new();
     if !reference.check.allows(lost) {
         ensure!(
@@ -322,7 +307,7 @@ impl Verdict {
             "check    {}: {} texts, {name} {own:.2} % in f32, {packed:.2} % packed: {:+.2} points, {} may be lost\n",
             data.display(),
             HumanCount(self.texts as u64),
-            0.0 - self.loss(), // 0.0 - 0.0 has no sign
+            0.0 - loss(self.values), // 0.0 - 0.0 has no sign
             check.budget,
         );
         let [f32, int8] = self.speeds.map(|speed| speed.texts_per_second());
