@@ -1,6 +1,15 @@
 //! Texts of different lengths, one after the other: no padding, no mask.
 
-use crate::{config::Config, tokenizer::Encoding};
+use crate::config::Config;
+
+/// The tokens of one text, or pair of texts, where they lie.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// Special tokens included.
+    pub token_ids: &'a [u32],
+    /// As long as `token_ids`; `None`: all 0, as for any single text.
+    pub token_type_ids: Option<&'a [u32]>,
+}
 
 /// Rows of tokens, ragged. `T` is the number of tokens of all rows, `B` that of rows.
 #[derive(Debug, Default)]
@@ -27,8 +36,8 @@ impl Batch {
     }
 
     /// Adds a row, or says why the model has no answer for it.
-    pub(crate) fn push(&mut self, row: &Encoding, config: &Config) -> Result<(), String> {
-        let Encoding { token_ids, token_type_ids, .. } = row;
+    pub(crate) fn push(&mut self, row: Row<'_>, config: &Config) -> Result<(), String> {
+        let Row { token_ids, token_type_ids } = row;
         let (len, most) = (token_ids.len(), config.max_position_embeddings);
         if len == 0 {
             return Err("no tokens, not even [CLS]".to_owned());
@@ -36,21 +45,22 @@ impl Batch {
         if len > most {
             return Err(format!("{len} tokens, and the model has positions for {most}"));
         }
-        if token_type_ids.len() != len {
-            return Err(format!("{len} token ids, but {} token type ids", token_type_ids.len()));
+        if let Some(types) = token_type_ids.filter(|types| types.len() != len) {
+            return Err(format!("{len} token ids, but {} token type ids", types.len()));
         }
         let outside = |ids: &[u32], size: usize| ids.iter().copied().find(|&id| id as usize >= size);
         if let Some(id) = outside(token_ids, config.vocab_size) {
             return Err(format!("token id {id} is out of range: the model has {} words", config.vocab_size));
         }
-        if let Some(id) = outside(token_type_ids, config.type_vocab_size) {
+        if let Some(id) = token_type_ids.and_then(|types| outside(types, config.type_vocab_size)) {
             let size = config.type_vocab_size;
             return Err(format!(
                 "token type {id} is out of range: the model has {size} (is it made for pairs?)"
             ));
         }
         self.token_ids.extend(token_ids);
-        self.token_type_ids.extend(token_type_ids);
+        self.token_type_ids.extend(token_type_ids.unwrap_or_default());
+        self.token_type_ids.resize(self.token_ids.len(), 0);
         self.cu_seqlens.push(self.token_ids.len() as u32);
         self.cu_rows.push(self.cu_rows.len() as u32);
         Ok(())

@@ -47,18 +47,25 @@ impl Head {
 }
 
 impl Scoring {
-    /// Scores of one text's logits.
-    pub(crate) fn scores(self, logits: &[f32]) -> Vec<f32> {
+    /// Turns one text's logits into its scores.
+    pub(crate) fn apply(self, values: &mut [f32]) {
         match self {
-            Self::Identity => logits.to_vec(),
-            Self::Sigmoid => logits.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect(),
+            Self::Identity => {}
+            Self::Sigmoid => values.iter_mut().for_each(|x| *x = 1.0 / (1.0 + (-*x).exp())),
             Self::Softmax => {
-                let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let exps: Vec<f32> = logits.iter().map(|x| (x - largest).exp()).collect();
-                let sum: f32 = exps.iter().sum();
-                exps.into_iter().map(|e| e / sum).collect()
+                let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                values.iter_mut().for_each(|x| *x = (*x - largest).exp());
+                let sum: f32 = values.iter().sum();
+                values.iter_mut().for_each(|e| *e /= sum);
             }
         }
+    }
+
+    /// Scores of one text's logits.
+    pub(crate) fn scores(self, logits: &[f32]) -> Vec<f32> {
+        let mut scores = logits.to_vec();
+        self.apply(&mut scores);
+        scores
     }
 }
 

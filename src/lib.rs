@@ -36,6 +36,7 @@ mod tokenizer;
 mod weights;
 mod workspace;
 
+pub use batch::Row;
 pub use classification::{Classification, Score};
 pub use config::{Activation, Config, Scoring};
 pub use engine::Engine;

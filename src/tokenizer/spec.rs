@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tokenizers::{AddedVocabulary, NormalizedString, Normalizer as _, normalizers::BertNormalizer};
+use tokenizers::normalizers::BertNormalizer;
 
 use super::{
-    Tokenizer, is_boundary,
+    Tokenizer,
+    added::{AddedTokens, assign_ids, normalize},
+    is_boundary,
     vocabulary::Vocabulary,
-    wordpiece::{Lookup, WordPiece},
+    wordpiece::WordPiece,
 };
 use crate::error::{Error, Result};
 
@@ -70,22 +72,14 @@ impl AddedToken {
         }
     }
 
-    fn build(&self) -> tokenizers::AddedToken {
-        tokenizers::AddedToken {
-            content: self.content.clone(),
-            single_word: self.single_word,
-            lstrip: self.lstrip,
-            rstrip: self.rstrip,
-            normalized: self.normalized.unwrap_or(!self.special),
-            special: self.special,
-        }
+    pub(super) fn is_normalized(&self) -> bool {
+        self.normalized.unwrap_or(!self.special)
     }
 }
 
 impl Tokenizer {
     /// Puts settings and vocabulary together; `path` only names the file in errors.
     pub(super) fn build(mut spec: Spec, vocabulary: Vocabulary, path: &Path) -> Result<Self> {
-        let other = |error: tokenizers::Error| Error::tokenizer(path, error.to_string());
         let normalizer = BertNormalizer::new(
             spec.clean_text,
             spec.handle_chinese_chars,
@@ -95,28 +89,28 @@ impl Tokenizer {
         let missing = |token: &str| Error::tokenizer(path, format!("the vocabulary lacks {token}"));
         let unk = vocabulary.get(&spec.unk_token).ok_or_else(|| missing(&spec.unk_token))?;
 
-        let may_cut = check_added_tokens(&spec.added_tokens, &normalizer, path)?;
-        let mut added = AddedVocabulary::new();
-        let lookup = Lookup(&vocabulary);
-        added.set_encode_special_tokens(spec.split_special_tokens);
-        added
-            .add_tokens(spec.added_tokens.iter().map(AddedToken::build), &lookup, Some(&normalizer))
-            .map_err(other)?;
-        for token in &mut spec.added_tokens {
-            let id = added.token_to_id(&token.content, &lookup);
-            if token.id.is_some() && token.id != id {
-                let (stated, found) = (token.id.unwrap_or_default(), id.unwrap_or_default());
+        let patterns = patterns(&spec.added_tokens, &normalizer, path)?;
+        let may_cut = !patterns.iter().any(|pattern| pattern.contains(is_boundary));
+        let ids = assign_ids(&spec.added_tokens, &vocabulary);
+        let added = AddedTokens::new(&spec.added_tokens, &patterns, &ids, spec.split_special_tokens)
+            .map_err(|reason| Error::tokenizer(path, reason))?;
+        let find = |token: &String| {
+            let id = ids.get(token.as_str()).copied().or_else(|| vocabulary.get(token));
+            id.ok_or_else(|| missing(token))
+        };
+        let (cls, sep) = (find(&spec.cls_token)?, find(&spec.sep_token)?);
+        let ids: Vec<_> = spec.added_tokens.iter().map(|token| ids[token.content.as_str()]).collect();
+        for (token, found) in spec.added_tokens.iter_mut().zip(ids) {
+            if let Some(stated) = token.id.filter(|&stated| stated != found) {
                 let reason = format!(
                     "added token {:?}: id {stated} is out of range or taken, expected {found}",
                     token.content
                 );
                 return Err(Error::tokenizer(path, reason));
             }
-            token.id = id;
+            token.id = Some(found);
         }
 
-        let find = |token: &str| added.token_to_id(token, &lookup).ok_or_else(|| missing(token));
-        let (cls, sep) = (find(&spec.cls_token)?, find(&spec.sep_token)?);
         let highest =
             spec.added_tokens.iter().filter_map(|token| token.id).fold(vocabulary.highest(), u32::max);
         // A word costs its length times that of the longest token.
@@ -133,19 +127,20 @@ impl Tokenizer {
     }
 }
 
-/// Refuses blank tokens: they would match everywhere, or between two tokens that both claim the space. Tells whether no
-/// token contains a boundary.
-fn check_added_tokens(tokens: &[AddedToken], normalizer: &BertNormalizer, path: &Path) -> Result<bool> {
-    let mut may_cut = true;
-    for token in tokens {
-        let mut text = NormalizedString::from(token.content.as_str());
-        if token.build().normalized {
-            normalizer.normalize(&mut text).map_err(|error| Error::tokenizer(path, error.to_string()))?;
-        }
-        if text.get().trim().is_empty() {
+/// What each token is looked for as. Refuses blank ones: they would match everywhere, or between two tokens that both claim
+/// the space.
+fn patterns(tokens: &[AddedToken], normalizer: &BertNormalizer, path: &Path) -> Result<Vec<String>> {
+    let pattern = |token: &AddedToken| {
+        let pattern = if token.is_normalized() {
+            normalize(normalizer, &token.content)
+                .map_err(|error| Error::tokenizer(path, error.to_string()))?
+        } else {
+            token.content.clone()
+        };
+        if pattern.trim().is_empty() {
             return Err(Error::tokenizer(path, format!("added token {:?} is blank", token.content)));
         }
-        may_cut &= !text.get().contains(is_boundary);
-    }
-    Ok(may_cut)
+        Ok(pattern)
+    };
+    tokens.iter().map(pattern).collect()
 }

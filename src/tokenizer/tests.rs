@@ -13,10 +13,10 @@ use super::{
 use crate::{error::Result, weights::Bytes};
 
 /// Numbers that are the same in every run.
-struct Random(u32);
+pub(super) struct Random(pub(super) u32);
 
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (self.0 >> 8) as usize % bound
     }
@@ -25,7 +25,7 @@ impl Random {
         from[self.below(from.len())]
     }
 
-    fn text(&mut self, letters: &[&str], shorter_than: usize) -> String {
+    pub(super) fn text(&mut self, letters: &[&str], shorter_than: usize) -> String {
         (0..self.below(shorter_than)).map(|_| self.pick(letters)).collect()
     }
 }

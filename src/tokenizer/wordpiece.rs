@@ -1,15 +1,5 @@
 //! WordPiece as the `tokenizers` crate does it, over a vocabulary that is not copied, and giving ids alone.
 
-use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
-};
-
-use tokenizers::{
-    Model, Token,
-    models::wordpiece::{WordPieceTrainer, WordPieceTrainerBuilder},
-};
-
 use super::vocabulary::Vocabulary;
 
 /// Splits words into the longest tokens, from left to right.
@@ -104,40 +94,5 @@ impl Pieces<'_> {
             Some((vocabulary.find(state, &beginning.prefix, &rest[..length])?, length))
         };
         self.beginnings.iter().rev().find_map(find)
-    }
-}
-
-/// What `AddedVocabulary` asks of a model: the tokens' ids, and how many there are. The rest it never asks.
-pub(super) struct Lookup<'a>(pub(super) &'a Vocabulary);
-
-impl Model for Lookup<'_> {
-    type Trainer = WordPieceTrainer;
-
-    fn token_to_id(&self, token: &str) -> Option<u32> {
-        self.0.get(token)
-    }
-
-    fn get_vocab_size(&self) -> usize {
-        self.0.len()
-    }
-
-    fn tokenize(&self, _: &str) -> tokenizers::Result<Vec<Token>> {
-        Err("only finds tokens".into())
-    }
-
-    fn id_to_token(&self, _: u32) -> Option<String> {
-        None
-    }
-
-    fn get_vocab(&self) -> HashMap<String, u32> {
-        HashMap::new()
-    }
-
-    fn save(&self, _: &Path, _: Option<&str>) -> tokenizers::Result<Vec<PathBuf>> {
-        Err("only finds tokens".into())
-    }
-
-    fn get_trainer(&self) -> Self::Trainer {
-        WordPieceTrainerBuilder::new().build()
     }
 }
