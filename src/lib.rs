@@ -20,6 +20,7 @@ mod engine;
 mod error;
 mod exec;
 mod feed_forward;
+pub mod ffi;
 mod head;
 mod import;
 mod limits;

@@ -1,0 +1,175 @@
+//! The C interface, declared in `src/ffi/nimbert.h`: a model is loaded, texts or token ids go in, scores come out.
+//!
+//! Every function checks what can be checked of its arguments, catches panics, and returns a [`Status`]; what was wrong
+//! is told by [`nimbert_last_error`]. The header is made from this module (`cargo test --test header`); how to build and
+//! link the library is in the README, section *From C*.
+//!
+//! The files: [`options`] what a program may choose, [`status`] codes and the last error, [`arguments`] from pointers to
+//! slices, [`score`] texts and ids to scores, and here the life of an engine.
+
+// With `kernels/` and `weights/bytes.rs` one of the places for unsafe code: it comes from pointers and nothing else.
+#![allow(unsafe_code)]
+// One contract for all of them, stated at the header's top: a pointer is NULL or valid for what it is said to point to.
+#![allow(clippy::missing_safety_doc)]
+
+mod arguments;
+mod options;
+mod score;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    ffi::{CString, c_char, c_void},
+    ptr,
+};
+
+use self::{
+    arguments::{out, path, reference, slice},
+    status::{Failure, guard},
+};
+pub use self::{
+    options::{Flags, OnLong, Options, Precision, nimbert_options_init},
+    score::{nimbert_classify, nimbert_classify_ids, nimbert_classify_pairs, nimbert_tokenize},
+    status::{Status, nimbert_last_error},
+};
+use crate::engine::Engine;
+
+/// Where a model in memory has to start: its weights are used where they lie, in whole cache lines.
+pub const NIMBERT_ALIGNMENT: usize = 64;
+
+/// A loaded model. Any number of threads may use one at the same time.
+#[derive(Debug)]
+pub struct Handle {
+    engine: Engine,
+    labels: Vec<CString>,
+    isa: CString,
+}
+
+impl Handle {
+    fn new(engine: Engine) -> Result<Box<Self>, Failure> {
+        let label = |(index, label): (usize, &String)| {
+            CString::new(label.as_str())
+                .map_err(|_| Failure::new(Status::Model, format!("label {index} has a NUL in it: {label:?}")))
+        };
+        let labels = engine.labels().iter().enumerate().map(label).collect::<Result<_, _>>()?;
+        let isa = CString::new(engine.isa().name()).expect("a name has no NUL in it");
+        Ok(Box::new(Self { engine, labels, isa }))
+    }
+}
+
+/// With a NUL at its end.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
+
+/// The library's version, such as "0.1.0".
+#[unsafe(no_mangle)]
+pub extern "C" fn nimbert_version() -> *const c_char {
+    VERSION.as_ptr().cast()
+}
+
+/// Loads a model from a packed file or a Hugging Face checkpoint directory.
+///
+/// `path` ends with a NUL. `options` may be NULL: the defaults. On success `*engine` is the model, to be given back with
+/// nimbert_free; on failure it is NULL.
+///
+/// A packed file is mapped, not read: nothing may change it while the engine lives. To replace it, rename a new one over
+/// it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nimbert_load(
+    path: *const c_char,
+    options: *const Options,
+    engine: *mut *mut Handle,
+) -> Status {
+    // SAFETY: the caller keeps this function's contract.
+    unsafe { load(engine, || Ok(Engine::load(self::path(path)?, Options::read(options)?)?)) }
+}
+
+/// Loads a packed file that is in memory: linked into the program, mapped, or read.
+///
+/// `data` starts on a 64-byte boundary (NIMBERT_ALIGNMENT) and has `size` bytes. Nothing is copied: the bytes must stay
+/// as and where they are until nimbert_free. `options` and `engine` are as in nimbert_load.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nimbert_load_memory(
+    data: *const c_void,
+    size: usize,
+    options: *const Options,
+    engine: *mut *mut Handle,
+) -> Status {
+    let load_it = || {
+        if !data.is_null() && !data.addr().is_multiple_of(NIMBERT_ALIGNMENT) {
+            let past = data.addr() % NIMBERT_ALIGNMENT;
+            let reason = format!(
+                "data: {past} bytes past a {NIMBERT_ALIGNMENT}-byte boundary, but has to start on one"
+            );
+            return Err(Failure::argument(reason));
+        }
+        // SAFETY: the caller keeps this function's contract: the bytes stay while the engine lives, which is the only one
+        // to hold them, so for it they are there for ever.
+        let (bytes, options) = unsafe { (slice("data", data.cast::<u8>(), size)?, Options::read(options)?) };
+        Ok(Engine::from_static(bytes, options)?)
+    };
+    // SAFETY: as above.
+    unsafe { load(engine, load_it) }
+}
+
+/// # Safety
+/// `engine` is NULL or valid.
+unsafe fn load(engine: *mut *mut Handle, load: impl FnOnce() -> Result<Engine, Failure>) -> Status {
+    guard(|| {
+        // SAFETY: as the caller promises.
+        let engine = unsafe { out("engine", engine, ptr::null_mut())? };
+        *engine = Box::into_raw(Handle::new(load()?)?);
+        Ok(())
+    })
+}
+
+/// Gives an engine back and sets `*engine` to NULL, so that doing it twice does no harm. NULL is ignored, here and there.
+///
+/// No other thread may be using the engine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nimbert_free(engine: *mut *mut Handle) {
+    guard(|| {
+        if engine.is_null() {
+            return Ok(());
+        }
+        if !engine.is_aligned() {
+            return Err(Failure::argument("engine: not a pointer to an engine's pointer"));
+        }
+        // SAFETY: not NULL and aligned, and the caller keeps this function's contract.
+        let handle = unsafe { ptr::replace(engine, ptr::null_mut()) };
+        if !handle.is_null() {
+            // SAFETY: made by `Box::into_raw` in `load`, and nobody has it any more.
+            drop(unsafe { Box::from_raw(handle) });
+        }
+        Ok(())
+    });
+}
+
+/// How many labels the model has: the scores of each text. 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nimbert_label_count(engine: *const Handle) -> usize {
+    // SAFETY: as the caller promises.
+    unsafe { reference("engine", engine) }.map_or(0, |handle| handle.labels.len())
+}
+
+/// The name of label `index`, in UTF-8; valid as long as the engine. NULL when there is no such label.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nimbert_label(engine: *const Handle, index: usize) -> *const c_char {
+    // SAFETY: as the caller promises.
+    let handle = unsafe { reference("engine", engine) };
+    handle.ok().and_then(|handle| handle.labels.get(index)).map_or(ptr::null(), |label| label.as_ptr())
+}
+
+/// The most tokens of a text, special ones included. 0 for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nimbert_max_tokens(engine: *const Handle) -> usize {
+    // SAFETY: as the caller promises.
+    unsafe { reference("engine", engine) }.map_or(0, |handle| handle.engine.max_tokens())
+}
+
+/// The instruction set in use, such as "avx512-vnni"; valid as long as the engine. NULL for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nimbert_isa(engine: *const Handle) -> *const c_char {
+    // SAFETY: as the caller promises.
+    unsafe { reference("engine", engine) }.map_or(ptr::null(), |handle| handle.isa.as_ptr())
+}

@@ -1,0 +1,264 @@
+/*
+ * nimbert: BERT text classifiers on the CPU.
+ *
+ *   nimbert_engine *engine;
+ *   const char *texts[] = {"连奥创都知道整容要去韩国"};
+ *   float scores[5];
+ *   if (nimbert_load("stars.nimbert", NULL, &engine) != NIMBERT_STATUS_OK ||
+ *       nimbert_classify(engine, texts, NULL, 1, scores, NULL, 5) != NIMBERT_STATUS_OK)
+ *       fprintf(stderr, "%s\n", nimbert_last_error());
+ *   nimbert_free(&engine);
+ *
+ * C99 and C++. Every function may be called from any thread, and an engine be used by any number of threads at once;
+ * there is no state but an engine's and, for each thread, its last error. No argument makes a function crash that can be
+ * told from a good one: NULL, misaligned and impossible ones are answered with a nimbert_status. A pointer that is neither
+ * NULL nor valid cannot be told.
+ */
+
+#ifndef NIMBERT_H
+#define NIMBERT_H
+
+/* Made by cbindgen from src/ffi of the Rust sources: change it there. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Where a model in memory has to start: its weights are used where they lie, in whole cache lines.
+#define NIMBERT_ALIGNMENT 64
+
+// What a call returns. The numbers do not change between versions; new ones may come.
+enum nimbert_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Done.
+    NIMBERT_STATUS_OK = 0,
+    // A pointer is NULL or misaligned, or a count is impossible.
+    NIMBERT_STATUS_ARGUMENT = 1,
+    // A text is not UTF-8.
+    NIMBERT_STATUS_UTF8 = 2,
+    // A file could not be opened or read.
+    NIMBERT_STATUS_IO = 3,
+    // A model is damaged, incomplete, or of a kind that is not computed.
+    NIMBERT_STATUS_MODEL = 4,
+    // An option makes no sense, for this model or on this machine.
+    NIMBERT_STATUS_OPTION = 5,
+    // A text cannot be scored as asked: too long, or with a token that the model does not know.
+    NIMBERT_STATUS_TEXT = 6,
+    // The caller's memory is too small for the answer.
+    NIMBERT_STATUS_CAPACITY = 7,
+    // A mistake in this library. The engine may be used further.
+    NIMBERT_STATUS_INTERNAL = 8,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum nimbert_status nimbert_status;
+#else
+typedef int32_t nimbert_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What matrix products are computed in.
+enum nimbert_precision
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // A packed file's own; f32 for a checkpoint directory.
+    NIMBERT_PRECISION_AUTO = 0,
+    // 32-bit floats.
+    NIMBERT_PRECISION_F32 = 1,
+    // 16-bit floats.
+    NIMBERT_PRECISION_F16 = 2,
+    // 8-bit integers.
+    NIMBERT_PRECISION_INT8 = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum nimbert_precision nimbert_precision;
+#else
+typedef uint32_t nimbert_precision;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What happens to a text of more tokens than allowed.
+enum nimbert_on_long
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Its end is cut off.
+    NIMBERT_ON_LONG_TRUNCATE = 0,
+    // It is refused, with NIMBERT_STATUS_TEXT.
+    NIMBERT_ON_LONG_ERROR = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum nimbert_on_long nimbert_on_long;
+#else
+typedef uint32_t nimbert_on_long;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What can be switched on. The values can be added.
+enum nimbert_flags
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Copy a packed file's weights to memory of this process, in large pages where the system has them: a few tokens at
+    // a time are some percent faster, but loading takes longer, and processes no longer share the weights.
+    NIMBERT_FLAGS_COPY_WEIGHTS = 1,
+    // Read a packed file whole when it is loaded, and compare it with the checksums in it.
+    NIMBERT_FLAGS_VERIFY = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum nimbert_flags nimbert_flags;
+#else
+typedef uint32_t nimbert_flags;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// A loaded model. Any number of threads may use one at the same time.
+typedef struct nimbert_engine nimbert_engine;
+
+// How to run a model. Zero means the default in every member but `size`, and those to come: a program that sets
+// `nimbert_options options = {sizeof options};` or calls nimbert_options_init works with any later version.
+typedef struct nimbert_options {
+    // sizeof(nimbert_options): tells which members the program knows.
+    size_t size;
+    // The instruction set by name, such as "avx2"; NULL: what the environment variable NIMBERT_ISA names, else the
+    // machine's best.
+    const char *isa;
+    // The most tokens of a text, special ones included; 0: what the model allows.
+    size_t max_tokens;
+    // Threads of one call, the caller's included; 0: all that the process may run on. With more than one the engine has
+    // threads of its own: do not use it in a child after fork().
+    uint32_t threads;
+    // A nimbert_precision.
+    uint32_t precision;
+    // A nimbert_on_long.
+    uint32_t on_long;
+    // Values of nimbert_flags, added.
+    uint32_t flags;
+} nimbert_options;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// The library's version, such as "0.1.0".
+const char *nimbert_version(void);
+
+// Loads a model from a packed file or a Hugging Face checkpoint directory.
+//
+// `path` ends with a NUL. `options` may be NULL: the defaults. On success `*engine` is the model, to be given back with
+// nimbert_free; on failure it is NULL.
+//
+// A packed file is mapped, not read: nothing may change it while the engine lives. To replace it, rename a new one over
+// it.
+nimbert_status nimbert_load(const char *path, const struct nimbert_options *options, struct nimbert_engine **engine);
+
+// Loads a packed file that is in memory: linked into the program, mapped, or read.
+//
+// `data` starts on a 64-byte boundary (NIMBERT_ALIGNMENT) and has `size` bytes. Nothing is copied: the bytes must stay
+// as and where they are until nimbert_free. `options` and `engine` are as in nimbert_load.
+nimbert_status nimbert_load_memory(const void *data,
+                                   size_t size,
+                                   const struct nimbert_options *options,
+                                   struct nimbert_engine **engine);
+
+// Gives an engine back and sets `*engine` to NULL, so that doing it twice does no harm. NULL is ignored, here and there.
+//
+// No other thread may be using the engine.
+void nimbert_free(struct nimbert_engine **engine);
+
+// How many labels the model has: the scores of each text. 0 for NULL.
+size_t nimbert_label_count(const struct nimbert_engine *engine);
+
+// The name of label `index`, in UTF-8; valid as long as the engine. NULL when there is no such label.
+const char *nimbert_label(const struct nimbert_engine *engine, size_t index);
+
+// The most tokens of a text, special ones included. 0 for NULL.
+size_t nimbert_max_tokens(const struct nimbert_engine *engine);
+
+// The instruction set in use, such as "avx512-vnni"; valid as long as the engine. NULL for NULL.
+const char *nimbert_isa(const struct nimbert_engine *engine);
+
+// Sets the defaults. `size` is sizeof(nimbert_options); no more bytes than that are written.
+nimbert_status nimbert_options_init(struct nimbert_options *options, size_t size);
+
+// Scores `count` texts.
+//
+// Text `i` is the UTF-8 at `texts[i]`: `lengths[i]` bytes, or up to its NUL where `lengths` is NULL. An empty text has an
+// answer, too; with a length of 0 its pointer may be NULL.
+//
+// `scores` and `logits` are `count` rows of nimbert_label_count floats, one after the other, in label order; `capacity` is
+// how many floats each of them has room for. Either may be NULL: scores are probabilities (of a regression the value
+// itself), logits the model's raw outputs. They must not overlap. After a failure their contents mean nothing.
+//
+// The answer to a text has the same bits whatever the others are, and however many threads work.
+nimbert_status nimbert_classify(const struct nimbert_engine *engine,
+                                const char *const *texts,
+                                const size_t *lengths,
+                                size_t count,
+                                float *scores,
+                                float *logits,
+                                size_t capacity);
+
+// Scores `count` pairs of texts, for a model that was trained on pairs: as nimbert_classify, each text being
+// `firsts[i]` and `seconds[i]`.
+nimbert_status nimbert_classify_pairs(const struct nimbert_engine *engine,
+                                      const char *const *firsts,
+                                      const size_t *first_lengths,
+                                      const char *const *seconds,
+                                      const size_t *second_lengths,
+                                      size_t count,
+                                      float *scores,
+                                      float *logits,
+                                      size_t capacity);
+
+// Scores `count` rows of token ids, special ones included: for programs with a tokenizer of their own.
+//
+// All rows lie one after the other in `token_ids`; row `i` is `cu_seqlens[i]` to `cu_seqlens[i + 1]`, so `cu_seqlens` has
+// `count + 1` numbers, the first of them 0. `token_type_ids` has as many numbers as `token_ids`, or is NULL: all 0.
+// `scores`, `logits` and `capacity` are as in nimbert_classify.
+//
+// With one thread nothing is allocated once a call has had as many tokens and rows.
+nimbert_status nimbert_classify_ids(const struct nimbert_engine *engine,
+                                    const uint32_t *token_ids,
+                                    const uint32_t *token_type_ids,
+                                    const size_t *cu_seqlens,
+                                    size_t count,
+                                    float *scores,
+                                    float *logits,
+                                    size_t capacity);
+
+// The token ids of a text, special ones included: what nimbert_classify reads of it, but whole.
+//
+// `text` and `pair` have `length` and `pair_length` bytes of UTF-8; `pair` is NULL for a single text. `token_ids` and
+// `token_type_ids` have room for `capacity` numbers; either may be NULL. `*count` is how many there are, also where the
+// room is too small (NIMBERT_STATUS_CAPACITY): with both NULL and a capacity of 0 the call only counts. A text is not cut here:
+// more than nimbert_max_tokens are more than nimbert_classify reads.
+nimbert_status nimbert_tokenize(const struct nimbert_engine *engine,
+                                const char *text,
+                                size_t length,
+                                const char *pair,
+                                size_t pair_length,
+                                uint32_t *token_ids,
+                                uint32_t *token_type_ids,
+                                size_t capacity,
+                                size_t *count);
+
+// Why the last call on this thread that failed did so: one line in UTF-8, or NULL when none has failed.
+//
+// Valid until the next call on this thread that fails.
+const char *nimbert_last_error(void);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* NIMBERT_H */

@@ -1,0 +1,112 @@
+// nimbert for C++17: an engine that frees itself, vectors, and exceptions. All of it is here.
+#ifndef NIMBERT_HPP
+#define NIMBERT_HPP
+
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nimbert.h"
+
+namespace nimbert {
+
+// What a call that failed throws: the library's line, and its code.
+class error : public std::runtime_error {
+public:
+    error(nimbert_status status, const char *message) : std::runtime_error(message), status_(status) {}
+
+    nimbert_status status() const noexcept { return status_; }
+
+private:
+    nimbert_status status_;
+};
+
+// Throws unless a call is done.
+inline void check(nimbert_status status)
+{
+    if (status != NIMBERT_STATUS_OK) {
+        const char *message = nimbert_last_error();
+        throw error(status, message != nullptr ? message : "nimbert: no message");
+    }
+}
+
+// The defaults.
+inline nimbert_options default_options()
+{
+    nimbert_options options;
+    check(nimbert_options_init(&options, sizeof options));
+    return options;
+}
+
+// A loaded model. It can be moved, not copied; any number of threads may use one at once.
+class engine {
+public:
+    // A packed file or a Hugging Face checkpoint directory.
+    explicit engine(const std::string &path, const nimbert_options &options = default_options())
+    {
+        nimbert_engine *handle = nullptr;
+        check(nimbert_load(path.c_str(), &options, &handle));
+        handle_.reset(handle);
+    }
+
+    // A packed file in memory, on a 64-byte boundary, that outlives the engine.
+    engine(const void *data, std::size_t size, const nimbert_options &options = default_options())
+    {
+        nimbert_engine *handle = nullptr;
+        check(nimbert_load_memory(data, size, &options, &handle));
+        handle_.reset(handle);
+    }
+
+    std::vector<std::string> labels() const
+    {
+        std::vector<std::string> names;
+        for (std::size_t i = 0; i < nimbert_label_count(get()); i++)
+            names.emplace_back(nimbert_label(get(), i));
+        return names;
+    }
+
+    // A row of scores, in label order, for each text.
+    std::vector<std::vector<float>> classify(const std::vector<std::string_view> &texts) const
+    {
+        std::vector<const char *> pointers;
+        std::vector<std::size_t> lengths;
+        for (std::string_view text : texts) {
+            pointers.push_back(text.data());
+            lengths.push_back(text.size());
+        }
+        const std::size_t labels = nimbert_label_count(get());
+        std::vector<float> scores(texts.size() * labels);
+        check(nimbert_classify(get(), pointers.data(), lengths.data(), texts.size(), scores.data(), nullptr,
+                               scores.size()));
+        std::vector<std::vector<float>> rows;
+        for (auto row = scores.cbegin(); row != scores.cend(); row += static_cast<std::ptrdiff_t>(labels))
+            rows.emplace_back(row, row + static_cast<std::ptrdiff_t>(labels));
+        return rows;
+    }
+
+    // The token ids of a text, special ones included.
+    std::vector<std::uint32_t> tokenize(std::string_view text) const
+    {
+        std::size_t count = 0;
+        check(nimbert_tokenize(get(), text.data(), text.size(), nullptr, 0, nullptr, nullptr, 0, &count));
+        std::vector<std::uint32_t> ids(count);
+        check(nimbert_tokenize(get(), text.data(), text.size(), nullptr, 0, ids.data(), nullptr, count, &count));
+        return ids;
+    }
+
+    // For the C functions that have no place here.
+    const nimbert_engine *get() const noexcept { return handle_.get(); }
+
+private:
+    struct deleter {
+        void operator()(nimbert_engine *handle) const noexcept { nimbert_free(&handle); }
+    };
+    std::unique_ptr<nimbert_engine, deleter> handle_;
+};
+
+}  // namespace nimbert
+
+#endif  // NIMBERT_HPP

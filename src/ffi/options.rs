@@ -1,0 +1,179 @@
+//! How to run a model, as a struct that can grow.
+
+use std::{ffi::c_char, ptr, str::FromStr};
+
+use nimbert_kernels::Isa;
+
+use super::{
+    arguments::{c_str, out_bytes},
+    status::{Failure, Status, guard},
+};
+use crate::{options, tokenizer};
+
+/// What matrix products are computed in.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy)]
+pub enum Precision {
+    /// A packed file's own; f32 for a checkpoint directory.
+    Auto = 0,
+    /// 32-bit floats.
+    F32 = 1,
+    /// 16-bit floats.
+    F16 = 2,
+    /// 8-bit integers.
+    Int8 = 3,
+}
+
+/// What happens to a text of more tokens than allowed.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy)]
+pub enum OnLong {
+    /// Its end is cut off.
+    Truncate = 0,
+    /// It is refused, with NIMBERT_STATUS_TEXT.
+    Error = 1,
+}
+
+/// What can be switched on. The values can be added.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy)]
+pub enum Flags {
+    /// Copy a packed file's weights to memory of this process, in large pages where the system has them: a few tokens at
+    /// a time are some percent faster, but loading takes longer, and processes no longer share the weights.
+    CopyWeights = 1,
+    /// Read a packed file whole when it is loaded, and compare it with the checksums in it.
+    Verify = 2,
+}
+
+/// How to run a model. Zero means the default in every member but `size`, and those to come: a program that sets
+/// `nimbert_options options = {sizeof options};` or calls nimbert_options_init works with any later version.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// sizeof(nimbert_options): tells which members the program knows.
+    pub size: usize,
+    /// The instruction set by name, such as "avx2"; NULL: what the environment variable NIMBERT_ISA names, else the
+    /// machine's best.
+    pub isa: *const c_char,
+    /// The most tokens of a text, special ones included; 0: what the model allows.
+    pub max_tokens: usize,
+    /// Threads of one call, the caller's included; 0: all that the process may run on. With more than one the engine has
+    /// threads of its own: do not use it in a child after fork().
+    pub threads: u32,
+    /// A nimbert_precision.
+    pub precision: u32,
+    /// A nimbert_on_long.
+    pub on_long: u32,
+    /// Values of nimbert_flags, added.
+    pub flags: u32,
+}
+
+/// The struct as the first version had it: none is smaller.
+const SMALLEST: usize = size_of::<Options>();
+/// A later version's struct would have to be absurd to be larger.
+const LARGEST: usize = 4096;
+
+impl Options {
+    pub(super) const DEFAULT: Self = Self {
+        size: size_of::<Self>(),
+        isa: ptr::null(),
+        max_tokens: 0,
+        threads: 0,
+        precision: 0,
+        on_long: 0,
+        flags: 0,
+    };
+
+    /// Of the struct of any version, in the library's own words. NULL is the defaults.
+    ///
+    /// # Safety
+    /// `options` is NULL or points to as many bytes as its `size` says; `isa` is NULL or a C string.
+    pub(super) unsafe fn read(options: *const Self) -> Result<options::Options, Failure> {
+        if options.is_null() {
+            return Ok(options::Options::default());
+        }
+        if !options.is_aligned() {
+            return Err(Failure::argument("options: misaligned"));
+        }
+        // SAFETY: there and aligned, and every version has at least the size.
+        let size = unsafe { (&raw const (*options).size).read() };
+        if !(SMALLEST..=LARGEST).contains(&size) {
+            let reason = format!("options.size: {size}, but nimbert_options has {SMALLEST} bytes or more");
+            return Err(Failure::argument(reason));
+        }
+        // SAFETY: the caller has that many bytes there.
+        let (known, rest) = unsafe {
+            let rest = std::slice::from_raw_parts(options.cast::<u8>().add(SMALLEST), size - SMALLEST);
+            (options.read(), rest)
+        };
+        if let Some(at) = rest.iter().position(|&byte| byte != 0) {
+            let at = SMALLEST + at;
+            let reason = format!("options: byte {at} is set, a member that this version does not know");
+            return Err(Failure::new(Status::Option, reason));
+        }
+        // SAFETY: the caller keeps this function's contract.
+        unsafe { known.parse() }
+    }
+
+    /// # Safety
+    /// `isa` is NULL or a C string.
+    unsafe fn parse(&self) -> Result<options::Options, Failure> {
+        let unknown = |member, value: u32| {
+            Failure::new(Status::Option, format!("options.{member}: {value} is unknown"))
+        };
+        let precision = match self.precision {
+            0 => options::Precision::Auto,
+            1 => options::Precision::F32,
+            2 => options::Precision::F16,
+            3 => options::Precision::Int8,
+            other => return Err(unknown("precision", other)),
+        };
+        let on_long = match self.on_long {
+            0 => tokenizer::OnLong::Truncate,
+            1 => tokenizer::OnLong::Error,
+            other => return Err(unknown("on_long", other)),
+        };
+        let (copy_weights, verify) = (Flags::CopyWeights as u32, Flags::Verify as u32);
+        if self.flags & !(copy_weights | verify) != 0 {
+            return Err(unknown("flags", self.flags));
+        }
+        let isa = if self.isa.is_null() {
+            None
+        } else {
+            // SAFETY: the caller keeps this function's contract.
+            let name = unsafe { c_str("options.isa", self.isa)? }.to_string_lossy();
+            Some(
+                Isa::from_str(&name)
+                    .map_err(|e| Failure::new(Status::Option, format!("options.isa: {e}")))?,
+            )
+        };
+        Ok(options::Options {
+            threads: (self.threads != 0).then_some(self.threads as usize),
+            precision,
+            isa,
+            max_tokens: (self.max_tokens != 0).then_some(self.max_tokens),
+            on_long,
+            copy_weights: self.flags & copy_weights != 0,
+            verify: self.flags & verify != 0,
+            profile: false,
+        })
+    }
+}
+
+/// Sets the defaults. `size` is sizeof(nimbert_options); no more bytes than that are written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nimbert_options_init(options: *mut Options, size: usize) -> Status {
+    guard(|| {
+        if !(SMALLEST..=LARGEST).contains(&size) {
+            let reason = format!("size: {size}, but nimbert_options has {SMALLEST} bytes or more");
+            return Err(Failure::argument(reason));
+        }
+        // SAFETY: the caller keeps this function's contract. The members that this version knows come after all are
+        // zero, and are not more than `size`.
+        unsafe {
+            out_bytes("options", options, size)?;
+            options.write(Options { size, ..Options::DEFAULT });
+        }
+        Ok(())
+    })
+}
