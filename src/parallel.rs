@@ -1,6 +1,9 @@
 //! The thread pool, and the one way work gets to it: a forward enters the pool once and runs there as a [`Team`].
 
-use std::sync::Mutex;
+use std::{
+    sync::Mutex,
+    thread::{self, JoinHandle},
+};
 
 use nimbert_kernels::Team;
 
@@ -14,23 +17,51 @@ const MOST: usize = 1024;
 pub(crate) struct Threads {
     count: usize,
     /// `count - 1` threads; none for one thread, which is the caller's. Locked by the forward that uses it.
-    pool: Option<Mutex<rayon::ThreadPool>>,
+    pool: Option<Mutex<Pool>>,
+}
+
+/// A pool whose threads have ended when it is gone: who frees an engine may unload the library, or end the process.
+#[derive(Debug)]
+struct Pool {
+    pool: Option<rayon::ThreadPool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Pool {
+    fn new(count: usize) -> Result<Self, String> {
+        let mut threads = Vec::with_capacity(count);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(count).spawn_handler(|work| {
+            let thread = thread::Builder::new().name(format!("nimbert-{}", work.index() + 1));
+            threads.push(thread.spawn(|| work.run())?);
+            Ok(())
+        });
+        let pool = Some(pool.build().map_err(|e| e.to_string())?);
+        Ok(Self { pool, threads })
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        // Sends the threads home.
+        self.pool = None;
+        for thread in self.threads.drain(..) {
+            // It has ended, whatever it died of.
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Threads {
     /// `None`: as many as the process may run on, by its affinity mask and its cgroup's limits.
     pub(crate) fn new(count: Option<usize>) -> Result<Self> {
-        let available = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let available = || thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let fail = |reason: String| Error::Option { option: "threads", reason };
         let count = count.unwrap_or_else(|| available().min(MOST));
         if !(1..=MOST).contains(&count) {
             return Err(fail(format!("{count} is not between 1 and {MOST}")));
         }
-        let build = || {
-            let builder = rayon::ThreadPoolBuilder::new().num_threads(count - 1);
-            builder.thread_name(|i| format!("nimbert-{}", i + 1)).build()
-        };
-        let pool = (count > 1).then(build).transpose().map_err(|e| fail(format!("{count}: {e}")))?;
+        let build = || Pool::new(count - 1).map_err(|reason| fail(format!("{count}: {reason}")));
+        let pool = (count > 1).then(build).transpose()?;
         Ok(Self { count, pool: pool.map(Mutex::new) })
     }
 
@@ -43,7 +74,8 @@ impl Threads {
     /// When another caller has the pool, this one works alone: the cores are busy as it is, spinning helpers of two
     /// callers would only stand in each other's way, and the result's bits are the same.
     pub(crate) fn run<R>(&self, forward: impl FnOnce(&Team) -> R) -> R {
-        let Some(pool) = self.pool.as_ref().and_then(|pool| pool.try_lock().ok()) else {
+        let free = self.pool.as_ref().and_then(|pool| pool.try_lock().ok());
+        let Some(pool) = free.as_ref().and_then(|free| free.pool.as_ref()) else {
             return forward(&Team::solo());
         };
         let team = Team::new(self.count);
