@@ -31,8 +31,9 @@ impl Pointer {
     fn of<T>(self, good: *const T) -> *const T {
         match self {
             Self::Good => good,
-            Self::Null => ptr::null(),
-            Self::Crooked => ptr::without_provenance(1),
+            // A pointer to bytes is never misaligned.
+            Self::Crooked if align_of::<T>() > 1 => ptr::without_provenance(1),
+            Self::Null | Self::Crooked => ptr::null(),
         }
     }
 
@@ -62,8 +63,19 @@ impl Count {
 
 #[derive(Debug, Arbitrary)]
 enum Call {
-    Load { path: Pointer, options: Pointer, out: Pointer, size: usize, isa: Option<Vec<u8>>, numbers: [u32; 4], max_tokens: u16 },
-    Init { options: Pointer, size: Count },
+    Load {
+        path: Pointer,
+        options: Pointer,
+        out: Pointer,
+        size: usize,
+        isa: Option<Vec<u8>>,
+        numbers: [u32; 4],
+        max_tokens: u16,
+    },
+    Init {
+        options: Pointer,
+        size: Count,
+    },
     Classify {
         engine: Pointer,
         texts: Pointer,
@@ -100,8 +112,13 @@ enum Call {
         content: [Vec<u8>; 2],
         length: Count,
     },
-    Ask { engine: Pointer, index: usize },
-    FreeNothing { engine: Pointer },
+    Ask {
+        engine: Pointer,
+        index: usize,
+    },
+    FreeNothing {
+        engine: Pointer,
+    },
 }
 
 fn known(status: Status) {
@@ -129,7 +146,9 @@ fn call(engine: *mut Handle, call: Call) {
     match call {
         Call::Load { path, options, out, size, isa, numbers, max_tokens } => {
             let model = CString::new(MODEL).unwrap();
-            let isa = isa.map(|isa| CString::new(isa.into_iter().filter(|&byte| byte != 0).collect::<Vec<_>>()).unwrap());
+            let isa = isa.map(|isa| {
+                CString::new(isa.into_iter().filter(|&byte| byte != 0).collect::<Vec<_>>()).unwrap()
+            });
             let [threads, precision, on_long, flags] = numbers.map(|number| number % 5);
             let struct_size = if size % 4 > 0 { size_of::<Options>() } else { size % size_of::<Options>() };
             let chosen = Options {
@@ -150,24 +169,47 @@ fn call(engine: *mut Handle, call: Call) {
         }
         Call::Init { options, size } => {
             let mut chosen = good_options();
-            known(unsafe { nimbert_options_init(options.of_mut(&mut chosen), size.of(size_of::<Options>())) });
+            known(unsafe {
+                nimbert_options_init(options.of_mut(&mut chosen), size.of(size_of::<Options>()))
+            });
         }
-        Call::Classify { engine: e, texts, lengths, scores, logits, count, capacity, length, overlap, pairs, content } => {
+        Call::Classify {
+            engine: e,
+            texts,
+            lengths,
+            scores,
+            logits,
+            count,
+            capacity,
+            length,
+            overlap,
+            pairs,
+            content,
+        } => {
             // Without lengths a text ends with a NUL, so each has one, which is not counted.
-            let content: Vec<_> = content.into_iter().map(|mut text| { text.push(0); text }).collect();
+            let content: Vec<_> = content
+                .into_iter()
+                .map(|mut text| {
+                    text.push(0);
+                    text
+                })
+                .collect();
             let pointers: Vec<_> = content.iter().map(|text| text.as_ptr().cast()).collect();
             let sizes: Vec<_> = content.iter().map(|text| length.of(text.len() - 1)).collect();
             let room = content.len() * LABELS;
             let (mut a, mut b) = (vec![0.0_f32; room], vec![0.0_f32; room]);
             let a = a.as_mut_ptr();
             let b = if overlap { a } else { b.as_mut_ptr() };
-            let (engine, texts, lengths) = (e.of(engine.cast_const()), texts.of(pointers.as_ptr()), lengths.of(sizes.as_ptr()));
+            let (engine, texts, lengths) =
+                (e.of(engine.cast_const()), texts.of(pointers.as_ptr()), lengths.of(sizes.as_ptr()));
             let (scores, logits) = (scores.of_mut(a), logits.of_mut(b));
             let (count, capacity) = (count.of(content.len()), capacity.of(room));
             // With a capacity that is a lie the room has to be what the answers take.
             known(unsafe {
                 if pairs {
-                    nimbert_classify_pairs(engine, texts, lengths, texts, lengths, count, scores, logits, capacity)
+                    nimbert_classify_pairs(
+                        engine, texts, lengths, texts, lengths, count, scores, logits, capacity,
+                    )
                 } else {
                     nimbert_classify(engine, texts, lengths, count, scores, logits, capacity)
                 }
@@ -175,7 +217,8 @@ fn call(engine: *mut Handle, call: Call) {
         }
         Call::Ids { engine: e, ids, types, starts, scores, capacity, content, kinds, rows, last } => {
             let types_of: Vec<u32> = content.iter().map(|id| id % (1 + u32::from(kinds % 3))).collect();
-            let content: Vec<u32> = content.into_iter().map(|id| if id % 16 > 0 { id % 13_705 } else { id }).collect();
+            let content: Vec<u32> =
+                content.into_iter().map(|id| if id % 16 > 0 { id % 13_705 } else { id }).collect();
             // Any numbers, but the last no more than there are, or impossible.
             let mut cu: Vec<usize> = rows.iter().map(|&at| usize::from(at) % (content.len() + 1)).collect();
             if kinds & 0x40 == 0 {

@@ -14,7 +14,9 @@
 use std::ptr;
 
 use libfuzzer_sys::fuzz_target;
-use nimbert::ffi::{Options, Status, nimbert_classify, nimbert_free, nimbert_label_count, nimbert_load_memory};
+use nimbert::ffi::{
+    Options, Status, nimbert_classify, nimbert_free, nimbert_label_count, nimbert_load_memory,
+};
 
 /// Memory as the library asks for it.
 #[repr(C, align(64))]
