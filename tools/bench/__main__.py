@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures nimbert beside other engines on this machine: one command from nothing to tables and charts.
 
-    python3 tools/bench                     everything, with the model of a seed: half an hour, after 10 minutes of preparing
+    python3 tools/bench                     everything: half an hour, after 10 minutes of preparing the first time
     python3 tools/bench run --quick         a few shapes, one round: whether all works, no figures to quote
     python3 tools/bench charts FILE.csv     the charts of a record, drawn again
     python3 tools/bench roofline            nimbert alone, beside what the machine allows
@@ -38,6 +38,7 @@ def positive(text: str) -> int:
 
 
 def thread_counts(text: str) -> list[int]:
+    """Each once, in the order given."""
     return list(dict.fromkeys(positive(part) for part in text.split(",")))
 
 
@@ -60,17 +61,24 @@ def reason(parse):
     return parsed
 
 
+class Parser(argparse.ArgumentParser):
+    """Errors in one line: --help has the rest."""
+
+    def error(self, message: str):
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
 def parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
-    out = argparse.ArgumentParser(prog="tools/bench", description=__doc__, formatter_class=raw)
+    out = Parser(prog="tools/bench", description=__doc__, formatter_class=raw)
     commands = out.add_subparsers(dest="command", required=True)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--cache", metavar="DIR", type=Path, default=CACHE,
                         help="where the other engines and the models' files are kept (default: nimbert-bench in the "
                              "user's cache; 6 GB and 2.5 GB a model)")
     common.add_argument("--python", metavar="PROGRAM",
-                        help="a Python that has the other engines, used as it is: nothing is installed, and what it lacks "
-                             "is left out")
+                        help="a Python that has the other engines, used as it is: nothing is installed, and what it "
+                             "lacks is left out")
     common.add_argument("--output", metavar="DIR", type=Path, default=environment.REPOSITORY / "target" / "bench",
                         help=f"where {RESULTS} and the charts go (default: target/bench)")
     timed = argparse.ArgumentParser(add_help=False)
@@ -80,11 +88,16 @@ def parser() -> argparse.ArgumentParser:
                        help="threads of each engine, several counts one after the other (default: 1)")
     timed.add_argument("--shapes", metavar="SHAPES", type=reason(workloads.parse_shapes),
                        help=f"TEXTSxTOKENS with commas between them, - for none (default: {workloads.SHAPES})")
-    timed.add_argument("--seconds", metavar="S", type=seconds, help="time for each workload in a round, at least (default: 1)")
-    timed.add_argument("--rounds", metavar="N", type=positive, help="how often all engines take their turn (default: 3)")
+    timed.add_argument("--batch", metavar="N", type=positive, default=workloads.PADDED_BATCH,
+                       help="texts of mixed lengths that the others get at once, sorted and padded (default: "
+                            f"{workloads.PADDED_BATCH}, their best)")
+    timed.add_argument("--seconds", metavar="S", type=seconds,
+                       help="time for each workload in a round, at least (default: 1)")
+    timed.add_argument("--rounds", metavar="N", type=positive,
+                       help="how often all engines take their turn (default: 3)")
     timed.add_argument("--quick", action="store_true",
-                       help=f"shapes {workloads.QUICK_SHAPES}, few texts, 0.2 seconds and 1 round unless said otherwise")
-    run = commands.add_parser("run", parents=[common, timed], help="measure all engines (what happens without a command)")
+                       help=f"shapes {workloads.QUICK_SHAPES}, few texts, 0.2 seconds, 1 round unless said otherwise")
+    run = commands.add_parser("run", parents=[common, timed], help="measure all engines (done without a command, too)")
     run.add_argument("--engines", metavar="NAMES", type=reason(engines.select), default=list(engines.ENGINES),
                      help="such as nimbert,openvino-int8: families or single precisions (default: all)")
     commands.add_parser("roofline", parents=[common, timed], help="measure nimbert beside the machine's limits")
@@ -104,7 +117,8 @@ def plan(args: argparse.Namespace, config: dict) -> workloads.Plan:
     lengths, texts = (lengths[:16], workloads.texts(16)) if args.quick else (lengths, workloads.texts())
     if args.command == "roofline":
         lengths, texts = [], []
-    return workloads.Plan(shapes, lengths, texts, usual["seconds"] if args.seconds is None else args.seconds)
+    time = usual["seconds"] if args.seconds is None else args.seconds
+    return workloads.Plan(shapes, lengths, texts, time, args.batch)
 
 
 def draw(python: str, record: Path, output: Path, *names: str) -> None:
@@ -136,13 +150,15 @@ def run(args: argparse.Namespace) -> int:
     say("checking that all engines agree with PyTorch in f32")
     told, per_token = rounds.check(bench, chosen, args.threads[0])
     turns = [name for _ in range(number * len(args.threads)) for name in per_token if name not in bench.missing]
-    clock = rounds.Clock({name: rounds.expected_seconds(engines.BY_NAME[name], todo, per_token[name]) for name in turns}, turns)
+    expected = {name: rounds.expected_seconds(engines.BY_NAME[name], todo, per_token[name]) for name in turns}
+    clock = rounds.Clock(expected, turns)
     say(f"{number} round{'s' * (number > 1)} of {len(set(turns))} engines: about {rounds.minutes(clock.left())}. "
         "Let nothing else run.")
     about = machine.describe() | environment.about(versions) | {
         "model": bench.model_name, "rounds": str(number), "seconds": f"{todo.seconds:g}",
         "measured on cores": "; ".join(", ".join(map(str, cores[each])) for each in args.threads),
-        "mixed": f"{len(todo.lengths)} texts, {sum(todo.lengths)} tokens", "texts": f"{len(todo.texts)}"}
+        "mixed": f"{len(todo.lengths)} texts, {sum(todo.lengths)} tokens, {todo.batch} at once padded",
+        "texts": f"{len(todo.texts)}"}
     about |= {f"setting of {engine.name}": engine.setting for engine in chosen}
     about |= {f"agreement of {name}": text for name, text in told.items()}
     recorder = Recorder(args.output / RESULTS, about)
@@ -180,7 +196,9 @@ def main() -> int:
     except KeyboardInterrupt:
         say("\ninterrupted")
         return 130
-    except (OSError, ValueError, subprocess.CalledProcessError, rounds.launch.Failed) as error:
+    except OSError as error:
+        sys.exit(f"tools/bench: {error.filename}: {error.strerror}")
+    except (ValueError, subprocess.CalledProcessError, rounds.launch.Failed) as error:
         sys.exit(f"tools/bench: {error}")
 
 

@@ -7,20 +7,20 @@ Logits = list[list[float]]
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far logits may be from the reference, as a share of their spread between texts, and how many labels must stay."""
+    """How far logits may be from the reference, as a share of their spread between texts, and how many labels stay."""
 
     distance: float
     labels: float
 
 
-# The distance is the root of the mean square. A model that has nothing to do with the reference is about 1.4 away.
+# The distance is the root of the mean square. What has nothing to do with the reference is about 1.4 away.
 TOLERANCES = {
-    # The same sums in another order: 1e-5 at most in 12 layers. The tanh GELU for the erf one already gives 1e-3.
+    # The same sums in another order: 1e-5 at most in 12 layers. The tanh GELU in place of the erf one gives 1e-3.
     "f32": Tolerance(2e-4, 0.98),
     # Weights, or activations too, have 11 bits: products of 12 layers lose about a hundredth together.
     "f16": Tolerance(0.03, 0.95),
-    # 8 bits, each engine with scales of its own choice. On weights from a seed, which are harder to quantize than trained
-    # ones, every engine lies between 0.1 and 0.25: this tells a broken model from int8, not a good int8 from a bad one.
+    # 8 bits, each engine with scales of its own choice. On weights from a seed, which are harder to quantize than
+    # trained ones, every engine lies between 0.1 and 0.25: this tells a broken model from int8, not good int8 from bad.
     "int8": Tolerance(0.5, 0.90),
 }
 
@@ -41,8 +41,9 @@ class Agreement:
         return self.distance <= self.tolerance.distance and self.labels >= self.tolerance.labels
 
     def __str__(self) -> str:
-        return (f"best label the same in {round(self.labels * self.texts)} of {self.texts} texts, logits {self.largest:.2g} "
-                f"apart at most and {self.distance:.2g} of their spread (allowed: {self.tolerance.distance:g})")
+        return (f"best label the same in {round(self.labels * self.texts)} of {self.texts} texts, logits "
+                f"{self.largest:.2g} apart at most and {self.distance:.2g} of their spread "
+                f"(allowed: {self.tolerance.distance:g})")
 
 
 def _best(row: list[float]) -> int:
@@ -56,7 +57,7 @@ def _root_mean_square(values: list[float]) -> float:
 def compare(reference: Logits, logits: Logits, precision: str) -> Agreement:
     """Both in the same order of texts."""
     if [len(row) for row in logits] != [len(row) for row in reference]:
-        raise ValueError(f"{len(logits)} rows of logits, or rows of another length, where the reference has {len(reference)}")
+        raise ValueError(f"{len(logits)} rows of logits where the reference has {len(reference)}, or of another length")
     apart = [a - b for row, other in zip(reference, logits) for a, b in zip(row, other)]
     # How far a label's logits are from their mean over the texts: what tells the texts apart.
     spread = _root_mean_square([value - statistics.fmean(column) for column in zip(*reference) for value in column])

@@ -30,18 +30,22 @@ class Engine:
 TORCH = ("torch", "transformers")
 ENGINES = (
     Engine("pytorch", "f32", "PyTorch", "eager, scaled-dot-product attention, no mask where no row is padded", TORCH),
-    Engine("compile", "f32", "torch.compile", "compiled ahead of time (AOTInductor) with frozen weights, for all shapes at once", TORCH),
+    Engine("compile", "f32", "torch.compile",
+           "compiled ahead of time (AOTInductor) with frozen weights, for all shapes at once", TORCH),
     Engine("pytorch", "int8", "PyTorch", "quantize_dynamic of all linear layers", TORCH),
     Engine("onnxruntime", "f32", "ONNX Runtime", "its BERT graph fusion", ("onnxruntime", "onnx", *TORCH)),
     Engine("onnxruntime", "int8", "ONNX Runtime", "its BERT graph fusion, then dynamic int8 per channel",
            ("onnxruntime", "onnx", *TORCH)),
     Engine("openvino", "f32", "OpenVINO", "latency hint, f32 arithmetic, one stream", ("openvino", "onnx", *TORCH)),
-    Engine("openvino", "int8", "OpenVINO", "NNCF's full int8 for transformers, calibrated on comments; latency hint, one stream",
+    Engine("openvino", "int8", "OpenVINO",
+           "NNCF's full int8 for transformers, calibrated on comments; latency hint, one stream",
            ("openvino", "nncf", "onnx", *TORCH)),
-    Engine("ctranslate2", "f32", "CTranslate2", "rows without padding; the classifier in NumPy", ("ctranslate2", *TORCH)),
+    Engine("ctranslate2", "f32", "CTranslate2", "rows without padding; the classifier in NumPy",
+           ("ctranslate2", *TORCH)),
     Engine("ctranslate2", "int8", "CTranslate2", "converted to int8; rows without padding; the classifier in NumPy",
            ("ctranslate2", *TORCH)),
-    Engine("candle", "f32", "candle", "its default matrix products, built for this processor (target-cpu=native)", TORCH),
+    Engine("candle", "f32", "candle", "its default matrix products, built for this processor (target-cpu=native)",
+           TORCH),
     Engine("nimbert", "f32", "nimbert", "a packed file, mapped"),
     Engine("nimbert", "f16", "nimbert f16", "a packed file, mapped"),
     Engine("nimbert", "int8", "nimbert", "a packed file, mapped"),
@@ -57,5 +61,5 @@ def select(names: str) -> list[Engine]:
     for name in wanted:
         if not any(name in (engine.name, engine.family) for engine in ENGINES):
             known = ", ".join(dict.fromkeys(engine.family for engine in ENGINES))
-            raise ValueError(f"no engine {name!r}: the engines are {known}, each alone or with a precision, as {BASELINE}")
+            raise ValueError(f"no engine {name!r}: there are {known}, each alone or with a precision, as {BASELINE}")
     return [engine for engine in ENGINES if engine.name in wanted or engine.family in wanted]

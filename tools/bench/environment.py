@@ -1,4 +1,4 @@
-"""What has to be there before anything is measured: an environment with the other engines, nimbert, candle's program."""
+"""What has to be there first: an environment with the other engines, nimbert, and candle's program."""
 import hashlib
 import json
 import os
@@ -41,8 +41,8 @@ def python(cache: Path, given: str | None) -> str:
 
 def _install(venv: Path, program: Path) -> None:
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
-        raise ValueError(f"Python {sys.version_info[0]}.{sys.version_info[1]}: the other engines are pinned at versions for "
-                         f"3.{OLDEST[1]} to 3.{NEWEST[1]}; run this with one of these, or give --python")
+        raise ValueError(f"Python {sys.version_info[0]}.{sys.version_info[1]}: the other engines are pinned at versions "
+                         f"for 3.{OLDEST[1]} to 3.{NEWEST[1]}; run this with one of these, or give --python")
     say(f"installing the other engines into {venv} (6 GB, some minutes)")
     subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
     install = [str(program), "-m", "pip", "install", "-q", "--disable-pip-version-check"]

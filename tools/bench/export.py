@@ -1,15 +1,15 @@
 """Writes the files that each engine reads, from one Hugging Face checkpoint; those that are there stay.
 
 Runs in the environment of the engines:  python export.py JOB.json
-The job has: checkpoint, a directory to read, or null for one that make_checkpoint.py writes; out, the directory to write;
-texts; engines, their names. Out gets
+The job has: checkpoint, a directory to read, or null for one that make_checkpoint.py writes; out, the directory to
+write; texts; engines, their names; failed, a file that gets one JSON object, engine -> reason, of what cannot be written.
+Out gets
   checkpoint/        config.json, model.safetensors and the tokenizer, in f32
   rows.json          the token ids of the texts
   compiled.pt2       PyTorch's compiled program
   model.onnx         as PyTorch exports it; fused.onnx and fused-int8.onnx: after ONNX Runtime's tools
   openvino-int8/     after NNCF
   ctranslate2-f32/, ctranslate2-int8/
-and job's file `failed` gets one JSON object, engine -> reason, of what cannot be written.
 """
 import json
 import shutil
@@ -73,7 +73,7 @@ def write_onnx(checkpoint: Path, out: Path) -> None:
 
 
 def write_compiled(checkpoint: Path, out: Path) -> None:
-    """PyTorch's compiler ahead of time: one program for all lengths and numbers of texts, its weights laid out for it."""
+    """PyTorch's compiler ahead of time: one program for all shapes, with the weights laid out for it."""
     import torch
     from transformers import BertForSequenceClassification
 
@@ -91,7 +91,7 @@ def write_compiled(checkpoint: Path, out: Path) -> None:
     ids = torch.ones((4, 24), dtype=torch.int64)
     with torch.no_grad():
         program = torch.export.export(Logits().eval(), (ids, ids.clone()), dynamic_shapes={"ids": sizes, "mask": sizes})
-        # dynamic_threads: the program takes the number of threads that it is run with, not the one it was compiled with.
+        # dynamic_threads: the number of threads is that of the run, not that of the compilation.
         torch._inductor.aoti_compile_and_package(program, package_path=str(out),
                                                  inductor_configs={"freezing": True, "cpp.dynamic_threads": True})
 

@@ -50,12 +50,16 @@ class Figures:
         self.threads = threads
         self.refused: dict[tuple[str, str], str] = {}
         self.workloads: list[str] = []
+        # A row of each workload that nimbert told the work of: operations and bytes are the same in all rounds.
+        self.work: dict[tuple[str, str], Row] = {}
         kept = defaultdict(list)
         for row in (row for row in rows if row.threads == threads):
             if row.workload not in self.workloads:
                 self.workloads.append(row.workload)
             if row.runs:
                 kept[row.name, row.workload].append(row)
+                if row.weights_mb:
+                    self.work[row.name, row.workload] = row
             else:
                 self.refused[row.name, row.workload] = row.note
         self._figures = {key: Figure(rows[0].unit, {row.round: row.min for row in rows},

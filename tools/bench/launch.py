@@ -117,8 +117,8 @@ def measure(bench: Bench, engine: Engine, threads: int, plan: Plan) -> Iterator[
 
 def _nimbert(bench: Bench, engine: Engine, threads: int, plan: Plan) -> Iterator[Sample]:
     """`nimbert bench` for what starts from ids, `nimbert compare` of a model with itself for what starts from text."""
-    command = [bench.nimbert, "bench", *_model(bench, engine, threads), "--format", "json", "--seconds", str(plan.seconds),
-               "--shapes", ",".join(map(str, plan.shapes)) or "-"]
+    command = [bench.nimbert, "bench", *_model(bench, engine, threads), "--format", "json", "--seconds",
+               str(plan.seconds), "--shapes", ",".join(map(str, plan.shapes)) or "-"]
     if plan.lengths:
         path = bench.cache / "lengths.txt"
         path.write_text("".join(f"{length}\n" for length in plan.lengths))

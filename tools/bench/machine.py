@@ -19,6 +19,13 @@ def _cpuinfo() -> dict[str, str]:
     return {key.strip(): value.strip() for key, value in pairs}
 
 
+def _cpu(info: dict[str, str]) -> str:
+    """The name, and the numbers that tell generations apart where a virtual machine hides it."""
+    numbers = [f"{key} {info[key]}" for key in ("cpu family", "model", "stepping") if key in info]
+    name = info.get("model name") or platform.machine()
+    return f"{name} ({', '.join(numbers).removeprefix('cpu ')})" if numbers else name
+
+
 def _memory() -> str:
     return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB"
 
@@ -29,8 +36,7 @@ def describe() -> dict[str, str]:
     flags = info.get("flags", info.get("Features", "")).split()
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "cpu": " ".join(filter(None, [info.get("model name") or platform.machine(), *(
-            f"{key} {info[key]}" for key in ("cpu family", "model", "stepping") if key in info)])),
+        "cpu": _cpu(info),
         "cores": f"{len(physical())}, {len(os.sched_getaffinity(0))} logical ones that may be used",
         "instructions": " ".join(flag for flag in INSTRUCTIONS if flag in flags) or "unknown",
         "virtual": "yes" if "hypervisor" in flags else "no sign of it",
@@ -53,8 +59,8 @@ def physical() -> list[int]:
 
 
 def choose(threads: int) -> list[int]:
-    """Cores for that many threads: the last ones, since the first has the system's own work; no two on one core if it can
-    be helped."""
+    """Logical cores for that many threads: the last ones, since the first has the system's own work, and no two of one
+    physical core if it can be helped."""
     usable = physical()
     if threads > len(usable):
         usable = sorted(os.sched_getaffinity(0))

@@ -44,11 +44,14 @@ class Bench:
 
 def checkpoint_key(checkpoint: Path | None, versions: dict[str, str]) -> str:
     """Changes when the exported files would."""
-    parts = [json.dumps(versions, sort_keys=True), Path(export.__file__).read_text(encoding="utf-8"), *workloads.texts()]
+    source = Path(export.__file__).read_text(encoding="utf-8")
+    parts = [json.dumps(versions, sort_keys=True), source, *workloads.texts()]
     if checkpoint is None:
         parts.append(export.SPEC.read_text(encoding="utf-8"))
     else:
-        parts += [f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in sorted(checkpoint.iterdir())]
+        parts.append(str(checkpoint.resolve()))
+        for file in sorted(checkpoint.iterdir()):
+            parts.append(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -65,7 +68,8 @@ def model_directory(cache: Path, checkpoint: Path | None, versions: dict[str, st
     return out
 
 
-def prepare(cache: Path, python: str, checkpoint: Path | None, engines: list[Engine], versions: dict[str, str]) -> Bench:
+def prepare(cache: Path, python: str, checkpoint: Path | None, engines: list[Engine],
+            versions: dict[str, str]) -> Bench:
     """Builds, exports and packs what is not there yet."""
     for needed in ("torch", "transformers"):
         if needed not in versions:
@@ -80,7 +84,8 @@ def prepare(cache: Path, python: str, checkpoint: Path | None, engines: list[Eng
             bench.candle = environment.candle(cache)
         except ValueError as error:
             bench.missing["candle-f32"] = str(error)
-    bench.missing |= run_export(bench, checkpoint, [engine.name for engine in engines if engine.name not in bench.missing])
+    names = [engine.name for engine in engines if engine.name not in bench.missing]
+    bench.missing |= run_export(bench, checkpoint, names)
     for engine in (engine for engine in engines if engine.ours):
         subprocess.run([bench.nimbert, "pack", bench.checkpoint, "--precision", engine.precision, "-o",
                         bench.packed(engine.precision)], check=True, capture_output=True)
@@ -97,7 +102,7 @@ def run_export(bench: Bench, checkpoint: Path | None, engines: list[str]) -> dic
     with log.open("w") as file:
         run = subprocess.run([bench.python, str(Path(export.__file__)), str(job)], stdout=file, stderr=file)
     if run.returncode != 0:
-        raise ValueError(f"the model cannot be prepared: {last_line(log)} (all of it: {log})")
+        raise ValueError(f"the model cannot be prepared: {last_line(log)} (the rest is in {log})")
     return json.loads(failed.read_text())
 
 

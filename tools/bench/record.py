@@ -1,6 +1,7 @@
 """The record of a run: a CSV file with one row for each engine, workload and round, and what is known of the machine.
 
-Lines of the form `# key: value` come first. Rows are written as they are measured, so an interrupted run leaves a whole file.
+Lines of the form `# key: value` come first. Rows are written as they are measured, so an interrupted run leaves a file
+that can be read.
 """
 import csv
 import dataclasses

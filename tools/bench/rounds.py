@@ -58,8 +58,10 @@ def check(bench: Bench, engines: list[Engine], threads: int) -> tuple[dict[str, 
 def expected_seconds(engine: Engine, plan: Plan, per_token: float) -> float:
     """Of one round, roughly."""
     # Starting Python, PyTorch and transformers; nimbert measures the machine's limits.
-    start = {"nimbert": 3.0, "candle": 1.0, "ctranslate2": 2.0, "onnxruntime": 2.0, "openvino": 4.0}.get(engine.family, 12.0)
-    sizes = [(2, 5, shape.texts * shape.tokens) for shape in plan.shapes] + [(1, 2, sum(plan.lengths))] * bool(plan.lengths)
+    start = {"nimbert": 3, "candle": 1, "ctranslate2": 2, "onnxruntime": 2, "openvino": 4}.get(engine.family, 12)
+    sizes = [(2, 5, shape.texts * shape.tokens) for shape in plan.shapes]
+    if plan.lengths:
+        sizes.append((0, 2, sum(plan.lengths)))
     if plan.texts and engine.family in ("pytorch", "nimbert"):
         sizes.append((1, 2, sum(map(len, plan.texts))))
     return start + sum(warm_up * tokens * per_token + max(plan.seconds, least * tokens * per_token)
