@@ -108,6 +108,11 @@ fn entry(limits: &Limits, timing: &Timing) -> Value {
         "runs": timing.runs(),
         "tokens_per_s": timing.tokens_per_s().round(),
         "of_limit": rounded(of_limit(limits, timing)),
+        "work": {
+            "matmul_gop": rounded(timing.work.matmul / 1e9),
+            "attention_gop": rounded(timing.work.attention / 1e9),
+            "weights_mb": rounded(timing.work.bytes / 1e6),
+        },
     });
     if !timing.profile.is_empty() {
         let parts = timing.profile.iter().map(|(what, ms)| (what.name().to_owned(), json!(rounded(*ms))));

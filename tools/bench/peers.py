@@ -1,0 +1,144 @@
+"""The engines in Python: how each loads the model, and how it gets from token ids to logits."""
+import importlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Rows = list[list[int]]
+
+
+@dataclass
+class Peer:
+    """A loaded engine. What `prepare` does is not timed: an engine gets its inputs in the form that it likes best."""
+
+    prepare: Callable[[Rows], Any]
+    logits: Callable[[Any], np.ndarray]
+    # The transformers model, of engines that have one.
+    model: Any = None
+
+
+def padded(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Ids as long as the longest row, and a mask of the real ones."""
+    ids = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
+    mask = np.zeros_like(ids)
+    for place, row in enumerate(rows):
+        ids[place, :len(row)], mask[place, :len(row)] = row, 1
+    return ids, mask
+
+
+def pytorch(model_dir: Path, precision: str, threads: int) -> Peer:
+    import torch
+    from transformers import BertForSequenceClassification
+
+    torch.set_num_threads(threads)
+    model = BertForSequenceClassification.from_pretrained(model_dir / "checkpoint").eval()
+    if precision == "int8":
+        model = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
+
+    def prepare(rows: Rows) -> dict:
+        ids, mask = map(torch.from_numpy, padded(rows))
+        return {"input_ids": ids, "attention_mask": None if mask.all() else mask}
+
+    def logits(inputs: dict) -> np.ndarray:
+        with torch.inference_mode():
+            return model(**inputs).logits.numpy()
+
+    return Peer(prepare, logits, model)
+
+
+def torch_compile(model_dir: Path, precision: str, threads: int) -> Peer:
+    import torch
+
+    torch.set_num_threads(threads)
+    # What the processor has was found out by compiling tests when the program was compiled: not again at each start.
+    torch._inductor.config.cpp.vec_isa_ok = True
+    program = torch._inductor.aoti_load_package(str(model_dir / "compiled.pt2"))
+
+    def logits(inputs: tuple) -> np.ndarray:
+        with torch.inference_mode():
+            return program(*inputs).numpy()
+
+    return Peer(lambda rows: tuple(map(torch.from_numpy, padded(rows))), logits)
+
+
+def onnxruntime(model_dir: Path, precision: str, threads: int) -> Peer:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    file = "fused.onnx" if precision == "f32" else "fused-int8.onnx"
+    session = ort.InferenceSession(model_dir / file, options, providers=["CPUExecutionProvider"])
+    types = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
+    wanted = {each.name: types[each.type] for each in session.get_inputs()}
+
+    def prepare(rows: Rows) -> dict:
+        ids, mask = padded(rows)
+        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        return {name: inputs[name].astype(dtype) for name, dtype in wanted.items()}
+
+    return Peer(prepare, lambda inputs: session.run(["logits"], inputs)[0])
+
+
+def openvino(model_dir: Path, precision: str, threads: int) -> Peer:
+    import openvino as ov
+
+    file = "model.onnx" if precision == "f32" else "openvino-int8/model.xml"
+    settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1,
+                "INFERENCE_PRECISION_HINT": "f32"}
+    request = ov.Core().compile_model(model_dir / file, "CPU", settings).create_infer_request()
+
+    def prepare(rows: Rows) -> dict:
+        ids, mask = padded(rows)
+        return {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+
+    return Peer(prepare, lambda inputs: request.infer(inputs, share_inputs=True, share_outputs=True)[0])
+
+
+def ctranslate2(model_dir: Path, precision: str, threads: int) -> Peer:
+    import ctranslate2 as ct2
+    from safetensors import safe_open
+
+    with safe_open(model_dir / "checkpoint" / "model.safetensors", "np") as file:
+        weight, bias = file.get_tensor("classifier.weight"), file.get_tensor("classifier.bias")
+    compute = "float32" if precision == "f32" else "int8"
+    encoder = ct2.Encoder(str(model_dir / f"ctranslate2-{precision}"), device="cpu", compute_type=compute,
+                          intra_threads=threads, inter_threads=1)
+
+    def logits(rows: Rows) -> np.ndarray:
+        return np.array(encoder.forward_batch(rows).pooler_output) @ weight.T + bias
+
+    return Peer(lambda rows: rows, logits)
+
+
+LOADERS = {"pytorch": pytorch, "compile": torch_compile, "onnxruntime": onnxruntime, "openvino": openvino,
+           "ctranslate2": ctranslate2}
+
+
+# What loading imports; the time that it takes is not part of loading a model.
+LIBRARIES = {"pytorch": ("torch", "transformers.models.bert.modeling_bert"),
+             "compile": ("torch", "torch._inductor"),
+             "onnxruntime": ("onnxruntime",), "openvino": ("openvino",), "ctranslate2": ("ctranslate2", "safetensors")}
+
+
+def import_libraries(name: str) -> None:
+    for module in LIBRARIES[name.rsplit("-", 1)[0]]:
+        importlib.import_module(module)
+
+
+def load(name: str, model_dir: Path, threads: int) -> Peer:
+    """The engine of that name, ready for its first forward."""
+    family, precision = name.rsplit("-", 1)
+    return LOADERS[family](model_dir, precision, threads)
+
+
+def pipeline(peer: Peer, checkpoint: Path, batch: int) -> Callable[[list[str]], list]:
+    """transformers' pipeline, from texts to scores."""
+    from transformers import AutoTokenizer, TextClassificationPipeline
+
+    limit = json.loads((checkpoint / "config.json").read_text())["max_position_embeddings"]
+    run = TextClassificationPipeline(model=peer.model, tokenizer=AutoTokenizer.from_pretrained(checkpoint), device=-1)
+    return lambda texts: run(texts, batch_size=batch, truncation=True, max_length=limit, top_k=None)

@@ -1,0 +1,111 @@
+"""The model, in every form that an engine reads."""
+import hashlib
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import environment
+import export
+import workloads
+from engines import Engine
+
+MADE_UP = "bert-base-chinese's shape, weights from a seed"
+
+
+@dataclass
+class Bench:
+    """What is needed to run any engine, and why some cannot be run."""
+
+    cache: Path
+    python: str
+    model: Path
+    model_name: str
+    nimbert: str
+    candle: str | None = None
+    missing: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.model / "checkpoint"
+
+    def packed(self, precision: str) -> Path:
+        return self.model / f"{precision}.nimbert"
+
+    def config(self) -> dict:
+        return json.loads((self.checkpoint / "config.json").read_text(encoding="utf-8"))
+
+    def check_batches(self) -> list[list[list[int]]]:
+        """The texts that engines have to agree on, as ids."""
+        rows, size = json.loads((self.model / "rows.json").read_text()), workloads.CHECKED_AT_ONCE
+        return [rows[start:start + size] for start in range(0, len(rows), size)]
+
+
+def checkpoint_key(checkpoint: Path | None, versions: dict[str, str]) -> str:
+    """Changes when the exported files would."""
+    source = Path(export.__file__).read_text(encoding="utf-8")
+    parts = [json.dumps(versions, sort_keys=True), source, *workloads.texts()]
+    if checkpoint is None:
+        parts.append(export.SPEC.read_text(encoding="utf-8"))
+    else:
+        parts.append(str(checkpoint.resolve()))
+        for file in sorted(checkpoint.iterdir()):
+            parts.append(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def model_directory(cache: Path, checkpoint: Path | None, versions: dict[str, str]) -> Path:
+    """Where the model's files are; emptied when they are out of date."""
+    if checkpoint and not (checkpoint / "config.json").is_file():
+        raise ValueError(f"{checkpoint}: not a checkpoint directory, it has no config.json")
+    out = cache / "models" / (checkpoint.resolve().name if checkpoint else "bert-base-chinese-seeded")
+    key, key_file = checkpoint_key(checkpoint, versions), out / "key"
+    if not (key_file.exists() and key_file.read_text() == key):
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir(parents=True)
+        key_file.write_text(key)
+    return out
+
+
+def prepare(cache: Path, python: str, checkpoint: Path | None, engines: list[Engine],
+            versions: dict[str, str]) -> Bench:
+    """Builds, exports and packs what is not there yet."""
+    for needed in ("torch", "transformers"):
+        if needed not in versions:
+            raise ValueError(f"{python} has no {needed}, which writes the files of every engine")
+    out = model_directory(cache, checkpoint, versions)
+    bench = Bench(cache, python, out, checkpoint.resolve().name if checkpoint else MADE_UP, environment.nimbert())
+    for engine in engines:
+        if absent := [package for package in engine.packages if package not in versions]:
+            bench.missing[engine.name] = f"not installed: {', '.join(absent)}"
+    if any(engine.family == "candle" for engine in engines):
+        try:
+            bench.candle = environment.candle(cache)
+        except ValueError as error:
+            bench.missing["candle-f32"] = str(error)
+    names = [engine.name for engine in engines if engine.name not in bench.missing]
+    bench.missing |= run_export(bench, checkpoint, names)
+    for engine in (engine for engine in engines if engine.ours):
+        subprocess.run([bench.nimbert, "pack", bench.checkpoint, "--precision", engine.precision, "-o",
+                        bench.packed(engine.precision)], check=True, capture_output=True)
+    return bench
+
+
+def run_export(bench: Bench, checkpoint: Path | None, engines: list[str]) -> dict[str, str]:
+    """Runs export.py in the engines' environment; returns what it could not write, and why."""
+    environment.say(f"preparing {bench.model_name} for {len(engines)} engines in {bench.model}")
+    job, failed, log = bench.model / "export.json", bench.model / "failed.json", bench.model / "export.log"
+    failed.unlink(missing_ok=True)
+    job.write_text(json.dumps({"checkpoint": str(checkpoint.resolve()) if checkpoint else None, "out": str(bench.model),
+                               "texts": workloads.texts(), "engines": engines, "failed": str(failed)}))
+    with log.open("w") as file:
+        run = subprocess.run([bench.python, str(Path(export.__file__)), str(job)], stdout=file, stderr=file)
+    if run.returncode != 0:
+        raise ValueError(f"the model cannot be prepared: {last_line(log)} (the rest is in {log})")
+    return json.loads(failed.read_text())
+
+
+def last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1].strip() if lines else "no message"

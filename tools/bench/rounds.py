@@ -1,0 +1,123 @@
+"""All engines in turn, several rounds: what drifts in the machine's speed then meets all of them alike."""
+import sys
+import time
+from collections.abc import Callable
+
+import agreement
+import launch
+from engines import BASELINE, BY_NAME, Engine
+from environment import say
+from prepare import Bench
+from record import Recorder, Row
+from workloads import Plan, texts
+
+
+class Clock:
+    """How long is left: first from what the check took, then from what the engines' rounds take."""
+
+    def __init__(self, expected: dict[str, float], turns: list[str]):
+        self.expected, self.turns = expected, turns
+
+    def left(self) -> float:
+        return sum(self.expected[name] for name in self.turns)
+
+    def done(self, name: str, seconds: float) -> None:
+        self.turns.remove(name)
+        self.expected[name] = seconds
+
+
+def minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def check(bench: Bench, engines: list[Engine], threads: int) -> tuple[dict[str, str], dict[str, float]]:
+    """Compares the logits of all engines. Returns what is to be told of each, and the seconds for a token of those that
+    agree; the others are added to `bench.missing`."""
+    told, speed, asked = {}, {}, texts()
+    tokens = sum(len(row) for batch in bench.check_batches() for row in batch)
+    reference = BY_NAME[BASELINE]
+    expected, _ = launch.logits(bench, reference, threads, asked)
+    for engine in engines:
+        if engine.name in bench.missing:
+            say(f"{engine.name:<17} left out: {bench.missing[engine.name]}")
+            continue
+        try:
+            logits, seconds = launch.logits(bench, engine, threads, asked)
+            found = agreement.compare(expected, logits, engine.precision)
+        except (launch.Failed, ValueError) as error:
+            bench.missing[engine.name] = str(error)
+            say(f"{engine.name:<17} left out: {error}")
+            continue
+        if not found.good:
+            bench.missing[engine.name] = f"disagrees with {reference.name}: {found}"
+        told[engine.name], speed[engine.name] = str(found), seconds / tokens
+        say(f"{engine.name:<17} {'agrees' if found.good else 'DISAGREES, left out'}: {found}")
+    return told, speed
+
+
+def expected_seconds(engine: Engine, plan: Plan, per_token: float) -> float:
+    """Of one round, roughly."""
+    # Starting Python, PyTorch and transformers; nimbert measures the machine's limits.
+    start = {"nimbert": 3, "candle": 1, "ctranslate2": 2, "onnxruntime": 2, "openvino": 4}.get(engine.family, 12)
+    sizes = [(2, 5, shape.texts * shape.tokens) for shape in plan.shapes]
+    if plan.lengths:
+        sizes.append((0, 2, sum(plan.lengths)))
+    if plan.texts and engine.family in ("pytorch", "nimbert"):
+        sizes.append((1, 2, sum(map(len, plan.texts))))
+    return start + sum(warm_up * tokens * per_token + max(plan.seconds, least * tokens * per_token)
+                       for warm_up, least, tokens in sizes)
+
+
+def run_one(bench: Bench, engine: Engine, threads: int, plan: Plan, add: Callable[..., None]) -> None:
+    """One engine in one round. What it does not get to is recorded as refused, with the reason."""
+    waiting = plan.names()
+    if engine.family not in ("pytorch", "nimbert") and plan.texts:
+        waiting.remove("texts")
+    reason = "no result"
+    try:
+        for sample in launch.measure(bench, engine, threads, plan):
+            if sample.workload in waiting:
+                waiting.remove(sample.workload)
+            summary = sample.summary or {"runs": 0}
+            add(workload=sample.workload, unit=sample.unit, note=sample.refused, **summary, **sample.work)
+    except launch.Failed as error:
+        reason = str(error)
+    for workload in waiting:
+        add(workload=workload, unit="ms", runs=0, note=reason)
+
+
+def record_missing(bench: Bench, engines: list[Engine], threads: int, plan: Plan, recorder: Recorder) -> None:
+    """Rows for the engines that take no part: they stay visible."""
+    for engine in engines:
+        if engine.name in bench.missing:
+            for workload in plan.names():
+                recorder.add(Row(engine.family, engine.precision, threads, workload, 0, "ms", 0,
+                                 note=bench.missing[engine.name]))
+
+
+def run(bench: Bench, engines: list[Engine], threads: list[int], rounds: int, plan: Plan, recorder: Recorder,
+        clock: Clock, pin: Callable[[int], None]) -> None:
+    """Everything, into the recorder."""
+    running = [engine for engine in engines if engine.name not in bench.missing]
+    for count in threads:
+        record_missing(bench, engines, count, plan, recorder)
+    for count in threads:
+        pin(count)
+        for number in range(1, rounds + 1):
+            # Another engine begins each round, so that none always follows the same one.
+            for engine in running[number - 1:] + running[:number - 1]:
+                show(f"{engine.name}, round {number} of {rounds}, {count} thread{'s' * (count > 1)}, "
+                     f"about {minutes(clock.left())} left")
+                start = time.perf_counter()
+                run_one(bench, engine, count, plan, lambda **parts: recorder.add(
+                    Row(engine.family, engine.precision, count, round=number, **parts)))
+                clock.done(engine.name, time.perf_counter() - start)
+    show("")
+
+
+def show(text: str) -> None:
+    """Progress: one line that is written over, or a line each where nobody looks."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+    elif text:
+        say(text)

@@ -1,0 +1,94 @@
+"""What is measured: batches of token ids of given lengths, and texts."""
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+COMMENTS = HERE.parent.parent / "tests" / "data" / "comments.txt"
+LENGTHS = HERE / "lengths.txt"
+
+SHAPES = "1x8,1x16,1x32,1x64,1x128,1x256,1x512,32x32"
+QUICK_SHAPES = "1x8,1x128,8x32"
+# Texts of the mixed lengths that nimbert gets at once.
+BATCH = 32
+# Texts of them that the others get at once, padded to the longest: of 1, 2, 4, 8, 16 and 32 the fastest, or close to it,
+# for each of them (README.md has the times).
+PADDED_BATCH = 4
+# Every fifth comment: 71 of all lengths.
+STEP = 5
+# Texts of these in a batch when engines are checked: padded, so that masks are checked too.
+CHECKED_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A batch of texts of one length."""
+
+    texts: int
+    tokens: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Shape":
+        parts = text.split("x")
+        if len(parts) == 2 and all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
+            return cls(*map(int, parts))
+        raise ValueError(f"{text!r} is not a shape such as 32x128, texts x tokens")
+
+    def __str__(self) -> str:
+        return f"{self.texts}x{self.tokens}"
+
+
+def parse_shapes(text: str) -> list[Shape]:
+    """The shapes of a list such as `1x8,32x32`, each once; `-` is none."""
+    return [] if text == "-" else list(dict.fromkeys(Shape.parse(part) for part in text.split(",")))
+
+
+def read_lengths(path: Path) -> list[int]:
+    """Token counts, one a line."""
+    lines = path.read_text().split()
+    if not lines or not all(line.isascii() and line.isdigit() and int(line) > 0 for line in lines):
+        raise ValueError(f"{path}: not a file of token counts, one a line")
+    return [int(line) for line in lines]
+
+
+def texts(count: int | None = None) -> list[str]:
+    """Comments to agree on and to measure from text, in the order of their lengths."""
+    return sorted(COMMENTS.read_text(encoding="utf-8").splitlines()[::STEP][:count], key=len)
+
+
+def rows(lengths: list[int], vocabulary: int) -> list[list[int]]:
+    """Rows of made-up ids, the same ones each time. Only their number matters to the time."""
+    words = random.Random(0)
+    return [[words.randrange(vocabulary) for _ in range(length)] for length in lengths]
+
+
+def batched(lengths: list[int], size: int, vocabulary: int) -> list[list[list[int]]]:
+    """Mixed lengths as a careful user of padded batches has them: sorted, the longest first, and then cut."""
+    all_rows = rows(sorted(lengths, reverse=True), vocabulary)
+    return [all_rows[start:start + size] for start in range(0, len(all_rows), size)]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that each engine runs in each round."""
+
+    shapes: list[Shape]
+    lengths: list[int]
+    texts: list[str]
+    seconds: float
+    # Texts of mixed lengths that the others get at once.
+    batch: int = PADDED_BATCH
+
+    def names(self) -> list[str]:
+        mixed, text = ["mixed"] * bool(self.lengths), ["texts"] * bool(self.texts)
+        return ["load", *map(str, self.shapes), *mixed, *text, "memory"]
+
+    def jobs(self, vocabulary: int) -> list[dict]:
+        """The workloads of ids for a worker: run as often as by `nimbert bench`, but for the warm-up of mixed lengths,
+        which is the longest batch alone."""
+        out = [{"name": str(shape), "warm_up": 2, "least": 5,
+                "batches": [rows([shape.tokens] * shape.texts, vocabulary)]} for shape in self.shapes]
+        if self.lengths:
+            out.append({"name": "mixed", "warm_up": 1, "least": 2,
+                        "batches": batched(self.lengths, self.batch, vocabulary)})
+        return out
