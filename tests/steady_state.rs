@@ -10,7 +10,7 @@ use std::{
 
 use nimbert::ffi::{
     Handle, Options, Precision, Status, nimbert_classify, nimbert_classify_ids, nimbert_free,
-    nimbert_last_error, nimbert_load, nimbert_max_tokens, nimbert_options_init,
+    nimbert_last_error, nimbert_load, nimbert_options_init,
 };
 
 /// Counts each thread's allocations.

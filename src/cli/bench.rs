@@ -1,25 +1,33 @@
-//! `nimbert bench`: how fast a model is here, and how far from what the machine allows.
+//! `nimbert bench`: how fast a model is here, how far from what the machine allows, and whether slower than it was.
 
+mod baseline;
 mod measure;
+mod record;
 mod report;
+mod rounds;
+mod shape;
 
 use std::{
-    fs,
     io::{self, Write},
     path::{Path, PathBuf},
-    str::FromStr,
     time::Instant,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
+    error::ErrorKind,
 };
-use nimbert::{Engine, Options, Preset};
+use nimbert::{Engine, Limits, Options, Preset};
 
-use self::measure::{Runs, Timing, Workload};
-use super::{format::Format, model::ModelArgs, positive, progress, to_stdout};
+use self::{
+    baseline::Baseline,
+    record::Record,
+    rounds::Row,
+    shape::{Lengths, Shape, Shapes},
+};
+use super::{file::NewFile, format::Format, model::ModelArgs, positive, to_stdout, usage_error};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,11 +35,32 @@ Examples:
   nimbert bench --preset bert-base-chinese --precision int8 --threads 1
   nimbert bench --model stars.nimbert --shapes 1x32 --profile
   nimbert bench --shapes - --lengths token-counts.txt --batch 32 --format json
+  nimbert bench --threads 1 --save before.json              then change something, and:
+  nimbert bench --threads 1 --against before.json           ratios; exit code 1 if anything is slower
+  nimbert bench --threads 1 --against before.json --tolerance 2 --shapes 1x32 --seconds 5
 
 A shape is TEXTSxTOKENS, so 16x32 is a batch of 16 texts with 32 tokens each. Times are of whole forwards, from
 token ids to logits. `of limit` is the share of what this machine allows: the time that the arithmetic takes at the
 peak of its instructions, or that the weights take to be read, whichever is longer, over the fastest forward. Both
-limits are measured when the program starts. Let nothing else run.";
+limits are measured when the program starts. Let nothing else run.
+
+Everything is measured in two rounds, so that a moment's disturbance hits no shape alone. With --against the ratios are
+new over old: of the fastest runs, which decide, because whatever disturbs a run makes it slower and never faster, and of
+the medians. A shape that is slower is measured once more before the verdict. Only like is compared with like: a file of
+a model of another shape, another precision, instruction set or number of threads is refused. Exit codes: 0 nothing is
+slower, 1 something is or went wrong, 2 wrong usage.";
+
+/// Measured where --shapes says nothing.
+const SHAPES: [Shape; 5] = [
+    Shape { texts: 1, tokens: 8 },
+    Shape { texts: 1, tokens: 16 },
+    Shape { texts: 1, tokens: 32 },
+    Shape { texts: 1, tokens: 128 },
+    Shape { texts: 16, tokens: 32 },
+];
+
+/// Texts given to the engine at once where --batch says nothing.
+const BATCH: usize = 32;
 
 /// Measure how fast a model is on this machine
 #[derive(Args)]
@@ -44,17 +73,18 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "NAME", conflicts_with = "model", value_parser = preset())]
     preset: Option<Preset>,
 
-    /// Shapes to measure, TEXTSxTOKENS with commas between them; `-` for none
-    #[arg(short, long, value_name = "SHAPES", default_value = "1x8,1x16,1x32,1x128,16x32", value_parser = shapes)]
-    shapes: Shapes,
+    /// Shapes to measure, TEXTSxTOKENS with commas between them; `-` for none [default: 1x8,1x16,1x32,1x128,16x32, or
+    /// with --against what its file has]
+    #[arg(short, long, value_name = "SHAPES", value_parser = shape::shapes)]
+    shapes: Option<Shapes>,
 
     /// Measure a file of token counts too, one a line: each run scores all of it
     #[arg(long, value_name = "FILE")]
     lengths: Option<PathBuf>,
 
-    /// Texts of the file given to the engine at once
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = positive, requires = "lengths")]
-    batch: usize,
+    /// Texts of the file given to the engine at once [default: 32]
+    #[arg(long, value_name = "N", value_parser = positive, requires = "lengths")]
+    batch: Option<usize>,
 
     /// Time to measure each shape for, at least
     #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = seconds)]
@@ -67,40 +97,30 @@ pub(crate) struct Bench {
     /// How to write it to standard output
     #[arg(short, long, value_enum, default_value = "human")]
     format: Format,
-}
 
-#[derive(Clone)]
-struct Shapes(Vec<Shape>);
+    /// Also write the measurement to a file, for a later --against
+    #[arg(long, value_name = "FILE", help_heading = "Regressions")]
+    save: Option<PathBuf>,
 
-/// A batch of texts of one length.
-#[derive(Clone, Copy)]
-struct Shape {
-    texts: usize,
-    tokens: usize,
-}
+    /// Compare with a saved measurement; exit with 1 if anything is slower
+    #[arg(long, value_name = "FILE", help_heading = "Regressions")]
+    against: Option<PathBuf>,
 
-impl FromStr for Shape {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let number = |text: &str| text.parse().ok().filter(|n| (1..=1 << 20).contains(n));
-        let sizes = text.split_once('x').and_then(|(texts, tokens)| Some((number(texts)?, number(tokens)?)));
-        let (texts, tokens) =
-            sizes.ok_or_else(|| format!("{text:?} is not a shape such as 16x32, texts x tokens"))?;
-        Ok(Self { texts, tokens })
-    }
-}
-
-fn shapes(argument: &str) -> Result<Shapes, String> {
-    if argument == "-" {
-        return Ok(Shapes(Vec::new()));
-    }
-    argument.split(',').map(str::parse).collect::<Result<_, _>>().map(Shapes)
+    /// How much slower is still good, in percent; 5 is twice what the fastest runs of one program differed by on the
+    /// virtual machines that we know
+    #[arg(long, value_name = "PERCENT", default_value_t = 5.0, value_parser = percent, requires = "against")]
+    #[arg(help_heading = "Regressions")]
+    tolerance: f64,
 }
 
 fn seconds(argument: &str) -> Result<f64, String> {
     let number = argument.parse().ok().filter(|s| (0.0..=86_400.0).contains(s));
     number.ok_or_else(|| "expected a number of seconds, at most a day".to_owned())
+}
+
+fn percent(argument: &str) -> Result<f64, String> {
+    let number = argument.parse().ok().filter(|percent| (0.0..=1e9).contains(percent));
+    number.ok_or_else(|| "expected a percentage from 0".to_owned())
 }
 
 fn preset() -> impl TypedValueParser<Value = Preset> {
@@ -113,82 +133,92 @@ fn preset() -> impl TypedValueParser<Value = Preset> {
 struct Report<'a> {
     model: String,
     engine: &'a Engine,
+    copy_weights: bool,
     load_ms: f64,
-    limits: nimbert::Limits,
-    shapes: Vec<(String, Timing)>,
-    lengths: Option<(Workload, Timing)>,
+    limits: Limits,
+    rows: Vec<Row>,
+    lengths: Option<Lengths>,
 }
 
 impl Bench {
     pub(crate) fn run(&self) -> Result<()> {
-        let lengths = self.lengths.as_deref().map(read_lengths).transpose()?;
-        let options = Options { profile: self.profile, ..Options::default() };
+        // Everything that can be wrong with the arguments comes before anything that takes time.
+        let baseline =
+            self.against.as_ref().map(|path| Baseline::read(path.clone(), self.tolerance)).transpose()?;
+        let (shapes, lengths) = self.subjects(baseline.as_ref())?;
+        let inputs = [self.against.as_deref(), self.lengths.as_deref(), self.model.path()];
+        let inputs: Vec<&Path> = inputs.into_iter().flatten().collect();
+        let save = self.save.as_deref().map(|path| NewFile::create(path, &inputs)).transpose()?;
+
         let start = Instant::now();
-        let (model, engine) = match self.preset {
+        let (model, engine) = self.load()?;
+        let load_ms = start.elapsed().as_secs_f64() * 1e3;
+        if let Some(baseline) = &baseline {
+            baseline.fits(&model, &engine)?;
+        }
+        let workloads = rounds::workloads(&engine, &shapes, lengths.as_ref())?;
+        let limits = engine.limits();
+        let rows = rounds::measure(&engine, workloads, self.seconds, baseline.as_ref())?;
+        let copy_weights = self.model.copies_weights();
+        let report = Report { model, engine: &engine, copy_weights, load_ms, limits, rows, lengths };
+        self.finish(&report, save, baseline.as_ref())
+    }
+
+    /// What to measure: what is asked for, or else what the baseline has, or else the default.
+    fn subjects(&self, baseline: Option<&Baseline>) -> Result<(Vec<Shape>, Option<Lengths>)> {
+        let is_open = self.shapes.is_none() && self.lengths.is_none();
+        let shapes = match (&self.shapes, baseline) {
+            (Some(Shapes(shapes)), _) => shapes.clone(),
+            (None, Some(baseline)) => baseline.shapes(),
+            (None, None) => SHAPES.to_vec(),
+        };
+        let known = || baseline.and_then(Baseline::lengths);
+        let lengths = match &self.lengths {
+            Some(path) => {
+                let batch = self.batch.or_else(|| Some(known()?.batch)).unwrap_or(BATCH);
+                Some(Lengths { counts: shape::read_lengths(path)?, batch })
+            }
+            None => known().filter(|_| is_open),
+        };
+        if let Some(baseline) = baseline {
+            if shapes.is_empty() && lengths.is_none() {
+                let how = "--against has nothing to compare: neither shapes nor lengths are asked for";
+                return Err(usage_error("bench", ErrorKind::ArgumentConflict, how));
+            }
+            baseline.covers(&shapes, lengths.as_ref())?;
+        }
+        Ok((shapes, lengths))
+    }
+
+    fn load(&self) -> Result<(String, Engine)> {
+        let options = Options { profile: self.profile, ..Options::default() };
+        Ok(match self.preset {
             Some(preset) => {
                 let name = format!("{}'s shape, made-up weights", preset.name());
                 (name, Engine::preset(preset, self.model.options(options))?)
             }
             None => (self.model.to_string(), self.model.load(options)?),
-        };
-        let load_ms = start.elapsed().as_secs_f64() * 1e3;
-        let report = self.measure(model, &engine, load_ms, lengths.as_deref())?;
-        let text = match self.format {
-            Format::Human => report::human(&report),
-            Format::Json => format!("{}\n", report::json(&report)),
-        };
-        to_stdout(io::stdout().write_all(text.as_bytes()))
+        })
     }
 
-    fn measure<'a>(
-        &self,
-        model: String,
-        engine: &'a Engine,
-        load_ms: f64,
-        lengths: Option<&[usize]>,
-    ) -> Result<Report<'a>> {
-        let shapes = &self.shapes.0;
-        let bar = progress::steps("measuring");
-        bar.set_length((shapes.len() + usize::from(lengths.is_some())) as u64);
-        let workloads = shapes.iter().map(|&Shape { texts, tokens }| {
-            let workload = Workload::new(engine, &vec![tokens; texts], texts)?;
-            Ok((format!("{texts}x{tokens}"), workload))
-        });
-        // Everything that can be wrong with the arguments comes before anything that takes time.
-        let workloads = workloads.collect::<Result<Vec<_>>>()?;
-        let mixed = lengths.map(|lengths| Workload::new(engine, lengths, self.batch)).transpose()?;
-        let limits = engine.limits();
-        let time = |workload: &Workload, warm_up, least| {
-            let timing = measure::time(engine, workload, Runs { warm_up, least, seconds: self.seconds });
-            bar.inc(1);
-            timing
-        };
-        let shapes = workloads.into_iter().map(|(name, workload)| Ok((name, time(&workload, 2, 5)?)));
-        let shapes = shapes.collect::<Result<_>>()?;
-        let lengths = match mixed {
-            Some(mixed) => {
-                let timing = time(&mixed, 1, 2)?;
-                Some((mixed, timing))
+    /// Shows the results, then saves them, then gives the verdict.
+    fn finish(&self, report: &Report<'_>, save: Option<NewFile>, baseline: Option<&Baseline>) -> Result<()> {
+        let mut record = Record::new(report);
+        let line = record.line();
+        let comparison = baseline.map(|baseline| baseline.compare(&report.rows));
+        let text = match (self.format, &comparison) {
+            (Format::Human, None) => report::human(report),
+            (Format::Human, Some(comparison)) => report::human(report) + &report::comparison(comparison),
+            (Format::Json, None) => line.clone(),
+            (Format::Json, Some(comparison)) => {
+                record.compare(comparison);
+                record.line()
             }
-            None => None,
         };
-        bar.finish_and_clear();
-        Ok(Report { model, engine, load_ms, limits, shapes, lengths })
-    }
-}
-
-/// Token counts, one a line; empty lines are skipped.
-fn read_lengths(path: &Path) -> Result<Vec<usize>> {
-    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let mut lengths = Vec::new();
-    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
-        match line.trim().parse() {
-            Ok(length) if length > 0 => lengths.push(length),
-            _ => bail!("{}: line {number}: {line:?} is not a number of tokens", path.display()),
+        to_stdout(io::stdout().write_all(text.as_bytes()))?;
+        if let Some(file) = save {
+            file.fill(line.as_bytes())?;
         }
+        comparison.map_or(Ok(()), |comparison| comparison.verdict())
     }
-    if lengths.is_empty() {
-        bail!("{}: no token counts", path.display());
-    }
-    Ok(lengths)
 }

@@ -109,13 +109,12 @@ impl Eval {
 
 /// The page of `--report`.
 pub(crate) fn write_page(
-    mut file: NewFile,
+    file: NewFile,
     about: &[(&str, String)],
     engine: &Engine,
     evaluation: &Evaluation,
 ) -> Result<()> {
     let Evaluation { outcomes, metrics, worst, .. } = evaluation;
     let page = page::render(about, engine.labels(), outcomes, metrics, worst)?;
-    file.write_all(page.as_bytes())?;
-    file.finish()
+    file.fill(page.as_bytes())
 }

@@ -38,6 +38,12 @@ impl NewFile {
         Ok(Self { path: path.to_owned(), sink })
     }
 
+    /// Writes all of it, and gives the file its name.
+    pub(crate) fn fill(mut self, content: &[u8]) -> Result<()> {
+        self.write_all(content).map_err(|error| anyhow!("{}: {error}", self.path.display()))?;
+        self.finish()
+    }
+
     /// Gives the file its name.
     pub(crate) fn finish(mut self) -> Result<()> {
         let name = self.path.display().to_string();

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use anyhow::Result;
 use clap::Args;
 use indicatif::{BinaryBytes, HumanCount};
-use nimbert::{Activation, Engine, Isa, Options, Scoring};
+use nimbert::{Engine, Isa, Options, Scoring};
 use serde_json::{Value, json};
 
-use super::{format::Format, memory, model::ModelArgs, to_stdout};
+use super::{architecture::Architecture, format::Format, memory, model::ModelArgs, to_stdout};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,17 +48,7 @@ fn human(model: &str, engine: &Engine) -> String {
     let others = if others.is_empty() { "nothing else".to_owned() } else { others.join(", ") };
     let lines = [
         ("model", model.to_owned()),
-        (
-            "architecture",
-            format!(
-                "BERT, {} layers, hidden {}, {} heads, intermediate {}, {}",
-                config.num_hidden_layers,
-                count(config.hidden_size),
-                config.num_attention_heads,
-                count(config.intermediate_size),
-                activation(config.hidden_act)
-            ),
-        ),
+        ("architecture", Architecture::new(config).to_string()),
         ("parameters", count(engine.parameters()).to_string()),
         ("labels", engine.labels().join(", ")),
         ("scoring", scoring(config.scoring).to_owned()),
@@ -82,16 +72,7 @@ fn object(model: &str, engine: &Engine) -> Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "model": model,
-        "architecture": {
-            "type": "bert",
-            "layers": config.num_hidden_layers,
-            "hidden_size": config.hidden_size,
-            "heads": config.num_attention_heads,
-            "intermediate_size": config.intermediate_size,
-            "activation": activation(config.hidden_act),
-            "vocabulary": config.vocab_size,
-            "positions": config.max_position_embeddings,
-        },
+        "architecture": Architecture::new(config),
         "parameters": engine.parameters(),
         "labels": engine.labels(),
         "scoring": scoring(config.scoring),
@@ -102,14 +83,6 @@ fn object(model: &str, engine: &Engine) -> Value {
         "threads": engine.threads(),
         "memory": { "weights_bytes": engine.weight_bytes(), "resident_bytes": memory::resident() },
     })
-}
-
-fn activation(activation: Activation) -> &'static str {
-    match activation {
-        Activation::Gelu => "gelu",
-        Activation::GeluTanh => "gelu (tanh)",
-        Activation::Relu => "relu",
-    }
 }
 
 fn scoring(scoring: Scoring) -> &'static str {

@@ -54,6 +54,11 @@ impl ModelArgs {
         self.model.as_deref()
     }
 
+    /// Whether a packed file's weights are copied.
+    pub(crate) fn copies_weights(&self) -> bool {
+        self.copy_weights
+    }
+
     /// `options` with what was said here.
     pub(crate) fn options(&self, options: Options) -> Options {
         let Self { precision, threads, copy_weights, verify, .. } = *self;

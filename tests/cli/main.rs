@@ -3,6 +3,7 @@
 #![cfg(all(feature = "cli", feature = "demo"))]
 
 mod bench;
+mod bench_against;
 mod compare;
 mod contract;
 mod eval;

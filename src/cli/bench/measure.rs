@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use nimbert::{Encoding, Engine, Operation, Work};
+use nimbert::{Encoding, Engine, Limits, Operation, Work};
 
 /// How often a workload is run.
 #[derive(Clone, Copy)]
@@ -21,17 +21,17 @@ pub(super) struct Workload {
     batches: Vec<Vec<Encoding>>,
     pub(super) texts: usize,
     pub(super) tokens: usize,
-    pub(super) work: Work,
+    work: Work,
 }
 
 /// How long runs of a workload took.
 pub(super) struct Timing {
     /// In milliseconds, ascending; at least one.
     runs: Vec<f64>,
-    pub(super) tokens: usize,
-    pub(super) work: Work,
-    /// Milliseconds of a run by operation, on average; empty unless the engine keeps a profile.
-    pub(super) profile: Vec<(Operation, f64)>,
+    tokens: usize,
+    work: Work,
+    /// Milliseconds of all runs by operation; empty unless the engine keeps a profile.
+    operations: Vec<(Operation, f64)>,
 }
 
 impl Workload {
@@ -77,14 +77,32 @@ pub(super) fn time(engine: &Engine, workload: &Workload, runs: Runs) -> Result<T
     while runs.len() < least || Instant::now() < end {
         runs.push(run()?);
     }
-    let count = runs.len() as f64;
-    let profile = engine.profile().into_iter().map(|(what, time)| (what, time.as_secs_f64() * 1e3 / count));
-    let profile = profile.collect();
+    let operations = engine.profile().into_iter().map(|(what, time)| (what, time.as_secs_f64() * 1e3));
+    let operations = operations.collect();
     runs.sort_by(f64::total_cmp);
-    Ok(Timing { runs, tokens: workload.tokens, work: workload.work, profile })
+    Ok(Timing { runs, tokens: workload.tokens, work: workload.work, operations })
 }
 
 impl Timing {
+    /// What has to be done in a run.
+    pub(super) fn work(&self) -> &Work {
+        &self.work
+    }
+
+    /// Takes in further runs of the same workload.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.runs.extend(other.runs);
+        self.runs.sort_by(f64::total_cmp);
+        for ((_, ms), (_, more)) in self.operations.iter_mut().zip(other.operations) {
+            *ms += more;
+        }
+    }
+
+    /// Milliseconds of a run by operation, on average; empty unless the engine keeps a profile.
+    pub(super) fn profile(&self) -> Vec<(Operation, f64)> {
+        self.operations.iter().map(|&(what, ms)| (what, ms / self.runs.len() as f64)).collect()
+    }
+
     pub(super) fn runs(&self) -> usize {
         self.runs.len()
     }
@@ -107,6 +125,11 @@ impl Timing {
         self.runs[(self.runs.len() * 99).div_ceil(100) - 1]
     }
 
+    /// The share of what the machine allows that the fastest run has reached.
+    pub(super) fn of_limit(&self, limits: &Limits) -> f64 {
+        limits.seconds(&self.work) * 1e3 / self.min_ms()
+    }
+
     /// Of the median run.
     pub(super) fn tokens_per_s(&self) -> f64 {
         self.tokens as f64 / self.median_ms() * 1e3
@@ -119,7 +142,7 @@ mod tests {
 
     fn timing(runs: Vec<f64>) -> Timing {
         let work = Work { matmul: 0.0, attention: 0.0, bytes: 0.0 };
-        Timing { runs, tokens: 10, work, profile: Vec::new() }
+        Timing { runs, tokens: 10, work, operations: Vec::new() }
     }
 
     #[test]
@@ -129,6 +152,17 @@ mod tests {
         let three = timing(vec![1.0, 2.0, 4.0]);
         assert_eq!((three.median_ms(), three.p99_ms(), three.tokens_per_s()), (2.0, 4.0, 5_000.0));
         assert_eq!(timing(vec![3.0]).p99_ms(), 3.0);
+    }
+
+    #[test]
+    fn timings_merge_into_that_of_all_runs() {
+        let mut both = timing(vec![2.0, 5.0]);
+        both.operations = vec![(Operation::Attention, 4.0)];
+        let mut other = timing(vec![1.0, 3.0]);
+        other.operations = vec![(Operation::Attention, 2.0)];
+        both.merge(other);
+        assert_eq!((both.runs(), both.min_ms(), both.median_ms(), both.p99_ms()), (4, 1.0, 2.5, 5.0));
+        assert_eq!(both.profile(), [(Operation::Attention, 1.5)]);
     }
 
     #[test]

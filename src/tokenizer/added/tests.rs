@@ -63,7 +63,7 @@ fn random_tokens(random: &mut Random) -> Vec<AddedToken> {
         single_word,
         lstrip,
         rstrip,
-        normalized: state.then_some(special),
+        normalized: if state { Some(special) } else { None },
         special,
     };
     flags.into_iter().map(token).collect()
