@@ -149,8 +149,8 @@ impl Engine {
         Ok(logits.chunks_exact(labels).map(<[f32]>::to_vec).collect())
     }
 
-    /// [`Engine::logits`] into memory of the caller, `[rows, labels]`. On one thread nothing is allocated once a call has
-    /// had as many tokens: for the lowest and steadiest latency.
+    /// [`Engine::logits`] into memory of the caller, `[rows, labels]`. On one thread nothing is allocated once there was a call
+    /// with as many tokens, as many rows and as long a row: for the lowest and steadiest latency.
     ///
     /// # Errors
     /// As [`Engine::logits`]; `logits` may hold answers to some of the rows then.

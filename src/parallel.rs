@@ -1,7 +1,8 @@
 //! The thread pool, and the one way work gets to it: a forward enters the pool once and runs there as a [`Team`].
 
 use std::{
-    sync::Mutex,
+    mem, process,
+    sync::{Mutex, TryLockError},
     thread::{self, JoinHandle},
 };
 
@@ -25,23 +26,36 @@ pub(crate) struct Threads {
 struct Pool {
     pool: Option<rayon::ThreadPool>,
     threads: Vec<JoinHandle<()>>,
+    /// In a child that was made by fork there are none of the threads.
+    process: u32,
 }
 
 impl Pool {
     fn new(count: usize) -> Result<Self, String> {
-        let mut threads = Vec::with_capacity(count);
+        // Whole from the start, so that threads are waited for when another one cannot be started.
+        let mut all = Self { pool: None, threads: Vec::with_capacity(count), process: process::id() };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(count).spawn_handler(|work| {
             let thread = thread::Builder::new().name(format!("nimbert-{}", work.index() + 1));
-            threads.push(thread.spawn(|| work.run())?);
+            all.threads.push(thread.spawn(|| work.run())?);
             Ok(())
         });
-        let pool = Some(pool.build().map_err(|e| e.to_string())?);
-        Ok(Self { pool, threads })
+        let pool = pool.build().map_err(|e| e.to_string())?;
+        all.pool = Some(pool);
+        Ok(all)
+    }
+
+    /// None where its threads are not.
+    fn pool(&self) -> Option<&rayon::ThreadPool> {
+        self.pool.as_ref().filter(|_| self.process == process::id())
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
+        if self.process != process::id() {
+            mem::forget((self.pool.take(), mem::take(&mut self.threads)));
+            return;
+        }
         // Sends the threads home.
         self.pool = None;
         for thread in self.threads.drain(..) {
@@ -74,8 +88,13 @@ impl Threads {
     /// When another caller has the pool, this one works alone: the cores are busy as it is, spinning helpers of two
     /// callers would only stand in each other's way, and the result's bits are the same.
     pub(crate) fn run<R>(&self, forward: impl FnOnce(&Team) -> R) -> R {
-        let free = self.pool.as_ref().and_then(|pool| pool.try_lock().ok());
-        let Some(pool) = free.as_ref().and_then(|free| free.pool.as_ref()) else {
+        let free = self.pool.as_ref().and_then(|pool| match pool.try_lock() {
+            Ok(free) => Some(free),
+            // A forward has panicked; the pool is none the worse for it.
+            Err(TryLockError::Poisoned(free)) => Some(free.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        });
+        let Some(pool) = free.as_ref().and_then(|free| free.pool()) else {
             return forward(&Team::solo());
         };
         let team = Team::new(self.count);

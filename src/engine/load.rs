@@ -137,16 +137,19 @@ impl Engine {
 
 /// The kernels of `isa`, or of `NIMBERT_ISA`, or of the machine's best.
 fn kernels(isa: Option<Isa>) -> Result<Kernels> {
-    let (option, isa) = match (isa, std::env::var("NIMBERT_ISA")) {
-        (Some(isa), _) => ("isa", isa),
-        (None, Ok(name)) => {
-            let fail = |e: nimbert_kernels::UnknownIsa| Error::Option {
-                option: "NIMBERT_ISA",
-                reason: e.to_string(),
-            };
-            ("NIMBERT_ISA", name.parse().map_err(fail)?)
-        }
-        (None, Err(_)) => ("isa", Isa::detect()),
+    // The environment is looked at only where it decides: in a C program another thread may be changing it.
+    let (option, isa) = match isa {
+        Some(isa) => ("isa", isa),
+        None => match std::env::var("NIMBERT_ISA") {
+            Ok(name) => {
+                let fail = |e: nimbert_kernels::UnknownIsa| Error::Option {
+                    option: "NIMBERT_ISA",
+                    reason: e.to_string(),
+                };
+                ("NIMBERT_ISA", name.parse().map_err(fail)?)
+            }
+            Err(_) => ("isa", Isa::detect()),
+        },
     };
     if !isa.is_available() {
         return Err(Error::Option { option, reason: format!("this machine cannot run {isa}") });

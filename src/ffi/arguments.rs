@@ -1,6 +1,10 @@
 //! From pointers to references: what can be checked of a pointer is checked here, and its name is in the error.
 
-use std::{ffi::CStr, ffi::c_char, path::Path};
+use std::{
+    ffi::{CStr, c_char},
+    fmt::Display,
+    path::Path,
+};
 
 use super::status::{Failure, Status};
 
@@ -9,7 +13,7 @@ const MOST: usize = isize::MAX as usize;
 
 /// # Safety
 /// `pointer` is NULL or valid while the reference lives.
-pub(super) unsafe fn reference<'a, T>(name: &str, pointer: *const T) -> Result<&'a T, Failure> {
+pub(super) unsafe fn reference<'a, T>(name: impl Display, pointer: *const T) -> Result<&'a T, Failure> {
     check(name, pointer, 1)?;
     // SAFETY: not NULL, aligned, and valid as the caller promises.
     Ok(unsafe { &*pointer })
@@ -19,7 +23,11 @@ pub(super) unsafe fn reference<'a, T>(name: &str, pointer: *const T) -> Result<&
 ///
 /// # Safety
 /// `pointer` is NULL or points to `len` values that nobody writes while the slice lives.
-pub(super) unsafe fn slice<'a, T>(name: &str, pointer: *const T, len: usize) -> Result<&'a [T], Failure> {
+pub(super) unsafe fn slice<'a, T>(
+    name: impl Display,
+    pointer: *const T,
+    len: usize,
+) -> Result<&'a [T], Failure> {
     if len == 0 {
         return Ok(&[]);
     }
@@ -33,7 +41,7 @@ pub(super) unsafe fn slice<'a, T>(name: &str, pointer: *const T, len: usize) -> 
 /// # Safety
 /// `pointer` is NULL or points to `len` values that nobody else uses while the slice lives; zero bytes are a `T`.
 pub(super) unsafe fn buffer<'a, T: bytemuck::Zeroable>(
-    name: &str,
+    name: impl Display,
     pointer: *mut T,
     len: usize,
 ) -> Result<Option<&'a mut [T]>, Failure> {
@@ -52,7 +60,11 @@ pub(super) unsafe fn buffer<'a, T: bytemuck::Zeroable>(
 ///
 /// # Safety
 /// `pointer` is NULL or valid, and nobody else's while the reference lives.
-pub(super) unsafe fn out<'a, T: Copy>(name: &str, pointer: *mut T, first: T) -> Result<&'a mut T, Failure> {
+pub(super) unsafe fn out<'a, T: Copy>(
+    name: impl Display,
+    pointer: *mut T,
+    first: T,
+) -> Result<&'a mut T, Failure> {
     check(name, pointer, 1)?;
     // SAFETY: not NULL, aligned, and valid as the caller promises.
     Ok(unsafe {
@@ -61,45 +73,34 @@ pub(super) unsafe fn out<'a, T: Copy>(name: &str, pointer: *mut T, first: T) -> 
     })
 }
 
-/// Sets `size` bytes to zero.
-///
-/// # Safety
-/// `pointer` is NULL or points to `size` bytes.
-pub(super) unsafe fn out_bytes<T>(name: &str, pointer: *mut T, size: usize) -> Result<(), Failure> {
-    check(name, pointer, 1)?;
-    // SAFETY: not NULL, and valid as the caller promises.
-    unsafe { pointer.cast::<u8>().write_bytes(0, size) };
-    Ok(())
-}
-
 /// A string that ends with a NUL.
 ///
 /// # Safety
 /// `pointer` is NULL or such a string, that nobody writes while it is used.
-pub(super) unsafe fn c_str<'a>(name: &str, pointer: *const c_char) -> Result<&'a CStr, Failure> {
+pub(super) unsafe fn c_str<'a>(name: impl Display, pointer: *const c_char) -> Result<&'a CStr, Failure> {
     check(name, pointer, 1)?;
     // SAFETY: not NULL, and a string as the caller promises.
     Ok(unsafe { CStr::from_ptr(pointer) })
 }
 
-/// A text of `length` bytes, or up to its NUL. `name` is asked for in an error only.
+/// A text of `length` bytes, or up to its NUL.
 ///
 /// # Safety
 /// `pointer` is NULL or points to that many bytes, or a string, that nobody writes while it is used.
 pub(super) unsafe fn text<'a>(
-    name: impl Fn() -> String,
+    name: impl Display + Copy,
     pointer: *const c_char,
     length: Option<usize>,
 ) -> Result<&'a str, Failure> {
     // SAFETY: as the caller promises.
     let bytes = unsafe {
         match length {
-            Some(length) => slice(&name(), pointer.cast::<u8>(), length)?,
-            None => c_str(&name(), pointer)?.to_bytes(),
+            Some(length) => slice(name, pointer.cast::<u8>(), length)?,
+            None => c_str(name, pointer)?.to_bytes(),
         }
     };
     std::str::from_utf8(bytes).map_err(|error| {
-        let reason = format!("{}: not UTF-8 at byte {}", name(), error.valid_up_to());
+        let reason = format!("{name}: not UTF-8 at byte {}", error.valid_up_to());
         Failure::new(Status::Utf8, reason)
     })
 }
@@ -121,7 +122,7 @@ pub(super) unsafe fn path<'a>(pointer: *const c_char) -> Result<&'a Path, Failur
 }
 
 /// That a pointer is not NULL and aligned, and `len` values can be behind it.
-fn check<T>(name: &str, pointer: *const T, len: usize) -> Result<(), Failure> {
+pub(super) fn check<T>(name: impl Display, pointer: *const T, len: usize) -> Result<(), Failure> {
     if pointer.is_null() {
         return Err(Failure::argument(format!("{name}: NULL")));
     }
@@ -137,6 +138,21 @@ fn check<T>(name: &str, pointer: *const T, len: usize) -> Result<(), Failure> {
             "{name}: {len} values of {} bytes are too many",
             size_of::<T>()
         )));
+    }
+    Ok(())
+}
+
+/// That what is written and what is read meanwhile do not overlap; each by its name, address and number of bytes. An address
+/// may be that of NULL.
+pub(super) fn check_apart(parts: &[(&str, usize, usize)]) -> Result<(), Failure> {
+    for (i, &(name, start, bytes)) in parts.iter().enumerate() {
+        for &(other, other_start, other_bytes) in &parts[..i] {
+            let apart = start >= other_start.saturating_add(other_bytes)
+                || other_start >= start.saturating_add(bytes);
+            if start != 0 && other_start != 0 && bytes > 0 && other_bytes > 0 && !apart {
+                return Err(Failure::argument(format!("{other} and {name}: they overlap")));
+            }
+        }
     }
     Ok(())
 }

@@ -116,9 +116,11 @@ pub unsafe extern "C" fn nimbert_load_memory(
 /// `engine` is NULL or valid.
 unsafe fn load(engine: *mut *mut Handle, load: impl FnOnce() -> Result<Engine, Failure>) -> Status {
     guard(|| {
-        // SAFETY: as the caller promises.
-        let engine = unsafe { out("engine", engine, ptr::null_mut())? };
-        *engine = Box::into_raw(Handle::new(load()?)?);
+        // SAFETY: as the caller promises. No reference is kept while what the other arguments point to is read.
+        unsafe {
+            out("engine", engine, ptr::null_mut())?;
+            engine.write(Box::into_raw(Handle::new(load()?)?));
+        }
         Ok(())
     })
 }
@@ -136,7 +138,12 @@ pub unsafe extern "C" fn nimbert_free(engine: *mut *mut Handle) {
             return Err(Failure::argument("engine: not a pointer to an engine's pointer"));
         }
         // SAFETY: not NULL and aligned, and the caller keeps this function's contract.
-        let handle = unsafe { ptr::replace(engine, ptr::null_mut()) };
+        let handle = unsafe { engine.read() };
+        if !handle.is_aligned() {
+            return Err(Failure::argument("engine: no engine comes at such an address"));
+        }
+        // SAFETY: as above.
+        unsafe { engine.write(ptr::null_mut()) };
         if !handle.is_null() {
             // SAFETY: made by `Box::into_raw` in `load`, and nobody has it any more.
             drop(unsafe { Box::from_raw(handle) });

@@ -9,10 +9,14 @@
  *       fprintf(stderr, "%s\n", nimbert_last_error());
  *   nimbert_free(&engine);
  *
- * C99 and C++. Every function may be called from any thread, and an engine be used by any number of threads at once;
+ * C99 and C++11. Every function may be called from any thread, and an engine be used by any number of threads at once;
  * there is no state but an engine's and, for each thread, its last error. No argument makes a function crash that can be
  * told from a good one: NULL, misaligned and impossible ones are answered with a nimbert_status. A pointer that is neither
  * NULL nor valid cannot be told.
+ *
+ * What ends the program all the same: no memory left, as in any Rust program; and cancelling a thread in a call
+ * (pthread_cancel). After fork() the child may use and free an engine, on one thread, unless another thread was in a call
+ * at that moment. NIMBERT_ISA is read from the environment by a load whose options name no instruction set.
  */
 
 #ifndef NIMBERT_H
@@ -132,10 +136,10 @@ typedef struct nimbert_options {
     // The instruction set by name, such as "avx2"; NULL: what the environment variable NIMBERT_ISA names, else the
     // machine's best.
     const char *isa;
-    // The most tokens of a text, special ones included; 0: what the model allows.
+    // The most tokens of a text or a row of ids, special ones included; 0: what the model allows.
     size_t max_tokens;
     // Threads of one call, the caller's included; 0: all that the process may run on. With more than one the engine has
-    // threads of its own: do not use it in a child after fork().
+    // threads of its own.
     uint32_t threads;
     // A nimbert_precision.
     uint32_t precision;
@@ -193,11 +197,12 @@ nimbert_status nimbert_options_init(struct nimbert_options *options, size_t size
 // Scores `count` texts.
 //
 // Text `i` is the UTF-8 at `texts[i]`: `lengths[i]` bytes, or up to its NUL where `lengths` is NULL. An empty text has an
-// answer, too; with a length of 0 its pointer may be NULL.
+// answer, too; with a length of 0 its pointer may be NULL. A long text takes some 20 times its size in memory for a moment.
 //
 // `scores` and `logits` are `count` rows of nimbert_label_count floats, one after the other, in label order; `capacity` is
 // how many floats each of them has room for. Either may be NULL: scores are probabilities (of a regression the value
-// itself), logits the model's raw outputs. They must not overlap. After a failure their contents mean nothing.
+// itself), logits the model's raw outputs. What is written must not overlap anything else that a call gets. After a failure
+// it means nothing.
 //
 // The answer to a text has the same bits whatever the others are, and however many threads work.
 nimbert_status nimbert_classify(const struct nimbert_engine *engine,
@@ -226,7 +231,8 @@ nimbert_status nimbert_classify_pairs(const struct nimbert_engine *engine,
 // `count + 1` numbers, the first of them 0. `token_type_ids` has as many numbers as `token_ids`, or is NULL: all 0.
 // `scores`, `logits` and `capacity` are as in nimbert_classify.
 //
-// With one thread nothing is allocated once a call has had as many tokens and rows.
+// With one thread nothing is allocated once there was a call with as many tokens in all, as many rows and as long a row, and
+// as many calls at once.
 nimbert_status nimbert_classify_ids(const struct nimbert_engine *engine,
                                     const uint32_t *token_ids,
                                     const uint32_t *token_type_ids,

@@ -2,6 +2,7 @@
 #ifndef NIMBERT_HPP
 #define NIMBERT_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <stdexcept>
@@ -47,17 +48,19 @@ public:
     // A packed file or a Hugging Face checkpoint directory.
     explicit engine(const std::string &path, const nimbert_options &options = default_options())
     {
+        if (path.find('\0') != std::string::npos)
+            throw error(NIMBERT_STATUS_ARGUMENT, "path: a NUL in it");
         nimbert_engine *handle = nullptr;
         check(nimbert_load(path.c_str(), &options, &handle));
         handle_.reset(handle);
     }
 
     // A packed file in memory, on a 64-byte boundary, that outlives the engine.
-    engine(const void *data, std::size_t size, const nimbert_options &options = default_options())
+    static engine from_memory(const void *data, std::size_t size, const nimbert_options &options = default_options())
     {
         nimbert_engine *handle = nullptr;
         check(nimbert_load_memory(data, size, &options, &handle));
-        handle_.reset(handle);
+        return engine(handle);
     }
 
     std::vector<std::string> labels() const
@@ -101,6 +104,8 @@ public:
     const nimbert_engine *get() const noexcept { return handle_.get(); }
 
 private:
+    explicit engine(nimbert_engine *handle) noexcept : handle_(handle) {}
+
     struct deleter {
         void operator()(nimbert_engine *handle) const noexcept { nimbert_free(&handle); }
     };

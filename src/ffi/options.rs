@@ -5,7 +5,7 @@ use std::{ffi::c_char, ptr, str::FromStr};
 use nimbert_kernels::Isa;
 
 use super::{
-    arguments::{c_str, out_bytes},
+    arguments::{c_str, check},
     status::{Failure, Status, guard},
 };
 use crate::{options, tokenizer};
@@ -55,10 +55,10 @@ pub struct Options {
     /// The instruction set by name, such as "avx2"; NULL: what the environment variable NIMBERT_ISA names, else the
     /// machine's best.
     pub isa: *const c_char,
-    /// The most tokens of a text, special ones included; 0: what the model allows.
+    /// The most tokens of a text or a row of ids, special ones included; 0: what the model allows.
     pub max_tokens: usize,
     /// Threads of one call, the caller's included; 0: all that the process may run on. With more than one the engine has
-    /// threads of its own: do not use it in a child after fork().
+    /// threads of its own.
     pub threads: u32,
     /// A nimbert_precision.
     pub precision: u32,
@@ -68,10 +68,18 @@ pub struct Options {
     pub flags: u32,
 }
 
-/// The struct as the first version had it: none is smaller.
-const SMALLEST: usize = size_of::<Options>();
+/// The struct of the first version: none is smaller. New members come behind it, without padding between.
+pub(super) const SMALLEST: usize = std::mem::offset_of!(Options, flags) + size_of::<u32>();
 /// A later version's struct would have to be absurd to be larger.
 const LARGEST: usize = 4096;
+
+fn check_size(name: &str, size: usize) -> Result<(), Failure> {
+    if (SMALLEST..=LARGEST).contains(&size) {
+        return Ok(());
+    }
+    let reason = format!("{name}: {size}, but a nimbert_options has {SMALLEST} to {LARGEST} bytes");
+    Err(Failure::argument(reason))
+}
 
 impl Options {
     pub(super) const DEFAULT: Self = Self {
@@ -95,19 +103,17 @@ impl Options {
         if !options.is_aligned() {
             return Err(Failure::argument("options: misaligned"));
         }
-        // SAFETY: there and aligned, and every version has at least the size.
+        // SAFETY: there and aligned, and every version begins with the size.
         let size = unsafe { (&raw const (*options).size).read() };
-        if !(SMALLEST..=LARGEST).contains(&size) {
-            let reason = format!("options.size: {size}, but nimbert_options has {SMALLEST} bytes or more");
-            return Err(Failure::argument(reason));
-        }
-        // SAFETY: the caller has that many bytes there.
-        let (known, rest) = unsafe {
-            let rest = std::slice::from_raw_parts(options.cast::<u8>().add(SMALLEST), size - SMALLEST);
-            (options.read(), rest)
+        check_size("options.size", size)?;
+        let (mut known, ours) = (Self::DEFAULT, size.min(size_of::<Self>()));
+        // SAFETY: the caller has `size` bytes there, and no more than the struct's are copied; any bytes are such a struct.
+        let rest = unsafe {
+            options.cast::<u8>().copy_to_nonoverlapping((&raw mut known).cast(), ours);
+            std::slice::from_raw_parts(options.cast::<u8>().add(ours), size - ours)
         };
         if let Some(at) = rest.iter().position(|&byte| byte != 0) {
-            let at = SMALLEST + at;
+            let at = ours + at;
             let reason = format!("options: byte {at} is set, a member that this version does not know");
             return Err(Failure::new(Status::Option, reason));
         }
@@ -164,15 +170,13 @@ impl Options {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nimbert_options_init(options: *mut Options, size: usize) -> Status {
     guard(|| {
-        if !(SMALLEST..=LARGEST).contains(&size) {
-            let reason = format!("size: {size}, but nimbert_options has {SMALLEST} bytes or more");
-            return Err(Failure::argument(reason));
-        }
-        // SAFETY: the caller keeps this function's contract. The members that this version knows come after all are
-        // zero, and are not more than `size`.
+        check_size("size", size)?;
+        check("options", options, 1)?;
+        let (defaults, known) = (Options { size, ..Options::DEFAULT }, size.min(size_of::<Options>()));
+        // SAFETY: the caller has `size` bytes there; members that this version does not know are zero by default.
         unsafe {
-            out_bytes("options", options, size)?;
-            options.write(Options { size, ..Options::DEFAULT });
+            options.cast::<u8>().write_bytes(0, size);
+            (&raw const defaults).cast::<u8>().copy_to_nonoverlapping(options.cast(), known);
         }
         Ok(())
     })

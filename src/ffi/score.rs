@@ -4,7 +4,7 @@ use std::ffi::c_char;
 
 use super::{
     Handle,
-    arguments::{buffer, out, reference, slice, text},
+    arguments::{buffer, check_apart, out, reference, slice, text},
     status::{Failure, Status, guard},
 };
 use crate::{batch::Row, error::Error, tokenizer::Encoding};
@@ -12,11 +12,12 @@ use crate::{batch::Row, error::Error, tokenizer::Encoding};
 /// Scores `count` texts.
 ///
 /// Text `i` is the UTF-8 at `texts[i]`: `lengths[i]` bytes, or up to its NUL where `lengths` is NULL. An empty text has an
-/// answer, too; with a length of 0 its pointer may be NULL.
+/// answer, too; with a length of 0 its pointer may be NULL. A long text takes some 20 times its size in memory for a moment.
 ///
 /// `scores` and `logits` are `count` rows of nimbert_label_count floats, one after the other, in label order; `capacity` is
 /// how many floats each of them has room for. Either may be NULL: scores are probabilities (of a regression the value
-/// itself), logits the model's raw outputs. They must not overlap. After a failure their contents mean nothing.
+/// itself), logits the model's raw outputs. What is written must not overlap anything else that a call gets. After a failure
+/// it means nothing.
 ///
 /// The answer to a text has the same bits whatever the others are, and however many threads work.
 #[unsafe(no_mangle)]
@@ -30,16 +31,19 @@ pub unsafe extern "C" fn nimbert_classify(
     capacity: usize,
 ) -> Status {
     guard(|| {
-        // SAFETY: the caller keeps this function's contract.
-        let (handle, answers, texts) = unsafe {
-            let handle = reference("engine", engine)?;
-            let answers = Answers::new(handle, count, scores, logits, capacity)?;
-            (handle, answers, Texts::new(["texts", "lengths"], texts, lengths, count)?)
-        };
+        // SAFETY: the caller keeps this function's contract, here and below.
+        let handle = unsafe { reference("engine", engine)? };
+        let answers = Answers::new(handle, count, scores, logits, capacity)?;
         // SAFETY: as above.
-        let rows = (0..count)
-            .map(|index| handle.encode(index, unsafe { texts.get(index)? }, None, handle.max_tokens()));
-        answers.fill(handle, rows.collect::<Result<Vec<_>, _>>()?.iter().map(Row::from))
+        let texts = unsafe { Texts::new(["texts", "lengths"], texts, lengths, count)? };
+        let row = |index| {
+            // SAFETY: as above.
+            let text = unsafe { texts.get(index)? };
+            handle.encode(index, text, None, handle.max_tokens())
+        };
+        let rows = (0..count).map(row).collect::<Result<Vec<_>, _>>()?;
+        // SAFETY: as above; what was handed in has been read.
+        unsafe { answers.fill(rows.iter().map(Row::from)) }
     })
 }
 
@@ -58,24 +62,22 @@ pub unsafe extern "C" fn nimbert_classify_pairs(
     capacity: usize,
 ) -> Status {
     guard(|| {
-        // SAFETY: the caller keeps this function's contract.
-        let (handle, answers, firsts, seconds) = unsafe {
-            let handle = reference("engine", engine)?;
-            let answers = Answers::new(handle, count, scores, logits, capacity)?;
+        // SAFETY: the caller keeps this function's contract, here and below.
+        let handle = unsafe { reference("engine", engine)? };
+        let answers = Answers::new(handle, count, scores, logits, capacity)?;
+        // SAFETY: as above.
+        let (firsts, seconds) = unsafe {
             let firsts = Texts::new(["firsts", "first_lengths"], firsts, first_lengths, count)?;
-            (
-                handle,
-                answers,
-                firsts,
-                Texts::new(["seconds", "second_lengths"], seconds, second_lengths, count)?,
-            )
+            (firsts, Texts::new(["seconds", "second_lengths"], seconds, second_lengths, count)?)
         };
-        let rows = (0..count).map(|index| {
+        let row = |index| {
             // SAFETY: as above.
             let (first, second) = unsafe { (firsts.get(index)?, seconds.get(index)?) };
             handle.encode(index, first, Some(second), handle.max_tokens())
-        });
-        answers.fill(handle, rows.collect::<Result<Vec<_>, _>>()?.iter().map(Row::from))
+        };
+        let rows = (0..count).map(row).collect::<Result<Vec<_>, _>>()?;
+        // SAFETY: as above; what was handed in has been read.
+        unsafe { answers.fill(rows.iter().map(Row::from)) }
     })
 }
 
@@ -85,7 +87,8 @@ pub unsafe extern "C" fn nimbert_classify_pairs(
 /// `count + 1` numbers, the first of them 0. `token_type_ids` has as many numbers as `token_ids`, or is NULL: all 0.
 /// `scores`, `logits` and `capacity` are as in nimbert_classify.
 ///
-/// With one thread nothing is allocated once a call has had as many tokens and rows.
+/// With one thread nothing is allocated once there was a call with as many tokens in all, as many rows and as long a row, and
+/// as many calls at once.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nimbert_classify_ids(
     engine: *const Handle,
@@ -98,28 +101,30 @@ pub unsafe extern "C" fn nimbert_classify_ids(
     capacity: usize,
 ) -> Status {
     guard(|| {
-        // SAFETY: the caller keeps this function's contract.
-        let (handle, answers, starts) = unsafe {
-            let handle = reference("engine", engine)?;
-            let answers = Answers::new(handle, count, scores, logits, capacity)?;
-            (
-                handle,
-                answers,
-                if count == 0 { &[] } else { slice("cu_seqlens", cu_seqlens, count.saturating_add(1))? },
-            )
-        };
-        check_starts(starts)?;
+        // SAFETY: the caller keeps this function's contract, here and below.
+        let handle = unsafe { reference("engine", engine)? };
+        let answers = Answers::new(handle, count, scores, logits, capacity)?;
+        // SAFETY: as above.
+        let starts = if count == 0 { &[] } else { unsafe { slice("cu_seqlens", cu_seqlens, count + 1)? } };
+        check_starts(starts, handle.max_tokens())?;
         let tokens = starts.last().copied().unwrap_or(0);
         // SAFETY: as above.
         let (ids, types) = unsafe {
             let types = (!token_type_ids.is_null()).then(|| slice("token_type_ids", token_type_ids, tokens));
             (slice("token_ids", token_ids, tokens)?, types.transpose()?)
         };
+        // They are read while answers are written.
+        answers.check_apart_from(&[
+            ("token_ids", token_ids.addr(), size_of_val(ids)),
+            ("token_type_ids", token_type_ids.addr(), types.map_or(0, size_of_val)),
+            ("cu_seqlens", cu_seqlens.addr(), size_of_val(starts)),
+        ])?;
         let rows = starts.windows(2).map(|row| Row {
             token_ids: &ids[row[0]..row[1]],
             token_type_ids: types.map(|types| &types[row[0]..row[1]]),
         });
-        answers.fill(handle, rows)
+        // SAFETY: as above; what is read meanwhile lies elsewhere.
+        unsafe { answers.fill(rows) }
     })
 }
 
@@ -142,17 +147,22 @@ pub unsafe extern "C" fn nimbert_tokenize(
     count: *mut usize,
 ) -> Status {
     guard(|| {
-        // SAFETY: the caller keeps this function's contract.
-        let (handle, count, first, second) = unsafe {
-            let handle = reference("engine", engine)?;
-            let count = out("count", count, 0)?;
-            let first = self::text(|| "text".to_owned(), text, Some(length))?;
-            let pair = (!pair.is_null()).then(|| self::text(|| "pair".to_owned(), pair, Some(pair_length)));
-            (handle, count, first, pair.transpose()?)
+        // SAFETY: the caller keeps this function's contract, here and below.
+        unsafe { out("count", count, 0)? };
+        // SAFETY: as above.
+        let (handle, first, second) = unsafe {
+            let pair = (!pair.is_null()).then(|| self::text("pair", pair, Some(pair_length)));
+            (reference("engine", engine)?, self::text("text", text, Some(length))?, pair.transpose()?)
         };
         let Encoding { token_ids: ids, token_type_ids: types, .. } =
             handle.encode(0, first, second, usize::MAX)?;
-        *count = ids.len();
+        check_apart(&[
+            ("token_ids", token_ids.addr(), size_of_val(&ids[..])),
+            ("token_type_ids", token_type_ids.addr(), size_of_val(&types[..])),
+            ("count", count.addr(), size_of::<usize>()),
+        ])?;
+        // SAFETY: as above; the texts have been read.
+        unsafe { *out("count", count, 0)? = ids.len() };
         for (name, pointer, values) in
             [("token_ids", token_ids, ids), ("token_type_ids", token_type_ids, types)]
         {
@@ -215,49 +225,63 @@ impl<'a> Texts<'a> {
     unsafe fn get(&self, index: usize) -> Result<&'a str, Failure> {
         let length = self.lengths.map(|lengths| lengths[index]);
         // SAFETY: as the caller promises.
-        unsafe { text(|| format!("{}[{index}]", self.name), self.pointers[index], length) }
+        unsafe { text(format_args!("{}[{index}]", self.name), self.pointers[index], length) }
     }
 }
 
-/// Where the answers go.
+/// Where the answers go, and from which model they come.
+#[derive(Clone, Copy)]
 struct Answers<'a> {
-    scores: Option<&'a mut [f32]>,
-    logits: Option<&'a mut [f32]>,
+    handle: &'a Handle,
+    scores: *mut f32,
+    logits: *mut f32,
+    /// In each of them.
+    floats: usize,
 }
 
-impl Answers<'_> {
-    /// # Safety
-    /// `scores` and `logits` are NULL or point to `capacity` floats.
-    unsafe fn new(
-        handle: &Handle,
+impl<'a> Answers<'a> {
+    /// Checks what can be told without looking at the memory.
+    fn new(
+        handle: &'a Handle,
         count: usize,
         scores: *mut f32,
         logits: *mut f32,
         capacity: usize,
     ) -> Result<Self, Failure> {
-        let labels = handle.labels.len();
-        let floats =
-            count.checked_mul(labels).filter(|&floats| floats <= isize::MAX as usize / size_of::<f32>());
-        let floats = floats.ok_or_else(|| Failure::argument(format!("count: {count} texts are too many")))?;
+        let too_many = || Failure::argument(format!("count: {count} texts are too many"));
+        let most = isize::MAX as usize / size_of::<f32>();
+        let floats = count.checked_mul(handle.labels.len()).filter(|&floats| floats <= most);
+        let floats = floats.ok_or_else(too_many)?;
         if capacity < floats {
             return Err(too_small(floats, capacity));
         }
         if count > 0 && scores.is_null() && logits.is_null() {
             return Err(Failure::argument("scores and logits: both are NULL"));
         }
-        let bytes = floats * size_of::<f32>();
-        if !scores.is_null() && !logits.is_null() && scores.addr().abs_diff(logits.addr()) < bytes {
-            return Err(Failure::argument("scores and logits: they overlap"));
-        }
-        // SAFETY: as the caller promises, and they do not overlap.
-        unsafe {
-            Ok(Self { scores: buffer("scores", scores, floats)?, logits: buffer("logits", logits, floats)? })
-        }
+        let answers = Self { handle, scores, logits, floats };
+        answers.check_apart_from(&[])?;
+        Ok(answers)
     }
 
-    /// The logits of `rows`, and what they mean.
-    fn fill<'a>(self, handle: &Handle, rows: impl Iterator<Item = Row<'a>>) -> Result<(), Failure> {
-        let Self { scores, logits } = self;
+    /// That they overlap neither each other nor what is read while they are written.
+    fn check_apart_from(&self, read: &[(&str, usize, usize)]) -> Result<(), Failure> {
+        let bytes = self.floats * size_of::<f32>();
+        let (scores, logits) = (("scores", self.scores.addr(), bytes), ("logits", self.logits.addr(), bytes));
+        check_apart(&[scores, logits])?;
+        read.iter()
+            .try_for_each(|&part| check_apart(&[part, scores]).and_then(|()| check_apart(&[part, logits])))
+    }
+
+    /// Writes the logits of `rows`, and what they mean.
+    ///
+    /// # Safety
+    /// `scores` and `logits` are NULL or point to as many floats as were said, which nobody else uses meanwhile, not even
+    /// `rows`.
+    unsafe fn fill<'r>(self, rows: impl Iterator<Item = Row<'r>>) -> Result<(), Failure> {
+        let Self { handle, scores, logits, floats } = self;
+        // SAFETY: as the caller promises, and they do not overlap.
+        let (scores, logits) =
+            unsafe { (buffer("scores", scores, floats)?, buffer("logits", logits, floats)?) };
         match (scores, logits) {
             (scores, Some(logits)) => {
                 handle.engine.logits_into(rows, logits)?;
@@ -288,15 +312,20 @@ fn too_small(needed: usize, capacity: usize) -> Failure {
     Failure::new(Status::Capacity, format!("capacity: {capacity}, but {needed} are needed"))
 }
 
-/// That rows begin at 0 and do not go backwards.
-fn check_starts(starts: &[usize]) -> Result<(), Failure> {
+/// That rows begin at 0, do not go backwards, and have at most `max_tokens` each.
+fn check_starts(starts: &[usize], max_tokens: usize) -> Result<(), Failure> {
     if let Some(&first) = starts.first().filter(|&&first| first != 0) {
         return Err(Failure::argument(format!("cu_seqlens[0]: {first}, but rows begin at 0")));
     }
-    match starts.windows(2).position(|row| row[0] > row[1]) {
-        Some(at) => {
-            let (start, end) = (starts[at], starts[at + 1]);
-            Err(Failure::argument(format!("cu_seqlens[{}]: {end}, less than the {start} before it", at + 1)))
+    if let Some(at) = starts.windows(2).position(|row| row[0] > row[1]) {
+        let (start, end) = (starts[at], starts[at + 1]);
+        let reason = format!("cu_seqlens[{}]: {end}, less than the {start} before it", at + 1);
+        return Err(Failure::argument(reason));
+    }
+    match starts.windows(2).map(|row| row[1] - row[0]).enumerate().find(|&(_, tokens)| tokens > max_tokens) {
+        Some((index, tokens)) => {
+            let reason = format!("text {index}: {tokens} tokens, at most {max_tokens} are allowed");
+            Err(Failure::new(Status::Text, reason))
         }
         None => Ok(()),
     }

@@ -86,7 +86,8 @@ pub(super) fn guard(work: impl FnOnce() -> Result<(), Failure>) -> Status {
     let result = catch_unwind(AssertUnwindSafe(work));
     let failed = result.unwrap_or_else(|panic| Err(Failure::new(Status::Internal, describe(&*panic)))).err();
     let Some(Failure { status, message }) = failed else { return Status::Ok };
-    let text = CString::new(message.replace('\0', "\u{fffd}")).unwrap_or_default();
+    let line = message.replace('\0', "\u{fffd}").replace(['\n', '\r'], " ");
+    let text = CString::new(line).unwrap_or_default();
     let _ = LAST_ERROR.try_with(|last| last.replace(Some(text)));
     status
 }

@@ -30,6 +30,17 @@ fn an_error_is_of_its_thread_and_has_no_nul_inside() {
     assert!(std::thread::spawn(|| nimbert_last_error().is_null()).join().unwrap());
 }
 
+/// Programs are out there that know this struct: it may grow behind its end, and nowhere else.
+#[test]
+fn the_first_struct_stays() {
+    let (words, bytes) = (3 * size_of::<usize>(), 4 * size_of::<u32>());
+    assert_eq!(options::SMALLEST, words + bytes);
+    let mut first = [Options::DEFAULT];
+    first[0].size = options::SMALLEST;
+    // SAFETY: there are as many bytes as the size says.
+    assert!(unsafe { Options::read(first.as_ptr()) }.is_ok());
+}
+
 /// The struct of a version to come.
 #[repr(C)]
 struct Later {

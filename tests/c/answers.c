@@ -3,7 +3,10 @@
  *
  *   ./answers MODEL
  */
+#define _POSIX_C_SOURCE 200809L
 #include <math.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "check.h"
 
@@ -66,6 +69,19 @@ static void pairs(nimbert_engine *engine)
     CHECK(memcmp(scores, from_ids, sizeof scores) == 0);
 }
 
+/* A child has none of the parent's threads, and answers and frees all the same. */
+static void in_a_child(nimbert_engine *engine, float expected[TEXTS][LABELS])
+{
+    pid_t child = fork();
+    if (child == 0) {
+        every_way_in(engine, expected);
+        nimbert_free(&engine);
+        _exit(failures != 0);
+    }
+    int status = -1;
+    CHECK(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2)
@@ -75,6 +91,7 @@ int main(int argc, char **argv)
     CHECK(nimbert_label_count(one) == LABELS && nimbert_max_tokens(one) == 512);
     every_way_in(one, on_one);
     every_way_in(two, on_two);
+    in_a_child(two, on_two);
     CHECK(memcmp(on_one, on_two, sizeof on_one) == 0);
     CHECK(strcmp(nimbert_label(one, best(on_one[0])), "Star_5") == 0);
     CHECK(strcmp(nimbert_isa(one), nimbert_isa(two)) == 0);

@@ -135,6 +135,8 @@ static void questions(const nimbert_engine *engine)
     nimbert_free(NULL);
     nimbert_free(&none);
     nimbert_free(CROOKED(nimbert_engine **));
+    nimbert_engine *crooked = CROOKED(nimbert_engine *);
+    nimbert_free(&crooked);
 }
 
 static void classify(const nimbert_engine *engine)
@@ -187,13 +189,11 @@ static void classify(const nimbert_engine *engine)
                      nimbert_classify(table[i].engine, table[i].texts, table[i].lengths, table[i].count,
                                       table[i].scores, table[i].logits, table[i].capacity),
                      table[i].status, table[i].words);
-        snprintf(what, sizeof what, "second, row %zu", i);
         const nimbert_status status = nimbert_classify_pairs(table[i].engine, good, NULL, table[i].texts,
                                                              table[i].lengths, table[i].count, table[i].scores,
                                                              table[i].logits, table[i].capacity);
         /* The same columns, but for the name of the texts. */
         CHECK(status == table[i].status);
-        snprintf(what, sizeof what, "first, row %zu", i);
         CHECK(nimbert_classify_pairs(table[i].engine, table[i].texts, table[i].lengths, good, NULL, table[i].count,
                                      table[i].scores, table[i].logits, table[i].capacity) == table[i].status);
     }
@@ -232,12 +232,12 @@ static void classify_ids(const nimbert_engine *engine)
         {engine, ids, types, CROOKED(size_t *), 2, ARGUMENT, "cu_seqlens"},
         {engine, ids, types, late, 2, ARGUMENT, "cu_seqlens[0]"},
         {engine, ids, types, back, 2, ARGUMENT, "cu_seqlens[2]"},
-        {engine, ids, types, huge, 2, ARGUMENT, "token_"},
-        {engine, NULL, NULL, far, 2, ARGUMENT, "token_ids"},
+        {engine, ids, types, huge, 2, NIMBERT_STATUS_TEXT, "text 1"},
+        {engine, NULL, NULL, far, 2, NIMBERT_STATUS_TEXT, "text 1"},
         {engine, ids, types, empty, 2, NIMBERT_STATUS_TEXT, "text 1"},
         {engine, bad, types, rows, 2, NIMBERT_STATUS_TEXT, "text 1"},
         {engine, ids, third, rows, 2, NIMBERT_STATUS_TEXT, "text 0"},
-        {engine, many, NULL, long_, 2, NIMBERT_STATUS_TEXT, "513"},
+        {engine, many, NULL, long_, 2, NIMBERT_STATUS_TEXT, "text 0: 513 tokens, at most 512"},
         {engine, ids, types, rows, MOST, ARGUMENT, "count"},
     };
     for (size_t i = 0; i < COUNT(table); i++) {
@@ -250,6 +250,14 @@ static void classify_ids(const nimbert_engine *engine)
     }
     check_status("ids capacity", nimbert_classify_ids(engine, ids, types, rows, 2, scores, NULL, r - 1),
                  NIMBERT_STATUS_CAPACITY, "10");
+    static union {
+        uint32_t ids[2 * LABELS];
+        float scores[2 * LABELS];
+    } shared;
+    check_status("ids overlap", nimbert_classify_ids(engine, shared.ids, NULL, rows, 2, shared.scores, NULL, r), ARGUMENT,
+                 "overlap");
+    check_status("types overlap", nimbert_classify_ids(engine, ids, shared.ids, rows, 2, NULL, shared.scores, r), ARGUMENT,
+                 "overlap");
     check_status("ids nowhere", nimbert_classify_ids(engine, ids, types, rows, 2, NULL, NULL, r), ARGUMENT, "scores");
 }
 
@@ -284,6 +292,9 @@ static void tokenize(const nimbert_engine *engine)
         {engine, text, 6, NULL, 0, ids, CROOKED(uint32_t *), MANY, &count, ARGUMENT, "token_type_ids"},
         {engine, text, 6, NULL, 0, ids, types, 3, &count, NIMBERT_STATUS_CAPACITY, "4 are needed"},
         {engine, text, 6, NULL, 0, NULL, types, 0, &count, NIMBERT_STATUS_CAPACITY, "4 are needed"},
+        {engine, text, 6, NULL, 0, ids, ids, MANY, &count, ARGUMENT, "overlap"},
+        {engine, text, 6, NULL, 0, ids, ids + 3, MANY, &count, ARGUMENT, "overlap"},
+        {engine, text, 6, NULL, 0, (uint32_t *)&count, NULL, MANY, &count, ARGUMENT, "overlap"},
         {engine, text, 6, NULL, 0, ids, types, MANY, NULL, ARGUMENT, "count"},
         {engine, text, 6, NULL, 0, ids, types, MANY, CROOKED(size_t *), ARGUMENT, "count"},
     };
@@ -311,6 +322,10 @@ static void long_texts(const char *model)
     float scores[2 * LABELS];
     check_status("too long", nimbert_classify(engine, texts, NULL, 2, scores, NULL, 2 * LABELS), NIMBERT_STATUS_TEXT,
                  "text 1: longer than 4 tokens");
+    const uint32_t ids[] = {2, 7, 7, 7, 3};
+    const size_t rows[] = {0, 5};
+    check_status("long row", nimbert_classify_ids(engine, ids, NULL, rows, 1, scores, NULL, LABELS), NIMBERT_STATUS_TEXT,
+                 "text 0: 5 tokens, at most 4");
     nimbert_free(&engine);
 }
 

@@ -7,13 +7,13 @@
  */
 #include "check.h"
 
-__asm__(".section .rodata.model, \"a\"\n"
+__asm__(".pushsection .rodata.model, \"a\"\n"
         ".balign 64\n"
         ".global model_start\n"
         "model_start: .incbin \"" MODEL "\"\n"
         ".global model_end\n"
         "model_end: .byte 0\n"
-        ".text\n");
+        ".popsection\n");
 extern const char model_start[], model_end[];
 
 /* Resident KiB that no file is behind. */

@@ -14,13 +14,13 @@
 #endif
 
 /* The packed file, in a section that is mapped read-only, on the boundary that the library asks for. */
-__asm__(".section .rodata.model, \"a\"\n"
+__asm__(".pushsection .rodata.model, \"a\"\n"
         ".balign 64\n"
         ".global model_start\n"
         "model_start: .incbin " "\"" MODEL "\"" "\n"
         ".global model_end\n"
         "model_end: .byte 0\n"
-        ".text\n");
+        ".popsection\n");
 extern const char model_start[], model_end[];
 
 int main(int argc, char **argv)
@@ -32,7 +32,11 @@ int main(int argc, char **argv)
     }
     size_t labels = nimbert_label_count(engine);
     float *scores = calloc(labels, sizeof *scores);
-    for (int i = 1; i < argc && scores != NULL; i++) {
+    if (scores == NULL) {
+        perror("embedded");
+        return 1;
+    }
+    for (int i = 1; i < argc; i++) {
         const char *text = argv[i];
         if (nimbert_classify(engine, &text, NULL, 1, scores, NULL, labels) != NIMBERT_STATUS_OK) {
             fprintf(stderr, "embedded: %s\n", nimbert_last_error());
