@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures nimbert beside other engines on this machine: one command from nothing to tables and charts.
 
-    python3 tools/bench                     everything: half an hour, after 10 minutes of preparing the first time
+    python3 tools/bench                     everything: some 35 minutes, after 10 of preparing the first time
     python3 tools/bench run --quick         a few shapes, one round: whether all works, no figures to quote
     python3 tools/bench charts FILE.csv     the charts of a record, drawn again
     python3 tools/bench roofline            nimbert alone, beside what the machine allows
