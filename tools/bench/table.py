@@ -66,7 +66,7 @@ def refusals(figures: Figures) -> list[str]:
 def report(figures: Figures, rounds: int) -> str:
     """All of it."""
     parts = [group(figures, name, rounds) for name in GROUPS if figures.engines(name)]
-    parts.append("other/nimbert: the fastest other engine's time over nimbert's f32 or int8; above 1 nimbert is faster,\n"
+    parts.append("other/nimbert: the fastest other engine's time over nimbert's in f32 or int8; above 1 it is slower,\n"
                  "? is not decided. load is from file to ready, libraries loaded; memory is the process's peak.")
     if limits := roofline.text(figures):
         parts.append(limits)
