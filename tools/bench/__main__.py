@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures nimbert beside other engines on this machine: one command from nothing to tables and charts.
 
-    python3 tools/bench                     everything: half an hour, after 10 minutes of preparing the first time
+    python3 tools/bench                     everything: some 35 minutes, after 10 of preparing the first time
     python3 tools/bench run --quick         a few shapes, one round: whether all works, no figures to quote
     python3 tools/bench charts FILE.csv     the charts of a record, drawn again
     python3 tools/bench roofline            nimbert alone, beside what the machine allows
@@ -121,6 +121,18 @@ def plan(args: argparse.Namespace, config: dict) -> workloads.Plan:
     return workloads.Plan(shapes, lengths, texts, time, args.batch)
 
 
+def describe(bench: prepare.Bench, todo: workloads.Plan, chosen: list[engines.Engine], told: dict[str, str],
+             number: int, cores: dict[int, list[int]]) -> dict[str, str]:
+    """What a reader of the record has to know of the run."""
+    return {
+        "model": bench.model_name, "rounds": str(number), "seconds": f"{todo.seconds:g}",
+        "measured on cores": "; ".join(", ".join(map(str, each)) for each in cores.values()),
+        "mixed": f"{len(todo.lengths)} texts, {sum(todo.lengths)} tokens, {todo.batch} at once padded",
+        "texts": str(len(todo.texts)),
+    } | {f"setting of {engine.name}": engine.setting for engine in chosen} | {
+        f"agreement of {name}": text for name, text in told.items()}
+
+
 def draw(python: str, record: Path, output: Path, *names: str) -> None:
     """Charts are drawn in the environment that has the library for it."""
     charts = Path(__file__).with_name("charts.py")
@@ -149,18 +161,12 @@ def run(args: argparse.Namespace) -> int:
     pin(args.threads[0])
     say("checking that all engines agree with PyTorch in f32")
     told, per_token = rounds.check(bench, chosen, args.threads[0])
-    turns = [name for _ in range(number * len(args.threads)) for name in per_token if name not in bench.missing]
-    expected = {name: rounds.expected_seconds(engines.BY_NAME[name], todo, per_token[name]) for name in turns}
-    clock = rounds.Clock(expected, turns)
-    say(f"{number} round{'s' * (number > 1)} of {len(set(turns))} engines: about {rounds.minutes(clock.left())}. "
+    running = [name for name in per_token if name not in bench.missing]
+    expected = {name: rounds.expected_seconds(engines.BY_NAME[name], todo, per_token[name]) for name in running}
+    clock = rounds.Clock(expected, running * number * len(args.threads))
+    say(f"{number} round{'s' * (number > 1)} of {len(running)} engines: about {rounds.minutes(clock.left())}. "
         "Let nothing else run.")
-    about = machine.describe() | environment.about(versions) | {
-        "model": bench.model_name, "rounds": str(number), "seconds": f"{todo.seconds:g}",
-        "measured on cores": "; ".join(", ".join(map(str, cores[each])) for each in args.threads),
-        "mixed": f"{len(todo.lengths)} texts, {sum(todo.lengths)} tokens, {todo.batch} at once padded",
-        "texts": f"{len(todo.texts)}"}
-    about |= {f"setting of {engine.name}": engine.setting for engine in chosen}
-    about |= {f"agreement of {name}": text for name, text in told.items()}
+    about = machine.describe() | environment.about(versions) | describe(bench, todo, chosen, told, number, cores)
     recorder = Recorder(args.output / RESULTS, about)
     code = 0
     try:

@@ -20,8 +20,9 @@ TOLERANCES = {
     # Weights, or activations too, have 11 bits: products of 12 layers lose about a hundredth together.
     "f16": Tolerance(0.03, 0.95),
     # 8 bits, each engine with scales of its own choice. On weights from a seed, which are harder to quantize than
-    # trained ones, every engine lies between 0.1 and 0.25: this tells a broken model from int8, not good int8 from bad.
-    "int8": Tolerance(0.5, 0.90),
+    # trained ones, every engine lies between 0.1 and 0.25; on a trained one, up to 0.26 with 62 of 71 labels the same.
+    # So this tells a broken model from int8, not good int8 from bad: the record has what each keeps.
+    "int8": Tolerance(0.5, 0.80),
 }
 
 

@@ -192,8 +192,8 @@ def memory(chart: Chart) -> plt.Figure | None:
         found = {engine: chart.figures.get(engine, name) for engine in chart.figures.engines()}
         bars(chart, axes, heading, {engine: each and each.value for engine, each in found.items()}, best_is_least=True)
     figure.subplots_adjust(left=0.15, right=0.99, top=0.93, bottom=0.13, wspace=0.36)
-    chart.note(figure, "load: from a file in the system's cache to ready, libraries loaded; memory: with Python and its "
-               "libraries, of engines that have them")
+    chart.note(figure, "load: from a file in the system's cache to ready, libraries loaded; memory: with Python and "
+               "its libraries, of engines that have them")
     return figure
 
 

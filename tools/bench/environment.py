@@ -41,8 +41,9 @@ def python(cache: Path, given: str | None) -> str:
 
 def _install(venv: Path, program: Path) -> None:
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
-        raise ValueError(f"Python {sys.version_info[0]}.{sys.version_info[1]}: the other engines are pinned at versions "
-                         f"for 3.{OLDEST[1]} to 3.{NEWEST[1]}; run this with one of these, or give --python")
+        version = ".".join(map(str, sys.version_info[:2]))
+        raise ValueError(f"Python {version}: the other engines are pinned at versions for 3.{OLDEST[1]} to "
+                         f"3.{NEWEST[1]}; run this with one of these, or give --python")
     say(f"installing the other engines into {venv} (6 GB, some minutes)")
     subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
     install = [str(program), "-m", "pip", "install", "-q", "--disable-pip-version-check"]

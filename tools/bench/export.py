@@ -2,8 +2,8 @@
 
 Runs in the environment of the engines:  python export.py JOB.json
 The job has: checkpoint, a directory to read, or null for one that make_checkpoint.py writes; out, the directory to
-write; texts; engines, their names; failed, a file that gets one JSON object, engine -> reason, of what cannot be written.
-Out gets
+write; texts; engines, their names; failed, a file that gets one JSON object, engine -> reason, of what cannot be
+written. Out gets
   checkpoint/        config.json, model.safetensors and the tokenizer, in f32
   rows.json          the token ids of the texts
   compiled.pt2       PyTorch's compiled program

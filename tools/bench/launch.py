@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import figures
@@ -23,7 +23,8 @@ class Sample:
     workload: str
     unit: str = "ms"
     summary: dict[str, float] = field(default_factory=dict)
-    refused: str = ""
+    # Why there is no summary, or what else is to be known.
+    note: str = ""
     # Of nimbert's workloads: operations and bytes, as `nimbert bench` tells them.
     work: dict[str, float] = field(default_factory=dict)
 
@@ -110,7 +111,7 @@ def measure(bench: Bench, engine: Engine, threads: int, plan: Plan) -> Iterator[
         result = json.loads(line)
         unit = "MiB" if result["workload"] == "memory" else "ms"
         if "refused" in result:
-            yield Sample(result["workload"], unit, refused=result["refused"])
+            yield Sample(result["workload"], unit, note=result["refused"])
         else:
             yield Sample.of(result["workload"], result["runs"], unit)
 
@@ -124,7 +125,7 @@ def _nimbert(bench: Bench, engine: Engine, threads: int, plan: Plan) -> Iterator
         path.write_text("".join(f"{length}\n" for length in plan.lengths))
         command += ["--lengths", str(path), "--batch", str(BATCH)]
     found = json.loads("".join(_lines(command, threads, _log(bench, engine))))
-    yield Sample.of("load", [found["load_ms"]])
+    yield replace(Sample.of("load", [found["load_ms"]]), note=f"on {found['isa']}")
     mixed = {"mixed": found["lengths"]} if plan.lengths else {}
     # nimbert's JSON has the shapes in alphabetic order.
     for name, entry in {**{str(shape): found["shapes"][str(shape)] for shape in plan.shapes}, **mixed}.items():

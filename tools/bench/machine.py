@@ -65,5 +65,5 @@ def choose(threads: int) -> list[int]:
     if threads > len(usable):
         usable = sorted(os.sched_getaffinity(0))
     if threads > len(usable):
-        raise ValueError(f"{threads} threads: this process may use {len(usable)} cores")
+        raise ValueError(f"{threads} threads: the cores that this process may use are {len(usable)}")
     return usable[-threads:]

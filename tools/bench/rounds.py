@@ -36,14 +36,14 @@ def check(bench: Bench, engines: list[Engine], threads: int) -> tuple[dict[str, 
     told, speed, asked = {}, {}, texts()
     tokens = sum(len(row) for batch in bench.check_batches() for row in batch)
     reference = BY_NAME[BASELINE]
-    expected, _ = launch.logits(bench, reference, threads, asked)
+    first = launch.logits(bench, reference, threads, asked)
     for engine in engines:
         if engine.name in bench.missing:
             say(f"{engine.name:<17} left out: {bench.missing[engine.name]}")
             continue
         try:
-            logits, seconds = launch.logits(bench, engine, threads, asked)
-            found = agreement.compare(expected, logits, engine.precision)
+            logits, seconds = first if engine == reference else launch.logits(bench, engine, threads, asked)
+            found = agreement.compare(first[0], logits, engine.precision)
         except (launch.Failed, ValueError) as error:
             bench.missing[engine.name] = str(error)
             say(f"{engine.name:<17} left out: {error}")
@@ -79,7 +79,7 @@ def run_one(bench: Bench, engine: Engine, threads: int, plan: Plan, add: Callabl
             if sample.workload in waiting:
                 waiting.remove(sample.workload)
             summary = sample.summary or {"runs": 0}
-            add(workload=sample.workload, unit=sample.unit, note=sample.refused, **summary, **sample.work)
+            add(workload=sample.workload, unit=sample.unit, note=sample.note, **summary, **sample.work)
     except launch.Failed as error:
         reason = str(error)
     for workload in waiting:

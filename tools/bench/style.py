@@ -39,8 +39,8 @@ MARKERS = {"nimbert": "o", "pytorch": "s", "compile": "D", "onnxruntime": "^", "
 SETTINGS = {
     "svg.fonttype": "none", "svg.hashsalt": "nimbert", "font.family": "sans-serif", "font.size": 10,
     "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 11, "axes.titleweight": "bold",
-    "axes.titlelocation": "left", "axes.grid": True, "axes.axisbelow": True, "axes.linewidth": 0.7, "grid.linewidth": 0.7,
-    "legend.frameon": False, "xtick.major.size": 0, "ytick.major.size": 0,
+    "axes.titlelocation": "left", "axes.grid": True, "axes.axisbelow": True, "axes.linewidth": 0.7,
+    "grid.linewidth": 0.7, "legend.frameon": False, "xtick.major.size": 0, "ytick.major.size": 0,
 }
 
 
@@ -49,7 +49,8 @@ def themed(theme: Theme) -> Iterator[None]:
     """Everything that is drawn inside has the theme's colours."""
     colours = {"text.color": theme.text, "axes.labelcolor": theme.faint, "axes.titlecolor": theme.text,
                "xtick.color": theme.faint, "ytick.color": theme.faint, "axes.edgecolor": theme.grid,
-               "grid.color": theme.grid, "figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none"}
+               "grid.color": theme.grid, "figure.facecolor": "none", "axes.facecolor": "none",
+               "savefig.facecolor": "none"}
     with plt.rc_context(SETTINGS | colours):
         yield
 

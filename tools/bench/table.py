@@ -32,7 +32,8 @@ def group(figures: Figures, name: str, rounds: int) -> str:
     threads = f"{figures.threads} thread{'s' * (figures.threads > 1)}"
     header = f"{'':<14}" + "".join(f"{name:>9}" for name in columns)
     s = "s" * (rounds > 1)
-    out = [f"{GROUPS[name]}, {threads}: fastest run in ms, the median of {rounds} round{s}; memory in MiB", header, *lines(figures, engines, columns, lambda figure: number(figure.value))]
+    out = [f"{GROUPS[name]}, {threads}: fastest run in ms, the median of {rounds} round{s}; memory in MiB",
+           header, *lines(figures, engines, columns, lambda figure: number(figure.value))]
     ratios = [fastest_other(figures, name, workload) for workload in times]
     cells = (f"{found.value:.2f}{'?' * bool(found.verdict)}" if found else "" for found in ratios)
     out.append(f"{'other/nimbert':<14}" + "".join(f"{cell:>9}" for cell in cells))
@@ -65,8 +66,8 @@ def refusals(figures: Figures) -> list[str]:
 def report(figures: Figures, rounds: int) -> str:
     """All of it."""
     parts = [group(figures, name, rounds) for name in GROUPS if figures.engines(name)]
-    parts.append("other/nimbert: the fastest other engine's time over nimbert's (f32 or int8); above 1 nimbert is\n"
-                 "faster, ? is not decided. load is from file to ready, libraries loaded; memory is the process's peak.")
+    parts.append("other/nimbert: the fastest other engine's time over nimbert's in f32 or int8; above 1 it is slower,\n"
+                 "? is not decided. load is from file to ready, libraries loaded; memory is the process's peak.")
     if limits := roofline.text(figures):
         parts.append(limits)
     if refused := refusals(figures):

@@ -3,8 +3,8 @@
     python worker.py JOB.json
 
 The job has: engine, model (the directory that export.py writes), threads, seconds; check, batches of rows of ids to
-give the logits of; workloads, each with name, batches of rows of ids, warm_up (how often the first batch runs before) and
-least (how often all of them are timed at least); texts, for the transformers pipeline.
+give the logits of; workloads, each with name, batches of rows of ids, warm_up (how often the first batch runs before)
+and least (how often all of them are timed at least); texts, for the transformers pipeline.
 Results are JSON lines, written as they come:
   {"workload": NAME, "runs": [milliseconds or MiB, ...]}    "load" first, "memory" after the workloads of ids
   {"workload": NAME, "refused": REASON}

@@ -11,8 +11,8 @@ SHAPES = "1x8,1x16,1x32,1x64,1x128,1x256,1x512,32x32"
 QUICK_SHAPES = "1x8,1x128,8x32"
 # Texts of the mixed lengths that nimbert gets at once.
 BATCH = 32
-# Texts of them that the others get at once, padded to the longest: of 1, 2, 4, 8, 16 and 32 the fastest, or close to it,
-# for each of them (README.md has the times).
+# Texts of them that the others get at once, padded to the longest: of 1, 2, 4, 8, 16 and 32 the fastest, or close to
+# it, for each of them (README.md has the times).
 PADDED_BATCH = 4
 # Every fifth comment: 71 of all lengths.
 STEP = 5

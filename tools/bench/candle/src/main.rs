@@ -121,7 +121,8 @@ fn main() -> Result<()> {
     let model = Classifier::load(&job.model)?;
     println!("{}", json!({"workload": "load", "runs": [start.elapsed().as_secs_f64() * 1e3]}));
     if !job.check.is_empty() {
-        let logits = job.check.iter().map(|rows| model.logits(&Batch::new(rows)?)).collect::<Result<Vec<_>>>()?;
+        let logits =
+            job.check.iter().map(|rows| model.logits(&Batch::new(rows)?)).collect::<Result<Vec<_>>>()?;
         println!("{}", json!({"logits": logits.concat()}));
     }
     for workload in &job.workloads {
