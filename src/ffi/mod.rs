@@ -4,8 +4,8 @@
 //! is told by [`nimbert_last_error`]. The header is made from this module (`cargo test --test header`); how to build and
 //! link the library is in the README, section *From C*.
 //!
-//! The files: [`options`] what a program may choose, [`status`] codes and the last error, [`arguments`] from pointers to
-//! slices, [`score`] texts and ids to scores, and here the life of an engine.
+//! The files: `options` what a program may choose, `status` codes and the last error, `arguments` from pointers to
+//! slices, `score` texts and ids to scores, and here the life of an engine.
 
 // With `kernels/` and `weights/bytes.rs` one of the places for unsafe code: it comes from pointers and nothing else.
 #![allow(unsafe_code)]
