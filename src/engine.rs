@@ -120,12 +120,8 @@ impl Engine {
         &self,
         texts: impl Iterator<Item = (&'a str, Option<&'a str>)>,
     ) -> Result<Vec<Classification>> {
-        let Inner { tokenizer, max_tokens, on_long, config, labels, .. } = &*self.0;
-        let encode = |(index, (text, pair))| {
-            tokenizer
-                .encode(text, pair, *max_tokens, *on_long)
-                .map_err(|reason| Error::Text { index, reason })
-        };
+        let Inner { max_tokens, config, labels, .. } = &*self.0;
+        let encode = |(index, (text, pair))| self.encode(index, text, pair, *max_tokens);
         let rows = texts.enumerate().map(encode).collect::<Result<Vec<_>>>()?;
         let logits = self.logits(&rows)?;
         let answer = |(row, logits): (&Encoding, Vec<f32>)| Classification {
@@ -136,6 +132,19 @@ impl Engine {
             labels: Arc::clone(labels),
         };
         Ok(rows.iter().zip(logits).map(answer).collect())
+    }
+
+    /// The tokens of text `index` of a call, at most `max_tokens`.
+    pub(crate) fn encode(
+        &self,
+        index: usize,
+        text: &str,
+        pair: Option<&str>,
+        max_tokens: usize,
+    ) -> Result<Encoding> {
+        let Inner { tokenizer, on_long, .. } = &*self.0;
+        let encoding = tokenizer.encode(text, pair, max_tokens, *on_long);
+        encoding.map_err(|reason| Error::Text { index, reason })
     }
 
     /// The model's raw outputs for rows of tokens, in label order for each row.
@@ -244,11 +253,6 @@ impl Engine {
     /// The most tokens of a text, special ones included.
     pub fn max_tokens(&self) -> usize {
         self.0.max_tokens
-    }
-
-    /// What happens to a text of more.
-    pub fn on_long(&self) -> OnLong {
-        self.0.on_long
     }
 
     /// Threads of one call, the caller's included.

@@ -56,21 +56,15 @@ pub(super) unsafe fn buffer<'a, T: bytemuck::Zeroable>(
     }))
 }
 
-/// A single value to write, `first` to begin with.
+/// Writes a single value.
 ///
 /// # Safety
-/// `pointer` is NULL or valid, and nobody else's while the reference lives.
-pub(super) unsafe fn out<'a, T: Copy>(
-    name: impl Display,
-    pointer: *mut T,
-    first: T,
-) -> Result<&'a mut T, Failure> {
+/// `pointer` is NULL or valid.
+pub(super) unsafe fn out<T>(name: impl Display, pointer: *mut T, value: T) -> Result<(), Failure> {
     check(name, pointer, 1)?;
     // SAFETY: not NULL, aligned, and valid as the caller promises.
-    Ok(unsafe {
-        pointer.write(first);
-        &mut *pointer
-    })
+    unsafe { pointer.write(value) };
+    Ok(())
 }
 
 /// A string that ends with a NUL.

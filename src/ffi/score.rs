@@ -30,21 +30,10 @@ pub unsafe extern "C" fn nimbert_classify(
     logits: *mut f32,
     capacity: usize,
 ) -> Status {
-    guard(|| {
-        // SAFETY: the caller keeps this function's contract, here and below.
-        let handle = unsafe { reference("engine", engine)? };
-        let answers = Answers::new(handle, count, scores, logits, capacity)?;
-        // SAFETY: as above.
-        let texts = unsafe { Texts::new(["texts", "lengths"], texts, lengths, count)? };
-        let row = |index| {
-            // SAFETY: as above.
-            let text = unsafe { texts.get(index)? };
-            handle.encode(index, text, None, handle.max_tokens())
-        };
-        let rows = (0..count).map(row).collect::<Result<Vec<_>, _>>()?;
-        // SAFETY: as above; what was handed in has been read.
-        unsafe { answers.fill(rows.iter().map(Row::from)) }
-    })
+    // SAFETY: the caller keeps this function's contract.
+    let texts = || unsafe { Ok((Texts::new(["texts", "lengths"], texts, lengths, count)?, None)) };
+    // SAFETY: as above.
+    unsafe { classify(engine, texts, count, scores, logits, capacity) }
 }
 
 /// Scores `count` pairs of texts, for a model that was trained on pairs: as nimbert_classify, each text being
@@ -61,21 +50,39 @@ pub unsafe extern "C" fn nimbert_classify_pairs(
     logits: *mut f32,
     capacity: usize,
 ) -> Status {
+    // SAFETY: the caller keeps this function's contract.
+    let pairs = || unsafe {
+        let firsts = Texts::new(["firsts", "first_lengths"], firsts, first_lengths, count)?;
+        Ok((firsts, Some(Texts::new(["seconds", "second_lengths"], seconds, second_lengths, count)?)))
+    };
+    // SAFETY: as above.
+    unsafe { classify(engine, pairs, count, scores, logits, capacity) }
+}
+
+/// What both have in common: texts, with those that they make pairs with.
+///
+/// # Safety
+/// Pointers are NULL or valid for what they point to, those in the texts too.
+unsafe fn classify<'a>(
+    engine: *const Handle,
+    texts: impl FnOnce() -> Result<(Texts<'a>, Option<Texts<'a>>), Failure>,
+    count: usize,
+    scores: *mut f32,
+    logits: *mut f32,
+    capacity: usize,
+) -> Status {
     guard(|| {
-        // SAFETY: the caller keeps this function's contract, here and below.
+        // SAFETY: as the caller promises, here and below.
         let handle = unsafe { reference("engine", engine)? };
         let answers = Answers::new(handle, count, scores, logits, capacity)?;
-        // SAFETY: as above.
-        let (firsts, seconds) = unsafe {
-            let firsts = Texts::new(["firsts", "first_lengths"], firsts, first_lengths, count)?;
-            (firsts, Texts::new(["seconds", "second_lengths"], seconds, second_lengths, count)?)
-        };
+        let (firsts, seconds) = texts()?;
         let row = |index| {
             // SAFETY: as above.
-            let (first, second) = unsafe { (firsts.get(index)?, seconds.get(index)?) };
-            handle.encode(index, first, Some(second), handle.max_tokens())
+            let (first, second) =
+                unsafe { (firsts.get(index)?, seconds.map(|seconds| seconds.get(index)).transpose()?) };
+            Ok(handle.engine.encode(index, first, second, handle.engine.max_tokens())?)
         };
-        let rows = (0..count).map(row).collect::<Result<Vec<_>, _>>()?;
+        let rows = (0..count).map(row).collect::<Result<Vec<_>, Failure>>()?;
         // SAFETY: as above; what was handed in has been read.
         unsafe { answers.fill(rows.iter().map(Row::from)) }
     })
@@ -106,7 +113,7 @@ pub unsafe extern "C" fn nimbert_classify_ids(
         let answers = Answers::new(handle, count, scores, logits, capacity)?;
         // SAFETY: as above.
         let starts = if count == 0 { &[] } else { unsafe { slice("cu_seqlens", cu_seqlens, count + 1)? } };
-        check_starts(starts, handle.max_tokens())?;
+        check_starts(starts, handle.engine.max_tokens())?;
         let tokens = starts.last().copied().unwrap_or(0);
         // SAFETY: as above.
         let (ids, types) = unsafe {
@@ -155,14 +162,14 @@ pub unsafe extern "C" fn nimbert_tokenize(
             (reference("engine", engine)?, self::text("text", text, Some(length))?, pair.transpose()?)
         };
         let Encoding { token_ids: ids, token_type_ids: types, .. } =
-            handle.encode(0, first, second, usize::MAX)?;
+            handle.engine.encode(0, first, second, usize::MAX)?;
         check_apart(&[
             ("token_ids", token_ids.addr(), size_of_val(&ids[..])),
             ("token_type_ids", token_type_ids.addr(), size_of_val(&types[..])),
             ("count", count.addr(), size_of::<usize>()),
         ])?;
         // SAFETY: as above; the texts have been read.
-        unsafe { *out("count", count, 0)? = ids.len() };
+        unsafe { out("count", count, ids.len())? };
         for (name, pointer, values) in
             [("token_ids", token_ids, ids), ("token_type_ids", token_type_ids, types)]
         {
@@ -176,23 +183,6 @@ pub unsafe extern "C" fn nimbert_tokenize(
         }
         Ok(())
     })
-}
-
-impl Handle {
-    fn max_tokens(&self) -> usize {
-        self.engine.max_tokens()
-    }
-
-    fn encode(
-        &self,
-        index: usize,
-        text: &str,
-        pair: Option<&str>,
-        max_tokens: usize,
-    ) -> Result<Encoding, Failure> {
-        let encoding = self.engine.tokenizer().encode(text, pair, max_tokens, self.engine.on_long());
-        Ok(encoding.map_err(|reason| Error::Text { index, reason })?)
-    }
 }
 
 /// Texts as a program hands them in.
@@ -259,17 +249,19 @@ impl<'a> Answers<'a> {
             return Err(Failure::argument("scores and logits: both are NULL"));
         }
         let answers = Self { handle, scores, logits, floats };
-        answers.check_apart_from(&[])?;
+        check_apart(&answers.places())?;
         Ok(answers)
     }
 
-    /// That they overlap neither each other nor what is read while they are written.
+    /// That they overlap nothing that is read while they are written.
     fn check_apart_from(&self, read: &[(&str, usize, usize)]) -> Result<(), Failure> {
+        let mut pairs = read.iter().flat_map(|&part| self.places().map(|place| [part, place]));
+        pairs.try_for_each(|pair| check_apart(&pair))
+    }
+
+    fn places(&self) -> [(&'static str, usize, usize); 2] {
         let bytes = self.floats * size_of::<f32>();
-        let (scores, logits) = (("scores", self.scores.addr(), bytes), ("logits", self.logits.addr(), bytes));
-        check_apart(&[scores, logits])?;
-        read.iter()
-            .try_for_each(|&part| check_apart(&[part, scores]).and_then(|()| check_apart(&[part, logits])))
+        [("scores", self.scores.addr(), bytes), ("logits", self.logits.addr(), bytes)]
     }
 
     /// Writes the logits of `rows`, and what they mean.
@@ -324,8 +316,8 @@ fn check_starts(starts: &[usize], max_tokens: usize) -> Result<(), Failure> {
     }
     match starts.windows(2).map(|row| row[1] - row[0]).enumerate().find(|&(_, tokens)| tokens > max_tokens) {
         Some((index, tokens)) => {
-            let reason = format!("text {index}: {tokens} tokens, at most {max_tokens} are allowed");
-            Err(Failure::new(Status::Text, reason))
+            let reason = format!("{tokens} tokens, at most {max_tokens} are allowed");
+            Err(Error::Text { index, reason }.into())
         }
         None => Ok(()),
     }

@@ -114,8 +114,12 @@ def ratio(figures: Figures, other: Engine, ours: str, workload: str) -> Ratio | 
     return Ratio(other, workload, statistics.median(ratios), min(ratios), max(ratios), len(ratios))
 
 
+def ours(group: str) -> str:
+    """nimbert at a group's own precision."""
+    return "nimbert-int8" if group == "int8" else "nimbert-f32"
+
+
 def fastest_other(figures: Figures, group: str, workload: str) -> Ratio | None:
     """The ratio of the fastest other engine of a group to nimbert at that group's own precision."""
-    ours = "nimbert-int8" if group == "int8" else "nimbert-f32"
-    others = [ratio(figures, engine, ours, workload) for engine in figures.engines(group) if not engine.ours]
+    others = [ratio(figures, engine, ours(group), workload) for engine in figures.engines(group) if not engine.ours]
     return min((found for found in others if found), key=lambda found: found.value, default=None)

@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import roofline
 from engines import Engine
-from figures import Figure, Figures, fastest_other, ratio
+from figures import Figure, Figures, fastest_other, ours, ratio
 
 GROUPS = {"float": "f32 and f16", "int8": "int8"}
 
@@ -48,10 +48,9 @@ def undecided(figures: Figures) -> list[str]:
     """Every ratio that the rounds leave open, and why."""
     out = []
     for name in GROUPS:
-        ours = "nimbert-int8" if name == "int8" else "nimbert-f32"
         for engine in (engine for engine in figures.engines(name) if not engine.ours):
             for workload in [*figures.timed(), "texts"]:
-                found = ratio(figures, engine, ours, workload)
+                found = ratio(figures, engine, ours(name), workload)
                 if found and found.verdict:
                     out.append(f"{workload:>7} {engine.name:<17} {found.verdict}")
     return out
