@@ -5,7 +5,7 @@ use crate::{
     generic::{attention, matmul_float, matmul_half, matmul_int8, rows::Quantized},
 };
 
-mod portable;
+pub(crate) mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
     pub(super) mod avx2;

@@ -38,6 +38,8 @@ pub struct Team {
     arrived: AtomicUsize,
     /// Some thread is in [`Team::run`].
     led: AtomicBool,
+    /// How often a waiting thread gave its core to others.
+    yields: AtomicUsize,
     panicked: AtomicBool,
 }
 
@@ -68,6 +70,7 @@ impl Team {
             active: AtomicUsize::new(0),
             arrived: AtomicUsize::new(1),
             led: AtomicBool::new(false),
+            yields: AtomicUsize::new(0),
             panicked: AtomicBool::new(false),
         }
     }
@@ -161,6 +164,23 @@ impl Team {
         }
     }
 
+    /// How often a thread that waited gave its core to others, so far: it does after some thousand rounds, so that more
+    /// threads than cores don't stand in each other's way.
+    pub fn yields(&self) -> usize {
+        self.yields.load(Relaxed)
+    }
+
+    /// One round of waiting.
+    fn pause(&self, spins: &mut u32) {
+        *spins += 1;
+        if *spins < SPINS {
+            std::hint::spin_loop();
+        } else {
+            self.yields.fetch_add(1, Relaxed);
+            thread::yield_now();
+        }
+    }
+
     /// Spins, then yields, until the state is as asked for.
     fn wait(&self, until: impl Fn(usize) -> bool) -> usize {
         let mut spins = 0;
@@ -169,17 +189,8 @@ impl Team {
             if until(state) {
                 return state;
             }
-            pause(&mut spins);
+            self.pause(&mut spins);
         }
-    }
-}
-
-fn pause(spins: &mut u32) {
-    *spins += 1;
-    if *spins < SPINS {
-        std::hint::spin_loop();
-    } else {
-        thread::yield_now();
     }
 }
 
@@ -205,7 +216,7 @@ impl Drop for Open<'_> {
         team.state.fetch_add(1, SeqCst);
         let mut spins = 0;
         while team.active.load(SeqCst) != 0 {
-            pause(&mut spins);
+            team.pause(&mut spins);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The C interface, declared in `src/ffi/nimbert.h`: a model is loaded, texts or token ids go in, scores come out.
 //!
 //! Every function checks what can be checked of its arguments, catches panics, and returns a [`Status`]; what was wrong
-//! is told by [`nimbert_last_error`]. The header is made from this module (`cargo test --test header`); how to build and
+//! is told by [`nimbert_last_error`]. The header is made from this module (`cargo test --test library header`); how to build and
 //! link the library is in the README, section *From C*.
 //!
 //! The files: `options` what a program may choose, `status` codes and the last error, `arguments` from pointers to

@@ -2,7 +2,8 @@
 
 use std::{fs, path::Path};
 
-use crate::{nimbert, seeded, seeded_texts, support::data};
+use crate::{nimbert, seeded, seeded_texts};
+use nimbert_test_support::data;
 
 fn pytorch(name: &str) -> String {
     data(&format!("pytorch/{name}")).to_str().unwrap().to_owned()

@@ -11,9 +11,9 @@ mod formats;
 mod import;
 mod info_and_pack;
 mod refusals;
+#[cfg(target_os = "linux")]
+mod startup;
 mod streams;
-#[path = "../support/mod.rs"]
-mod support;
 mod verify;
 
 use std::{
@@ -24,6 +24,7 @@ use std::{
     thread,
 };
 
+use nimbert_test_support::{checkpoint::Spec, shared};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -122,7 +123,7 @@ fn file(name: &str, content: impl AsRef<[u8]>) -> (TempDir, String) {
 /// The checkpoint that tests/data/checkpoints/`name`.json describes, in a directory that lives as long as the first value.
 fn seeded(name: &str) -> (TempDir, String) {
     let directory = tempfile::tempdir().unwrap();
-    support::checkpoint::Spec::read(name).write(directory.path());
+    Spec::read(name).write(directory.path());
     let path = directory.path().to_str().unwrap().to_owned();
     (directory, path)
 }
@@ -135,12 +136,5 @@ fn seeded_texts(count: usize) -> Vec<String> {
 
 /// The 6-layer checkpoint that the demo was packed from, where this machine has it.
 fn checkpoint() -> Option<PathBuf> {
-    let shared = std::env::var_os("NIMBERT_SHARED")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let path = shared.join("models/douban-stars-6l");
-    if !path.exists() {
-        println!("skipped: no {}", path.display());
-        return None;
-    }
-    Some(path)
+    shared("models/douban-stars-6l")
 }

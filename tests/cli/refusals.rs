@@ -2,6 +2,8 @@
 
 use std::{fs::File, path::Path, process::Stdio};
 
+use nimbert_test_support::skip;
+
 use crate::{command, file, nimbert, nimbert_fed, objects, texts};
 
 /// Asserts that the stream stops with a message of these words after exactly these texts, at any batch size.
@@ -111,8 +113,7 @@ fn files_that_cannot_be_read_are_named() {
 #[test]
 fn an_output_that_cannot_be_written_is_an_error() {
     if !Path::new("/dev/full").exists() {
-        println!("skipped: no /dev/full");
-        return;
+        return skip("there is no /dev/full");
     }
     let all = [["classify", "好", "--format", "json"], ["classify", "好", "--format", "csv"]];
     let all = all.iter().map(|arguments| &arguments[..]).chain([&["classify", "好"][..], &["info"]]);

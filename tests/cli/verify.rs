@@ -2,7 +2,8 @@
 
 use std::{fs, path::Path};
 
-use crate::{file, nimbert, seeded, support::data};
+use crate::{file, nimbert, seeded};
+use nimbert_test_support::data;
 
 fn reference(name: &str) -> String {
     data(&format!("checkpoints/{name}.safetensors")).to_str().unwrap().to_owned()

@@ -123,3 +123,121 @@ pub(crate) unsafe fn read(from: *const u8, lines: usize, ahead: usize) -> u64 {
     (STREAMS * each..lines).for_each(add);
     sum.into_iter().fold(0, |all, sum| all ^ sum)
 }
+
+/// The loops do as many operations as they say: a type that computes nothing counts them.
+#[cfg(test)]
+#[allow(clippy::undocumented_unsafe_blocks, reason = "nothing here is unsafe but its signature")]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::{arch::portable::Portable, generic::tile::Lanes};
+
+    /// With tiles of `MR` rows.
+    #[derive(Clone, Copy)]
+    struct Counting<const MR: usize>;
+
+    thread_local! {
+        static OPERATIONS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// Notes a multiply-add of so many pairs.
+    fn note(pairs: usize) {
+        OPERATIONS.set(OPERATIONS.get() + 2 * pairs);
+    }
+
+    impl<const MR: usize> Lanes for Counting<MR> {
+        type Elem = f32;
+        type Weight = f32;
+        type V = ();
+        const LANES: usize = 16;
+
+        unsafe fn zero() {}
+        unsafe fn broadcast(_: *const f32) {}
+        unsafe fn load(_: *const f32) {}
+        unsafe fn store(_: *mut f32, (): ()) {}
+        unsafe fn mul_add((): (), (): (), (): ()) {
+            note(Self::LANES);
+        }
+    }
+
+    impl<const MR: usize> Attend for Counting<MR> {
+        type F32 = Portable;
+        const ROWS: usize = MR;
+        const KEY_BLOCK: usize = 32;
+
+        unsafe fn convert(_: *const f32, _: usize, _: f32, _: *mut f32) {}
+        unsafe fn transpose(_: &[*const f32], _: usize, _: *mut f32) {}
+        unsafe fn widen(_: *mut f32, (): ()) {}
+        unsafe fn powers(_: *mut f32, _: usize, _: &mut f32) -> f32 {
+            0.0
+        }
+    }
+
+    type Sums = <Portable as Simd>::I32;
+    const LANES: usize = <Portable as Simd>::LANES;
+
+    impl<const MR: usize> Dot for Counting<MR> {
+        type Simd = Portable;
+        type Weights = ();
+        type Activations = ();
+        const MR: usize = MR;
+
+        unsafe fn weights(_: *const u8) {}
+        unsafe fn activations(_: *const i8) {}
+        unsafe fn dot(acc: Sums, (): (), (): ()) -> Sums {
+            note(4 * LANES);
+            acc
+        }
+    }
+
+    impl<const MR: usize> Pairs for Counting<MR> {
+        type Simd = Portable;
+        const MR: usize = MR;
+
+        unsafe fn load(_: *const i32) -> Sums {
+            Sums::splat(0)
+        }
+        unsafe fn store(_: *mut i32, _: Sums) {}
+        unsafe fn store_16(_: *mut i16, _: Sums) {}
+        unsafe fn pair(low: Sums, _: Sums) -> Sums {
+            low
+        }
+        unsafe fn dot(acc: Sums, _: Sums, _: Sums) -> Sums {
+            note(2 * LANES);
+            acc
+        }
+    }
+
+    #[track_caller]
+    fn check(rows: usize, work: unsafe fn(usize) -> usize) {
+        for steps in [0, 1, 7, 100] {
+            OPERATIONS.set(0);
+            let said = unsafe { work(steps) };
+            assert_eq!(said, OPERATIONS.get(), "{steps} steps");
+            assert_eq!(said % (2 * rows * 2).max(1), 0, "two registers for each of {rows} rows");
+            assert_eq!(said > 0, steps > 0);
+        }
+    }
+
+    #[test]
+    fn operations_are_counted_right() {
+        check(2, |steps| unsafe { multiply_add::<Counting<2>>(steps, 1.0) });
+        check(ROWS, |steps| unsafe { multiply_add::<Counting<12>>(steps, 1.0) });
+        check(2, |steps| unsafe { dot::<Counting<2>>(steps) });
+        check(ROWS, |steps| unsafe { dot::<Counting<12>>(steps) });
+        check(2, |steps| unsafe { dot_pairs::<Counting<2>>(steps) });
+        check(ROWS, |steps| unsafe { dot_pairs::<Counting<12>>(steps) });
+    }
+
+    #[test]
+    fn every_line_is_read() {
+        let words: Vec<u64> = (0..8 * 13).map(|i| 1 << (i % 61)).collect();
+        for lines in 0..=13 {
+            let expected = words[..8 * lines].iter().fold(0, |all, word| all ^ word);
+            for ahead in [0, 4096] {
+                assert_eq!(unsafe { read(words.as_ptr().cast(), lines, ahead) }, expected, "{lines} lines");
+            }
+        }
+    }
+}

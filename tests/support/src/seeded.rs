@@ -33,7 +33,7 @@ fn fnv1a(name: &str) -> u64 {
 }
 
 /// The endless stream of words that belongs to this seed and name.
-pub(crate) fn stream(seed: u64, name: &str) -> impl Iterator<Item = u64> + use<> {
+pub fn stream(seed: u64, name: &str) -> impl Iterator<Item = u64> + use<> {
     let key = mix(fnv1a(name).wrapping_add(seed.wrapping_mul(GOLDEN)));
     (1u64..).map(move |place| mix(key.wrapping_add(place.wrapping_mul(GOLDEN))))
 }
@@ -53,7 +53,7 @@ fn spread(name: &str, shape: &[usize]) -> (f32, f64) {
 }
 
 /// The values of one tensor, by its modern name with the `bert.` prefix.
-pub(crate) fn tensor(seed: u64, name: &str, shape: &[usize]) -> Vec<f32> {
+pub fn tensor(seed: u64, name: &str, shape: &[usize]) -> Vec<f32> {
     let (mean, std) = spread(name, shape);
     let scale = (std / SIGMA) as f32;
     let value = |bits: u64| {

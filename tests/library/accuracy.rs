@@ -1,10 +1,8 @@
 //! The 6-layer model on 4,500 labelled comments: as many right as PyTorch gets, and what int8 costs.
 
-mod support;
-
 use nimbert::{Encoding, Engine, OnLong, Options, PackOptions, Precision, pack};
 use std::{fs, path::Path};
-use support::{data, shared};
+use nimbert_test_support::{data, shared};
 
 /// Stars and texts of a TSV.
 fn rows(dev: &str) -> Vec<(&str, &str)> {
@@ -16,7 +14,7 @@ fn rows(dev: &str) -> Vec<(&str, &str)> {
 
 /// Top-label accuracy on 4,500 labelled comments, within one row of what PyTorch gets (`tools/count_correct.py`).
 #[test]
-#[ignore = "takes minutes: cargo test --release --test accuracy -- --ignored --nocapture"]
+#[ignore = "takes minutes: cargo test --release --test library accuracy -- --ignored --nocapture"]
 fn the_six_layer_model_gets_as_many_stars_right_as_pytorch() {
     let Some(model) = shared("models/douban-stars-6l") else { return };
     let Some(dev) = shared("data/douban-stars/dev.tsv") else { return };
@@ -57,7 +55,7 @@ fn the_six_layer_model_gets_as_many_stars_right_as_pytorch() {
 
 /// int8 of a directory, with its words as they are, and of a packed file, with words in int8, too: against f32 at 128 tokens.
 #[test]
-#[ignore = "takes minutes: cargo test --release --test accuracy -- --ignored --nocapture"]
+#[ignore = "takes minutes: cargo test --release --test library accuracy -- --ignored --nocapture"]
 fn int8_keeps_labels_and_logits() {
     let Some(model) = shared("models/douban-stars-6l") else { return };
     let Some(dev) = shared("data/douban-stars/dev.tsv") else { return };

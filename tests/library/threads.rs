@@ -1,15 +1,9 @@
-//! Callers and threads in each other's way: they come to an end, with the same bits, in about the time that the work takes.
+//! Callers and threads in each other's way: they come to an end, with the same bits.
 
-mod support;
-
-use std::{
-    sync::mpsc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{sync::mpsc, thread, time::Duration};
 
 use nimbert::{Encoding, Engine, Options, Precision};
-use support::checkpoint::Spec;
+use nimbert_test_support::checkpoint::Spec;
 
 fn rows(spec: &Spec) -> Vec<Encoding> {
     let vocabulary = spec.size("vocab_size") as u32;
@@ -67,27 +61,22 @@ fn eight_callers_of_one_engine_of_two_threads_finish_with_the_same_bits() {
     }
 }
 
-/// Twice as many threads as the machine has cores: those that wait give their core to those that work. A team that
-/// spins regardless needs whole time slices of the scheduler for every phase, some hundred times as long.
+/// Twice as many threads as the machine has cores. (That those which wait give their core to those that work is looked at
+/// by the tests of the team itself.)
 #[test]
-fn more_threads_than_cores_do_not_collapse() {
+fn more_threads_than_cores_finish_with_the_same_bits() {
     let spec = Spec::read("bert-base-chinese");
     let dir = tempfile::tempdir().expect("a temporary directory");
     spec.write(dir.path());
     let rows = rows(&spec);
     let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let time = |threads| {
-        let options = Options { threads: Some(threads), precision: Precision::Int8, ..Options::default() };
-        let engine = Engine::load(dir.path(), options).expect("a good checkpoint");
-        let run = |_| {
-            let start = Instant::now();
-            let logits = engine.logits(&rows).expect("good rows");
-            (start.elapsed(), bits(&logits))
+    in_time(move || {
+        let logits = |threads| {
+            let options =
+                Options { threads: Some(threads), precision: Precision::Int8, ..Options::default() };
+            let engine = Engine::load(dir.path(), options).expect("a good checkpoint");
+            bits(&engine.logits(&rows).expect("good rows"))
         };
-        (0..7).map(run).min_by_key(|(time, _)| *time).expect("seven runs")
-    };
-    let ((alone, expected), (crowded, got)) = (time(1), time(2 * cores));
-    assert_eq!(got, expected, "{} threads", 2 * cores);
-    println!("1 thread {alone:?}, {} threads on {cores} cores {crowded:?}", 2 * cores);
-    assert!(crowded < 4 * alone, "{} threads on {cores} cores: {crowded:?}, alone {alone:?}", 2 * cores);
+        assert_eq!(logits(2 * cores), logits(1), "{} threads", 2 * cores);
+    });
 }

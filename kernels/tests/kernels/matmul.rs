@@ -1,8 +1,6 @@
 //! The f32 product against the f64 oracle and against `gemm`, and the bits that must not depend on the split.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use gemm::{Parallelism, gemm};
 use nimbert_kernels::{
     Activation, CacheLine, Kernels, PANEL, Panels, Team, pack_f32, pad_to_panels, reference,

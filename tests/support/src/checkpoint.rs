@@ -1,34 +1,34 @@
 //! The checkpoint that a specification in tests/data/checkpoints describes, as `tools/make_checkpoint.py` writes it.
 
-use super::{data, seeded};
+use crate::{data, seeded};
 use safetensors::{Dtype, View, serialize_to_file};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::{borrow::Cow, collections::HashMap, fs, io, path::Path};
 
 /// A specification; `tools/make_checkpoint.py --help` explains its keys.
-pub(crate) struct Spec(Value);
+pub struct Spec(Value);
 
 impl Spec {
     /// The specification tests/data/checkpoints/`name`.json.
-    pub(crate) fn read(name: &str) -> Self {
+    pub fn read(name: &str) -> Self {
         let text =
             fs::read(data(&format!("checkpoints/{name}.json"))).expect("the specification is committed");
         Self(serde_json::from_slice(&text).expect("the specification is JSON"))
     }
 
     /// Whether there are references of texts, too.
-    pub(crate) fn has_texts(&self) -> bool {
+    pub fn has_texts(&self) -> bool {
         self.0["texts"] == true
     }
 
     /// A number of config.json.
-    pub(crate) fn size(&self, key: &str) -> usize {
+    pub fn size(&self, key: &str) -> usize {
         self.0["config"][key].as_u64().expect("a size") as usize
     }
 
     /// Writes the directory; returns the SHA-256 of its weights' files, in hex.
-    pub(crate) fn write(&self, dir: &Path) -> String {
+    pub fn write(&self, dir: &Path) -> String {
         let save = |name: &str, text: String| fs::write(dir.join(name), text).expect("a writable directory");
         let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(str::to_owned).into_iter();
         let characters = ('\u{4e00}'..).map(String::from);

@@ -1,30 +1,12 @@
 //! The ids equal those of `BertTokenizerFast`, which `tools/tokenizer_reference.py` wrote down.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-};
+use std::{env, fs, path::Path};
 
 use nimbert::{OnLong, Tokenizer};
+use nimbert_test_support::{data, shared};
 use serde_json::Value;
 
-use crate::{load, tokenizer_json};
-
-fn data() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tokenizer")
-}
-
-/// A directory outside the repository with checkpoints too large or not free to commit.
-fn shared(name: &str) -> Option<PathBuf> {
-    let root = env::var_os("NIMBERT_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let path = root.join(name);
-    if !path.exists() {
-        println!("skipped: no {}", path.display());
-        return None;
-    }
-    Some(path)
-}
+use super::{load, tokenizer_json};
 
 struct Case {
     text: String,
@@ -80,8 +62,8 @@ fn all_forms(vocabulary: &str, settings: &Value) -> Vec<(&'static str, Tokenizer
 
 #[test]
 fn ids_are_hugging_faces() {
-    let vocabulary = fs::read_to_string(data().join("vocab.txt")).unwrap();
-    let (settings, cases) = reference(&data().join("sample.jsonl"));
+    let vocabulary = fs::read_to_string(data("tokenizer/vocab.txt")).unwrap();
+    let (settings, cases) = reference(&data("tokenizer/sample.jsonl"));
     assert_eq!(settings.len(), 3);
     assert!(cases.len() >= 300);
     for (setting, value) in settings.iter().enumerate() {
@@ -98,19 +80,16 @@ fn bert_base_chinese_as_published() {
     let tokenizer = Tokenizer::from_dir(&dir).unwrap();
     assert_eq!(tokenizer.describe(), "WordPiece, 21,128 tokens, case kept");
     assert_eq!((tokenizer.vocab_size(), tokenizer.model_max_length()), (21128, None));
-    let (_, cases) = reference(&data().join("sample.jsonl"));
+    let (_, cases) = reference(&data("tokenizer/sample.jsonl"));
     cases.iter().for_each(|case| case.check(&tokenizer, 0, "published"));
 }
 
 /// A reference of any size, made from any directory: `NIMBERT_TOKENIZER_REFERENCE=FILE NIMBERT_TOKENIZER_DIR=DIRECTORY`.
 #[test]
+#[ignore = "needs a file and a directory: see tests/data/tokenizer/README.md"]
 fn large_reference() {
-    let (Some(file), Some(dir)) =
-        (env::var_os("NIMBERT_TOKENIZER_REFERENCE"), env::var_os("NIMBERT_TOKENIZER_DIR"))
-    else {
-        println!("skipped: no NIMBERT_TOKENIZER_REFERENCE and NIMBERT_TOKENIZER_DIR");
-        return;
-    };
+    let named = |name: &str| env::var_os(name).unwrap_or_else(|| panic!("{name} is not set"));
+    let (file, dir) = (named("NIMBERT_TOKENIZER_REFERENCE"), named("NIMBERT_TOKENIZER_DIR"));
     let dir = Path::new(&dir);
     let vocabulary = fs::read_to_string(dir.join("vocab.txt")).unwrap();
     let (settings, cases) = reference(Path::new(&file));

@@ -2,7 +2,7 @@
 
 use nimbert::{Encoding, OnLong};
 
-use crate::{WORDS, load};
+use super::{WORDS, load};
 
 #[test]
 fn too_long_is_cut_or_refused() {

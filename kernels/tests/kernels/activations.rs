@@ -1,8 +1,6 @@
 //! The elementary functions, seen through the public interface: a product of a 1 with every x on a grid.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use nimbert_kernels::{Activation, Attention, Kernels, Panels, Team, pack_f32, pad_to_panels, reference};
 
 /// `activation` of each value: one row, the 1, times a column for every x.

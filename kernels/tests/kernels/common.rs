@@ -1,7 +1,5 @@
 //! What the kernel tests share: every tier of this machine, teams with helpers, random values and error bounds.
 
-#![allow(dead_code, reason = "each test program uses its own part")]
-
 use std::thread;
 
 use bytemuck::cast_slice_mut;
@@ -71,10 +69,6 @@ impl Random {
     pub(crate) fn bytes(&mut self, len: usize) -> Vec<i8> {
         (0..len).map(|_| (self.below(255) as i32 - 127) as i8).collect()
     }
-}
-
-pub(crate) fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|x| x.to_bits()).collect()
 }
 
 /// Asserts that two results are the same, bit for bit, and says where they are not.

@@ -1,12 +1,12 @@
 //! Parity with PyTorch, stage by stage and at the logits. The references are made by `tools/make_references.py`.
 //!
-//! `cargo test --test parity -- --nocapture` prints what was measured.
-
-mod support;
+//! `cargo test --test library parity -- --nocapture` prints what was measured.
 
 use nimbert::{Encoding, Engine, Isa, OnLong, Options, Precision};
 use std::{fs, path::Path};
-use support::{
+
+use crate::encoding;
+use nimbert_test_support::{
     checkpoint::Spec,
     data, distance,
     reference::{Reference, Row},
@@ -70,14 +70,14 @@ impl Worst {
             self.pooled = self.pooled.max(distance(&trace.pooled, &row.pooled));
         }
         self.logits = self.logits.max(distance(&trace.logits, &row.logits));
-        let alone = engine.logits(&[row.encoding()]).expect("a good row");
+        let alone = engine.logits(&[encoding(row)]).expect("a good row");
         let apart = distance(&alone[0], &trace.logits);
         assert!(apart <= SAME_LOGITS, "[CLS] alone gives other logits than all rows, by {apart:e}");
     }
 
     /// All rows in one batch, as `Engine::classify` computes them.
     fn batch(&mut self, engine: &Engine, rows: &[Row]) {
-        let encodings: Vec<_> = rows.iter().map(Row::encoding).collect();
+        let encodings: Vec<_> = rows.iter().map(encoding).collect();
         let logits = engine.logits(&encodings).expect("good rows");
         assert_eq!(logits.len(), rows.len());
         for (ours, row) in logits.iter().zip(rows) {
@@ -246,7 +246,7 @@ fn the_six_layer_model_equals_pytorch_on_comments() {
 fn lower_precisions_agree_with_pytorch_on_comments() {
     let Some(model) = shared("models/douban-stars-6l") else { return };
     let reference = Reference::read("comments.safetensors");
-    let rows: Vec<_> = reference.rows.iter().map(Row::encoding).collect();
+    let rows: Vec<_> = reference.rows.iter().map(encoding).collect();
     let best = |logits: &[f32]| (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b]));
     println!(
         "{:12} {:9} {:>16} {:>16} {:>10}",

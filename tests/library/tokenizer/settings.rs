@@ -5,7 +5,7 @@ use std::path::Path;
 use nimbert::Tokenizer;
 use serde_json::json;
 
-use crate::{WORDS, encode, load, tokenizer_json};
+use super::{WORDS, encode, load, tokenizer_json};
 
 #[test]
 fn settings_come_from_tokenizer_config() {

@@ -1,10 +1,8 @@
 //! The safe boundary: what does not fit is refused by a panic, before anything is read or written.
 
-mod common;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use common::*;
+use crate::common::*;
 use nimbert_kernels::{
     Activation, Attention, CacheLine, Int8Panels, Kernels, LayerNorm, PANEL, Panels, QuantizedRows, Team,
     pack_f32, pack_int8, zeroed,

@@ -1,41 +1,38 @@
 //! What PyTorch gave, as `tools/export_reference.py` wrote it.
 
-use super::data;
-use nimbert::Encoding;
+use crate::data;
 use safetensors::SafeTensors;
 use std::fs;
 
 /// One row of tokens and what every stage made of it; what the file does not have is empty.
-pub(crate) struct Row {
-    pub(crate) token_ids: Vec<u32>,
-    pub(crate) token_type_ids: Vec<u32>,
-    pub(crate) embeddings: Vec<f32>,
-    pub(crate) layers: Vec<Vec<f32>>,
-    pub(crate) pooled: Vec<f32>,
-    pub(crate) logits: Vec<f32>,
-    pub(crate) scores: Vec<f32>,
-}
-
-impl Row {
-    pub(crate) fn encoding(&self) -> Encoding {
-        Encoding {
-            token_ids: self.token_ids.clone(),
-            token_type_ids: self.token_type_ids.clone(),
-            truncated: false,
-        }
-    }
+pub struct Row {
+    /// `[n]`
+    pub token_ids: Vec<u32>,
+    /// `[n]`
+    pub token_type_ids: Vec<u32>,
+    /// `[n, hidden]`
+    pub embeddings: Vec<f32>,
+    /// Of each layer `[n, hidden]`.
+    pub layers: Vec<Vec<f32>>,
+    /// `[hidden]`
+    pub pooled: Vec<f32>,
+    /// `[labels]`
+    pub logits: Vec<f32>,
+    /// `[labels]`
+    pub scores: Vec<f32>,
 }
 
 /// A reference file.
-pub(crate) struct Reference {
-    pub(crate) rows: Vec<Row>,
+pub struct Reference {
+    /// In the order of the texts.
+    pub rows: Vec<Row>,
     /// Of the weights' files, in the order of their names, in hex.
-    pub(crate) weights_sha256: String,
+    pub weights_sha256: String,
 }
 
 impl Reference {
     /// The file tests/data/`name`.
-    pub(crate) fn read(name: &str) -> Self {
+    pub fn read(name: &str) -> Self {
         let bytes = fs::read(data(name)).expect("the reference is committed");
         let (_, header) = SafeTensors::read_metadata(&bytes).expect("a safetensors file");
         let metadata = &header.metadata().as_ref().expect("with metadata")["reference"];

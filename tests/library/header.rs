@@ -22,6 +22,6 @@ fn the_header_is_up_to_date() {
     let committed = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         committed == header,
-        "src/ffi/nimbert.h is not what src/ffi says; to write it anew: NIMBERT_WRITE_HEADER=1 cargo test --test header"
+        "src/ffi/nimbert.h is not what src/ffi says; to write it anew: NIMBERT_WRITE_HEADER=1 cargo test --test library header"
     );
 }

@@ -1,7 +1,5 @@
 //! Teams under stress: many short forwards, more threads than cores, several callers at once.
 
-mod common;
-
 use std::{
     sync::{
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -11,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use common::*;
+use crate::common::*;
 use nimbert_kernels::{Activation, Isa, Kernels, Panels, Team, pack_f32, pad_to_panels};
 
 /// Fails, instead of waiting for ever, when `work` does not come to its end.
@@ -52,6 +50,35 @@ fn helpers_go_home_whenever_the_leader_finishes() {
             assert_eq!(calls.into_inner(), 2 * phases);
         });
     }
+}
+
+/// A helper that waits for work, and a leader that waits for a helper, give their cores to others: where threads are more than
+/// cores, one that only spins keeps those from running that it waits for. The work here goes on when that was seen.
+#[test]
+fn whoever_waits_for_long_gives_its_core_to_others() {
+    in_time(|| {
+        with_team(2, |team| {
+            let until_a_yield = |before: usize| {
+                while team.yields() == before {
+                    thread::yield_now();
+                }
+            };
+            // No phase is open: the helper waits for one.
+            until_a_yield(0);
+            // The helper works on one of two tasks, and the leader, done with the other, waits for it.
+            let leader = thread::current().id();
+            let helped = AtomicUsize::new(0);
+            while helped.load(Relaxed) == 0 {
+                let before = team.yields();
+                team.run(2, |_, _| {
+                    if thread::current().id() != leader {
+                        until_a_yield(before);
+                        helped.fetch_add(1, Relaxed);
+                    }
+                });
+            }
+        });
+    });
 }
 
 /// Callers with teams of their own, more threads than most machines have cores: all come to an end, with the same bits.

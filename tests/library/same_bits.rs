@@ -1,9 +1,7 @@
 //! The same text gives the same bits: alone, in any batch, in any place of it, at any number of threads.
 
-mod support;
-
 use nimbert::{Encoding, Engine, Isa, Options, Precision};
-use support::{checkpoint::Spec, seeded::stream};
+use nimbert_test_support::{checkpoint::Spec, seeded::stream};
 
 /// Numbers below `bound` without end, from a seed.
 fn random(seed: u64, bound: usize) -> impl Iterator<Item = usize> {

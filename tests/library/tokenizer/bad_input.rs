@@ -5,7 +5,7 @@ use std::path::Path;
 use nimbert::Tokenizer;
 use serde_json::{Value, json};
 
-use crate::{WORDS, directory, load, refused, tokenizer_json};
+use super::{WORDS, directory, load, refused, tokenizer_json};
 
 #[test]
 fn missing_and_broken_files() {

@@ -1,8 +1,6 @@
 //! Fused attention against the f64 oracle: ragged batches, odd head sizes, long sequences, extreme scores.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use nimbert_kernels::{Attention, Kernels, Team, reference};
 use proptest::prelude::*;
 

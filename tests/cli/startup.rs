@@ -2,10 +2,6 @@
 //!
 //! Linux only: elsewhere nothing tells which memory is shared.
 
-#![cfg(all(target_os = "linux", feature = "cli"))]
-
-mod support;
-
 use nimbert::{PackOptions, pack};
 use std::{
     fs,
@@ -14,7 +10,7 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
     time::{Duration, Instant},
 };
-use support::checkpoint::Spec;
+use nimbert_test_support::checkpoint::Spec;
 use tempfile::TempDir;
 
 /// bert-base-chinese's shape in int8; writes 500 MB to the temporary directory, which goes when it is dropped.
@@ -101,7 +97,7 @@ fn a_second_process_on_the_same_file_has_little_memory_of_its_own() {
 
 /// From the start of the process to its end, the file in the system's cache.
 #[test]
-#[ignore = "measures time: cargo test --release --test startup -- --ignored --nocapture"]
+#[ignore = "measures time: cargo test --release --test cli startup -- --ignored --nocapture"]
 fn the_first_answer_comes_within_25_ms() {
     let (_dir, file) = packed();
     let time = || {

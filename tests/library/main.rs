@@ -1,0 +1,22 @@
+//! The library as programs use it, on checkpoints from a seed, the demo, and what lies beside the repository.
+
+mod accuracy;
+mod config;
+mod header;
+mod parity;
+mod same_bits;
+mod steady_state;
+mod threads;
+mod tokenizer;
+
+use nimbert::Encoding;
+use nimbert_test_support::reference::Row;
+
+/// The tokens of a reference's row.
+fn encoding(row: &Row) -> Encoding {
+    Encoding {
+        token_ids: row.token_ids.clone(),
+        token_type_ids: row.token_type_ids.clone(),
+        truncated: false,
+    }
+}
