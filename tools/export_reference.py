@@ -24,18 +24,22 @@ Everything runs in f32 on one thread with eager attention, each row alone: no pa
 import argparse
 import hashlib
 import json
+import pickle
 import sys
 from pathlib import Path
 
-import numpy as np
-import safetensors
-import tokenizers
-import torch
-import transformers
-from safetensors.numpy import save_file
-from safetensors.torch import load_file
-from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
-from transformers import TextClassificationPipeline
+import needs
+
+with needs.packages("numpy", "safetensors", "tokenizers", "torch", "transformers"):
+    import numpy as np
+    import safetensors
+    import tokenizers
+    import torch
+    import transformers
+    from safetensors.numpy import save_file
+    from safetensors.torch import load_file
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+    from transformers import TextClassificationPipeline
 
 # Tensors of checkpoints made with older transformers or for pre-training, which a classifier does not have.
 NOT_OURS = ("embeddings.position_ids", "cls.predictions.", "cls.seq_relationship.")
@@ -93,15 +97,19 @@ def load_tokenizer(model_dir, model, max_tokens):
 
 def lines(path):
     """The lines of a UTF-8 file; only a newline ends one."""
-    return path.read_bytes().decode().removesuffix("\n").split("\n")
+    try:
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8: {error.reason} at byte {error.start}") from None
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def text_rows(path, tokenizer, max_tokens):
     """(token ids, token types) of each line of a file of texts."""
-    for line in lines(path):
+    for number, line in enumerate(lines(path), 1):
         text, *pair = line.split("\t")
         if len(pair) > 1:
-            raise ValueError(f"{path}: more than one tab in a line: {line!r}")
+            raise ValueError(f"{path}: line {number}: more than one tab")
         # A batch of one: asked for a single pair, the tokenizer takes an empty second text for none at all.
         batch = tokenizer([(text, *pair) if pair else text], truncation=True, max_length=max_tokens)
         yield batch["input_ids"][0], batch["token_type_ids"][0]
@@ -109,12 +117,19 @@ def text_rows(path, tokenizer, max_tokens):
 
 def token_rows(path, config):
     """(token ids, token types) of each line of a file of rows."""
-    for line in lines(path):
-        ids, _, types = ([int(number) for number in part.split()] for part in line.partition("\t"))
+    for number, line in enumerate(lines(path), 1):
+        where = f"{path}: line {number}"
+        try:
+            ids, _, types = ([int(each) for each in part.split()] for part in line.partition("\t"))
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
         if not ids or len(ids) != len(types):
-            raise ValueError(f"{path}: not as many token types as ids, or none: {line!r}")
-        if min(ids) < 0 or max(ids) >= config.vocab_size or len(ids) > config.max_position_embeddings:
-            raise ValueError(f"{path}: more tokens than positions, or an id that the vocabulary lacks: {line!r}")
+            raise ValueError(f"{where}: {len(ids)} token ids and {len(types)} token types")
+        if len(ids) > config.max_position_embeddings:
+            raise ValueError(f"{where}: {len(ids)} tokens, the model takes at most {config.max_position_embeddings}")
+        for name, found, limit in (("id", ids, config.vocab_size), ("type", types, config.type_vocab_size)):
+            if not 0 <= min(found) <= max(found) < limit:
+                raise ValueError(f"{where}: a token {name} that is not from 0 to {limit - 1}")
         yield ids, types
 
 
@@ -207,6 +222,19 @@ def export(model_dir, texts, out, *, as_tokens=False, logits_only=False, max_tok
     return len(rows)
 
 
+def positive(text):
+    """A number of tokens, as an argument."""
+    if text.isascii() and text.isdigit() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+
+
+def expected():
+    """What the libraries raise of files that are not what they should be."""
+    return (OSError, ValueError, KeyError, IndexError, RuntimeError, EOFError, pickle.UnpicklingError,
+            safetensors.SafetensorError)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model_dir", metavar="MODEL_DIR", type=Path)
@@ -214,15 +242,18 @@ def main():
     parser.add_argument("-o", "--out", metavar="OUT.safetensors", type=Path, required=True)
     parser.add_argument("--token-rows", action="store_true", help="TEXTS holds token ids and types, not texts")
     parser.add_argument("--logits-only", action="store_true", help="write ids and logits alone, packed")
-    parser.add_argument("--max-tokens", metavar="N", type=int,
+    parser.add_argument("--max-tokens", metavar="N", type=positive,
                         help="cut texts at N tokens, special ones included (default: as long as the model takes)")
     parser.add_argument("--trace-up-to", metavar="N", type=int,
                         help="write embeddings and layers only for rows of at most N tokens (default: for all)")
     args = parser.parse_args()
+    needs.check()
     try:
+        if not args.out.absolute().parent.is_dir():
+            raise ValueError(f"{args.out}: there is no such directory to write it to")
         count = export(args.model_dir, args.texts, args.out, as_tokens=args.token_rows,
                        logits_only=args.logits_only, max_tokens=args.max_tokens, trace_up_to=args.trace_up_to)
-    except (OSError, ValueError, KeyError, IndexError, RuntimeError, safetensors.SafetensorError) as error:
+    except expected() as error:
         sys.exit(f"export_reference.py: {type(error).__name__}: {error}")
     print(f"{args.out}: {count} rows, {args.out.stat().st_size:,} bytes", file=sys.stderr)
 

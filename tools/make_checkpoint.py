@@ -20,12 +20,54 @@ import json
 import sys
 from pathlib import Path
 
-import torch
-from safetensors.torch import save_file
-
+import needs
 import seeded
 
-DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
+with needs.packages("safetensors", "torch"):
+    import torch
+    from safetensors.torch import save_file
+
+# As a specification names them, and as torch does.
+DTYPES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+SIZES = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+         "max_position_embeddings", "type_vocab_size")
+
+
+def read(path):
+    """The specification in a file."""
+    try:
+        spec = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(spec, dict):
+            raise ValueError("not a JSON object")
+        check(spec)
+    except KeyError as error:
+        raise ValueError(f"{path}: the specification lacks {error}") from None
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from None
+    return spec
+
+
+def check(spec):
+    """Refuses what `write` would not write as the specification says."""
+    files, config = spec["files"], spec["config"]
+    count = len(seeded.shapes(config))
+    for key in SIZES:
+        if not isinstance(config[key], int) or config[key] < 1:
+            raise ValueError(f"{key} is {config[key]!r}, not a number from 1")
+    if config["vocab_size"] <= len(SPECIAL):
+        raise ValueError(f"vocab_size is {config['vocab_size']}: the special tokens alone are {len(SPECIAL)}")
+    if not isinstance(spec["seed"], int) or spec["seed"] < 0:
+        raise ValueError(f"seed is {spec['seed']!r}, not an integer from 0")
+    if files["dtype"] not in DTYPES:
+        raise ValueError(f"dtype is {files['dtype']!r}, not one of {', '.join(DTYPES)}")
+    if not isinstance(files["shards"], int) or not 1 <= files["shards"] <= count:
+        raise ValueError(f"shards is {files['shards']!r}, not a number from 1 to {count}, that of the tensors")
+    for key in ("prefix", "old_norm_names", "position_ids"):
+        if not isinstance(files[key], bool):
+            raise ValueError(f"{key} is {files[key]!r}, not true or false")
+    if not all(isinstance(length, int) and length > 0 for length in spec["rows"]):
+        raise ValueError("rows are not numbers of tokens from 1")
 
 
 def stored_name(name, files):
@@ -41,7 +83,7 @@ def tensors(spec):
     out = {}
     for name, shape in seeded.shapes(config).items():
         values = torch.from_numpy(seeded.tensor(spec["seed"], name, shape))
-        out[stored_name(name, files)] = values.to(DTYPES[files["dtype"]])
+        out[stored_name(name, files)] = values.to(getattr(torch, DTYPES[files["dtype"]]))
     if files["position_ids"]:
         ids = torch.arange(config["max_position_embeddings"]).unsqueeze(0)
         out[stored_name("bert.embeddings.position_ids", files)] = ids
@@ -70,8 +112,7 @@ def write(spec, out):
     out.mkdir(parents=True, exist_ok=True)
     config = spec["config"]
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    vocab += [chr(0x4E00 + place) for place in range(config["vocab_size"] - len(vocab))]
+    vocab = SPECIAL + [chr(0x4E00 + place) for place in range(config["vocab_size"] - len(SPECIAL))]
     (out / "vocab.txt").write_text("".join(token + "\n" for token in vocab), encoding="utf-8")
     tokenizer = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "strip_accents": None,
                  "tokenize_chinese_chars": True, "model_max_length": config["max_position_embeddings"]}
@@ -88,13 +129,11 @@ def main():
     parser.add_argument("spec", metavar="SPEC.json", type=Path)
     parser.add_argument("out", metavar="OUT_DIR", type=Path, help="made if it is not there; its files are replaced")
     args = parser.parse_args()
+    needs.check()
     try:
-        spec = json.loads(args.spec.read_text(encoding="utf-8"))
-        write(spec, args.out)
-    except KeyError as error:
-        sys.exit(f"{args.spec}: the specification lacks {error}")
+        write(read(args.spec), args.out)
     except (OSError, ValueError) as error:
-        sys.exit(f"{args.spec}: {error}")
+        sys.exit(f"make_checkpoint.py: {error}")
 
 
 if __name__ == "__main__":

@@ -15,10 +15,12 @@ import tempfile
 from collections import OrderedDict
 from pathlib import Path
 
-import torch
-from safetensors.torch import load_file, save_file
-
 import make_checkpoint
+import needs
+
+with needs.packages("safetensors", "torch"):
+    import torch
+    from safetensors.torch import load_file, save_file
 
 DATA = Path(__file__).resolve().parent.parent / "tests" / "data"
 OUT = DATA / "pytorch"
@@ -31,9 +33,9 @@ class Calls:
         return os.getpid, ()
 
 
-def numbers(*shape, dtype=torch.float32):
+def numbers(*shape, dtype=None):
     generator = torch.Generator().manual_seed(sum(shape))
-    return torch.randn(*shape, generator=generator).to(dtype)
+    return torch.randn(*shape, generator=generator).to(dtype or torch.float32)
 
 
 def good():
@@ -99,6 +101,7 @@ def shards():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args()
+    needs.check()
     OUT.mkdir(exist_ok=True)
     for name, (value, arguments) in {**good(), **bad()}.items():
         torch.save(value, OUT / f"{name}.bin", **arguments)

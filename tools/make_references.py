@@ -10,15 +10,16 @@ With --model MODEL_DIR (the 6-layer model that the demo is made of) also, in tes
 Takes a minute or two and 2 GB of memory.
 """
 import argparse
-import json
 import sys
 import tempfile
 from pathlib import Path
 
-from transformers.utils import logging
-
 import export_reference
 import make_checkpoint
+import needs
+
+with needs.packages("transformers"):
+    from transformers.utils import logging
 
 DATA = Path(__file__).resolve().parent.parent / "tests" / "data"
 
@@ -30,7 +31,7 @@ def report(out):
 
 def from_spec(path):
     """The references of one seeded checkpoint."""
-    spec = json.loads(path.read_text())
+    spec = make_checkpoint.read(path)
     with tempfile.TemporaryDirectory() as scratch:
         model_dir = Path(scratch) / path.stem
         make_checkpoint.write(spec, model_dir)
@@ -44,19 +45,34 @@ def from_spec(path):
             report(out)
 
 
+def make(specs, model):
+    """The references of these checkpoints, and of the model's comments if there is one."""
+    for path in specs:
+        from_spec(path)
+    if model:
+        out = DATA / "comments.safetensors"
+        export_reference.export(model, DATA / "comments.txt", out, logits_only=True)
+        report(out)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", metavar="MODEL_DIR", type=Path, help="also run this model over comments.txt")
     parser.add_argument("names", metavar="NAME", nargs="*", help="only these checkpoints (default: all)")
     args = parser.parse_args()
+    known = {path.stem: path for path in sorted((DATA / "checkpoints").glob("*.json"))}
+    # All that can be wrong comes before anything that takes time.
+    for name in args.names:
+        if name not in known:
+            parser.error(f"no checkpoint {name!r}: there are {', '.join(known)}")
+    if args.model and not (args.model / "config.json").is_file():
+        parser.error(f"--model {args.model}: not a checkpoint directory, it has no config.json")
+    needs.check()
     logging.set_verbosity_error()
-    specs = [DATA / "checkpoints" / f"{name}.json" for name in args.names]
-    for path in specs or sorted((DATA / "checkpoints").glob("*.json")):
-        from_spec(path)
-    if args.model:
-        out = DATA / "comments.safetensors"
-        export_reference.export(args.model, DATA / "comments.txt", out, logits_only=True)
-        report(out)
+    try:
+        make([known[name] for name in args.names or known], args.model)
+    except export_reference.expected() as error:
+        sys.exit(f"make_references.py: {type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

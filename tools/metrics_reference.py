@@ -15,9 +15,12 @@ import sys
 import warnings
 from pathlib import Path
 
-import numpy as np
-from sklearn import metrics
-from sklearn.calibration import calibration_curve
+import needs
+
+with needs.packages("numpy", "scikit-learn"):
+    import numpy as np
+    from sklearn import metrics
+    from sklearn.calibration import calibration_curve
 
 DATA = Path(__file__).resolve().parent.parent / "tests" / "data" / "metrics"
 
@@ -131,6 +134,7 @@ def figures(name, logits, truth):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args()
+    needs.check()
     warnings.simplefilter("ignore")
     DATA.mkdir(exist_ok=True)
     for seed, name in enumerate(["multi-label", "one-of-many", "one-label", "rare-label"]):

@@ -5,8 +5,12 @@ SplitMix64's mixer, the four 16-bit quarters of the result are added up (an inte
 and one multiplication and one addition of float32 numbers follow. Nothing in that rounds differently in two languages.
 """
 import math
+import sys
 
-import numpy as np
+import needs
+
+with needs.packages("numpy"):
+    import numpy as np
 
 GOLDEN = 0x9E3779B97F4A7C15
 MASK = (1 << 64) - 1
@@ -106,3 +110,7 @@ def token_row(seed, config, index, length):
         ids[-1] = 3
     kinds = config["type_vocab_size"] if index % 2 else 1
     return ids, [place * kinds // length for place in range(length)]
+
+
+if __name__ == "__main__":
+    sys.exit("seeded.py: no program of its own; make_checkpoint.py writes a checkpoint with it")

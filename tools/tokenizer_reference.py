@@ -22,9 +22,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-import tokenizers
-import transformers
-from transformers import BertTokenizerFast
+import needs
+
+with needs.packages("tokenizers", "transformers"):
+    import tokenizers
+    import transformers
+    from transformers import BertTokenizerFast
 
 # Cases that people have got wrong before, and those that the README names.
 FIXED = [
@@ -131,16 +134,34 @@ def load(directory, settings):
         return BertTokenizerFast.from_pretrained(copy)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("directory", type=Path)
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=5000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--longest", type=int, default=8, help="characters of one script in a row")
-    parser.add_argument("--settings", type=json.loads, action="append")
-    args = parser.parse_args()
+def settings_of(text):
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a JSON object")
+    return found
 
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("directory", metavar="DIRECTORY", type=Path)
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True)
+    parser.add_argument("--count", metavar="N", type=int, default=5000, help="cases (default: 5000)")
+    parser.add_argument("--seed", metavar="S", type=int, default=1, help="other seeds, other cases (default: 1)")
+    parser.add_argument("--longest", metavar="N", type=int, default=8,
+                        help="characters of one script in a row, at most (default: 8)")
+    parser.add_argument("--settings", metavar="JSON", type=settings_of, action="append",
+                        help="a tokenizer_config.json to use with vocab.txt alone; one for each column of rows")
+    args = parser.parse_args()
+    if args.count < 1 or args.longest < 1:
+        parser.error("--count and --longest are numbers from 1")
+    if not (args.directory / "vocab.txt").is_file():
+        parser.error(f"{args.directory}: no directory of a tokenizer, it has no vocab.txt")
+    if not args.output.absolute().parent.is_dir():
+        parser.error(f"{args.output}: there is no such directory to write it to")
+    needs.check()
     settings = args.settings or [None]
     loaded = [load(args.directory, each) for each in settings]
     words = args.directory.joinpath("vocab.txt").read_text(encoding="utf-8").split()

@@ -1,112 +1,30 @@
 #!/usr/bin/env python3
-"""Measures nimbert beside other engines on this machine: one command from nothing to tables and charts.
-
-    python3 tools/bench                     everything: some 35 minutes, after 10 of preparing the first time
-    python3 tools/bench run --quick         a few shapes, one round: whether all works, no figures to quote
-    python3 tools/bench charts FILE.csv     the charts of a record, drawn again
-    python3 tools/bench roofline            nimbert alone, beside what the machine allows
-
-README.md beside this file says what is measured, and how.
-"""
-import argparse
+"""Measures nimbert beside other engines on this machine; arguments.py has what --help says."""
 import os
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
-import engines
+# First of all: it refuses a Python that is too old.
 import environment
+import arguments
+import engines
 import machine
 import prepare
 import rounds
 import table
 import workloads
+from arguments import RESULTS
 from environment import say
 from figures import Figures
 from record import Recorder, read
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nimbert-bench"
 QUICK = {"shapes": workloads.QUICK_SHAPES, "seconds": 0.2, "rounds": 1}
 USUAL = {"shapes": workloads.SHAPES, "seconds": 1.0, "rounds": 3}
-RESULTS = "results.csv"
 
 
-def positive(text: str) -> int:
-    if text.isascii() and text.isdigit() and int(text) > 0:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
-
-
-def thread_counts(text: str) -> list[int]:
-    """Each once, in the order given."""
-    return list(dict.fromkeys(positive(part) for part in text.split(",")))
-
-
-def seconds(text: str) -> float:
-    try:
-        if 0 <= float(text) <= 600:
-            return float(text)
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds up to 600")
-
-
-def reason(parse):
-    """A parser whose ValueError reaches the user as it is."""
-    def parsed(text: str):
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-    return parsed
-
-
-class Parser(argparse.ArgumentParser):
-    """Errors in one line: --help has the rest."""
-
-    def error(self, message: str):
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
-def parser() -> argparse.ArgumentParser:
-    raw = argparse.RawDescriptionHelpFormatter
-    out = Parser(prog="tools/bench", description=__doc__, formatter_class=raw)
-    commands = out.add_subparsers(dest="command", required=True)
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--cache", metavar="DIR", type=Path, default=CACHE,
-                        help="where the other engines and the models' files are kept (default: nimbert-bench in the "
-                             "user's cache; 6 GB and 2.5 GB a model)")
-    common.add_argument("--python", metavar="PROGRAM",
-                        help="a Python that has the other engines, used as it is: nothing is installed, and what it "
-                             "lacks is left out")
-    common.add_argument("--output", metavar="DIR", type=Path, default=environment.REPOSITORY / "target" / "bench",
-                        help=f"where {RESULTS} and the charts go (default: target/bench)")
-    timed = argparse.ArgumentParser(add_help=False)
-    timed.add_argument("--checkpoint", metavar="DIR", type=Path,
-                       help="a Hugging Face BERT classifier (default: bert-base-chinese's shape, weights from a seed)")
-    timed.add_argument("--threads", metavar="N,...", type=thread_counts, default=[1],
-                       help="threads of each engine, several counts one after the other (default: 1)")
-    timed.add_argument("--shapes", metavar="SHAPES", type=reason(workloads.parse_shapes),
-                       help=f"TEXTSxTOKENS with commas between them, - for none (default: {workloads.SHAPES})")
-    timed.add_argument("--batch", metavar="N", type=positive, default=workloads.PADDED_BATCH,
-                       help="texts of mixed lengths that the others get at once, sorted and padded (default: "
-                            f"{workloads.PADDED_BATCH}, their best)")
-    timed.add_argument("--seconds", metavar="S", type=seconds,
-                       help="time for each workload in a round, at least (default: 1)")
-    timed.add_argument("--rounds", metavar="N", type=positive,
-                       help="how often all engines take their turn (default: 3)")
-    timed.add_argument("--quick", action="store_true",
-                       help=f"shapes {workloads.QUICK_SHAPES}, few texts, 0.2 seconds, 1 round unless said otherwise")
-    run = commands.add_parser("run", parents=[common, timed], help="measure all engines (done without a command, too)")
-    run.add_argument("--engines", metavar="NAMES", type=reason(engines.select), default=list(engines.ENGINES),
-                     help="such as nimbert,openvino-int8: families or single precisions (default: all)")
-    commands.add_parser("roofline", parents=[common, timed], help="measure nimbert beside the machine's limits")
-    charts = commands.add_parser("charts", parents=[common], help="draw a record's charts again")
-    charts.add_argument("record", metavar="FILE.csv", type=Path)
-    return out
-
-
-def plan(args: argparse.Namespace, config: dict) -> workloads.Plan:
+def plan(args: Namespace, config: dict) -> workloads.Plan:
     """What to run, checked against the model: all that can be wrong comes before anything that takes time."""
     usual = QUICK if args.quick else USUAL
     shapes = workloads.parse_shapes(usual["shapes"]) if args.shapes is None else args.shapes
@@ -133,26 +51,36 @@ def describe(bench: prepare.Bench, todo: workloads.Plan, chosen: list[engines.En
         f"agreement of {name}": text for name, text in told.items()}
 
 
-def draw(python: str, record: Path, output: Path, *names: str) -> None:
-    """Charts are drawn in the environment that has the library for it."""
+def directory(path: Path) -> None:
+    """Makes it where it is not there, before anything that takes time."""
+    path.mkdir(parents=True, exist_ok=True)
+    if not os.access(path, os.W_OK):
+        raise ValueError(f"{path}: cannot be written to")
+
+
+def draw(python: str, record: Path, output: Path, *names: str) -> bool:
+    """Charts are drawn by a Python that has the library for it. Whether they were."""
+    if "matplotlib" not in environment.versions(python):
+        say(f"no charts: {python} has no matplotlib")
+        return False
+    sys.stdout.flush()
     charts = Path(__file__).with_name("charts.py")
-    if subprocess.run([python, str(charts), str(record), str(output), *names]).returncode != 0:
-        say(f"no charts; try again: python3 tools/bench charts {record}")
+    return subprocess.run([python, str(charts), str(record), str(output), *names]).returncode == 0
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Namespace) -> int:
+    if not hasattr(os, "sched_setaffinity"):
+        raise ValueError("engines are measured on Linux alone, where a process can be kept on its cores; "
+                         "`table` and `charts` work here, too")
     chosen = args.engines if args.command == "run" else engines.select("nimbert")
     number = args.rounds or (QUICK if args.quick else USUAL)["rounds"]
     cores = {threads: machine.choose(threads) for threads in args.threads}
-    args.output.mkdir(parents=True, exist_ok=True)
-    if not os.access(args.output, os.W_OK):
-        raise ValueError(f"{args.output}: cannot be written to")
-    args.cache.mkdir(parents=True, exist_ok=True)
-    python = environment.python(args.cache, args.python)
+    todo = plan(args, prepare.config(args.checkpoint))
+    directory(args.output)
+    directory(args.cache)
+    python = environment.python(args.cache, args.python, environment.packages(args.command, chosen))
     versions = environment.versions(python)
     bench = prepare.prepare(args.cache, python, args.checkpoint, chosen, versions)
-    todo = plan(args, bench.config())
-
 
     def pin(threads: int) -> None:
         # The engines' processes inherit it.
@@ -175,8 +103,11 @@ def run(args: argparse.Namespace) -> int:
         say("\ninterrupted: what is there is kept")
         code = 130
     recorder.close()
+    if not recorder.rows:
+        return code
     show(recorder.path)
-    draw(python, recorder.path, args.output, *(["roofline"] if args.command == "roofline" else []))
+    if not draw(python, recorder.path, args.output, *(["roofline"] if args.command == "roofline" else [])):
+        say(f"the record is complete; to draw it: python3 tools/bench charts {recorder.path}")
     return code
 
 
@@ -190,22 +121,45 @@ def show(path: Path) -> None:
     print(f"\nrecord: {path}")
 
 
+def reprint(args: Namespace) -> int:
+    """The tables of a record."""
+    show(args.record)
+    return 0
+
+
+def redraw(args: Namespace) -> int:
+    """The tables and charts of a record."""
+    show(args.record)
+    directory(args.output)
+    directory(args.cache)
+    python = environment.python(args.cache, args.python, environment.packages(args.command))
+    return 0 if draw(python, args.record, args.output) else 1
+
+
 def main() -> int:
-    args = parser().parse_args(sys.argv[1:] or ["run"])
+    args = arguments.parse(sys.argv[1:])
     try:
-        if args.command != "charts":
-            return run(args)
-        show(args.record)
-        args.output.mkdir(parents=True, exist_ok=True)
-        draw(environment.python(args.cache, args.python), args.record, args.output)
-        return 0
+        code = {"run": run, "roofline": run, "table": reprint, "charts": redraw}[args.command](args)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         say("\ninterrupted")
         return 130
+    except BrokenPipeError:
+        # A reader such as `head` that has seen enough.
+        abandon_output()
+        return 0
     except OSError as error:
-        sys.exit(f"tools/bench: {error.filename}: {error.strerror}")
+        abandon_output()
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"tools/bench: {where}{error.strerror or error}")
     except (ValueError, subprocess.CalledProcessError, rounds.launch.Failed) as error:
         sys.exit(f"tools/bench: {error}")
+
+
+def abandon_output() -> None:
+    """What is still to be written would fail again when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

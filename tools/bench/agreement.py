@@ -62,6 +62,8 @@ def compare(reference: Logits, logits: Logits, precision: str) -> Agreement:
     apart = [a - b for row, other in zip(reference, logits) for a, b in zip(row, other)]
     # How far a label's logits are from their mean over the texts: what tells the texts apart.
     spread = _root_mean_square([value - statistics.fmean(column) for column in zip(*reference) for value in column])
+    if not spread:
+        raise ValueError("the reference gives the same logits for all texts: nothing can disagree with it")
     labels = statistics.fmean(_best(row) == _best(other) for row, other in zip(reference, logits))
     largest = max(map(abs, apart))
     # Python's max skips what is not a number in all places but the first.

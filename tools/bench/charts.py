@@ -1,5 +1,6 @@
 """Draws the charts of a record, in the environment that has matplotlib:  python charts.py FILE.csv DIR [CHART ...]"""
 import math
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,10 +30,22 @@ class Chart:
     def groups(self) -> list[str]:
         return [name for name in GROUPS if self.figures.engines(name)]
 
+    def said(self, key: str) -> str:
+        """What the record says of its run."""
+        if key not in self.about:
+            raise ValueError(f"the record has no line '# {key}: ...' before its rows")
+        return self.about[key]
+
+    def count(self, key: str, pattern: str) -> int:
+        """A number that the record says of its run."""
+        if found := re.fullmatch(pattern, self.said(key)):
+            return int(found[1])
+        raise ValueError(f"the record's line '# {key}: {self.said(key)}' is not as this tool writes it")
+
     def note(self, figure, text: str, family: str = "") -> None:
         """The note of every chart: how it was measured, and what is not in it of all engines or of one family."""
         threads = f"{self.figures.threads} thread{'s' * (self.figures.threads > 1)}"
-        how = f"{text}\n{self.about['model']}; {threads} of {self.about['cpu']}, {self.about['date'][:10]}"
+        how = f"{text}\n{self.said('model')}; {threads} of {self.said('cpu')}, {self.said('date')[:10]}"
         if refused := sorted({name for name, workload in self.figures.refused
                                  if workload != "texts" and name.startswith(family)}):
             how += f"; refused, wholly or in part: {', '.join(refused)}"
@@ -118,9 +131,9 @@ def bars(chart: Chart, axes: Axes, heading: str, values: dict[Engine, float | No
 def rates(chart: Chart, workload: str) -> dict[Engine, float | None]:
     """Tokens or texts a second of all that were asked; None where an engine refused."""
     if workload == "texts":
-        amount = int(chart.about["texts"])
+        amount = chart.count("texts", r"(\d+)")
     elif workload == "mixed":
-        amount = int(chart.about["mixed"].split()[2])
+        amount = chart.count("mixed", r"\d+ texts, (\d+) tokens, .*")
     else:
         shape = Shape.parse(workload)
         amount = shape.texts * shape.tokens
@@ -145,7 +158,7 @@ def throughput(chart: Chart) -> plt.Figure | None:
     for axes, name in zip(all_axes[0], columns):
         bars(chart, axes, titles[name], rates(chart, name), best_is_least=False)
     figure.subplots_adjust(left=0.4 / len(columns), right=0.99, top=0.93, bottom=0.13, wspace=0.62)
-    chart.note(figure, f"mixed: {chart.about.get('mixed')} for the others, which get them sorted; nimbert gets them as "
+    chart.note(figure, f"mixed: {chart.said('mixed')} for the others, which get them sorted; nimbert gets them as "
                "they come, 32 at once; padding does not count")
     return figure
 
@@ -158,29 +171,31 @@ def speedup(chart: Chart) -> plt.Figure | None:
     height = 1.9 + 0.36 * len(names)
     figure, all_axes = plt.subplots(1, len(chart.groups), figsize=(10, height), sharey=True, squeeze=False)
     for axes, group in zip(all_axes[0], chart.groups):
-        highest = 1.0
-        for engine in chart.figures.engines(group):
-            drawn = {**mark(chart, engine), "linestyle": "none"}
-            for place, name in enumerate(names):
-                # PyTorch's time over the engine's.
-                found = ratio(chart.figures, BY_NAME[BASELINE], engine.name, name)
-                if found is None:
-                    continue
-                axes.plot([found.low, found.high], [place, place], color=drawn["color"], linewidth=1.5, zorder=2)
-                axes.plot(found.value, place, **drawn, label=engine.title if place == 0 else None)
-                highest = max(highest, found.high)
-                if engine.ours and engine.precision != "f16":
-                    axes.annotate(f"{found.value:.1f}", (found.high, place), (7, 0), textcoords="offset points",
-                                  va="center", color=drawn["color"], fontweight="bold")
+        # PyTorch's time over each engine's.
+        drawn = {(engine, place): found for engine in chart.figures.engines(group) for place, name in enumerate(names)
+                 if (found := ratio(chart.figures, BY_NAME[BASELINE], engine.name, name))}
+        for (engine, place), found in drawn.items():
+            look = {**mark(chart, engine), "linestyle": "none"}
+            first = place == min(other for each, other in drawn if each == engine)
+            axes.plot([found.low, found.high], [place, place], color=look["color"], linewidth=1.5, zorder=2)
+            axes.plot(found.value, place, **look, label=engine.title if first else None)
+            if engine.ours and engine.precision != "f16":
+                right = max(other.high for (each, row), other in drawn.items() if each.ours and row == place)
+                axes.annotate(f"{found.value:.1f}", (right, place), (7, 0), textcoords="offset points", va="center",
+                              color=look["color"], fontweight="bold")
+        low = min([0.6, *(found.low / 1.1 for found in drawn.values())])
+        high = 1.5 * max([1.0, *(found.high for found in drawn.values())])
         axes.axvline(1, color=chart.theme.faint, linewidth=1)
-        axes.set(xscale="log", title=GROUPS[group], xlim=(0.6, highest * 1.5))
-        style.logarithmic(axes.xaxis, style.ticks_between(0.6, highest * 1.5))
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24 / (height - 1.75)), ncols=4, handletextpad=0.2,
-                    columnspacing=1.0, fontsize=9)
+        axes.set(xscale="log", title=GROUPS[group], xlim=(low, high))
+        style.logarithmic(axes.xaxis, style.ticks_between(low, high))
+        if drawn:
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24 / (height - 1.75)), ncols=4, handletextpad=0.2,
+                        columnspacing=1.0, fontsize=9)
     all_axes[0][0].set_yticks(range(len(names)), [title(name) for name in names], color=chart.theme.text)
     all_axes[0][0].invert_yaxis()
     figure.subplots_adjust(left=0.075, right=0.985, top=1 - 0.35 / height, bottom=1.4 / height, wspace=0.08)
-    chart.note(figure, "times as fast as PyTorch eager in f32, the line at 1; texts × tokens; bars span the rounds")
+    chart.note(figure, "times as fast as PyTorch eager in f32, the line at 1; texts × tokens; bars span the rounds; "
+               "numbers are nimbert's in f32 and int8")
     return figure
 
 
@@ -201,9 +216,9 @@ CHARTS = {"latency": latency, "throughput": throughput, "speedup": speedup, "mem
           "roofline": lambda chart: roofline.draw(chart.figures, chart.theme, chart.note)}
 
 
-def main() -> None:
-    record, output, *names = sys.argv[1:]
-    about, rows = read(Path(record))
+def draw(record: Path, output: Path, names: list[str]) -> None:
+    """These charts, or all, for each number of threads."""
+    about, rows = read(record)
     for threads in dict.fromkeys(row.threads for row in rows):
         figures = Figures(rows, threads)
         for name in names or CHARTS:
@@ -212,9 +227,19 @@ def main() -> None:
                     figure = CHARTS[name](Chart(figures, about, theme))
                     if figure is None:
                         continue
-                    path = Path(output) / f"{name}-{threads}-thread{'s' * (threads > 1)}{theme.suffix}.svg"
+                    path = output / f"{name}-{threads}-thread{'s' * (threads > 1)}{theme.suffix}.svg"
                     style.save(figure, path)
                     print(path)
+
+
+def main() -> None:
+    record, output, *names = sys.argv[1:]
+    try:
+        draw(Path(record), Path(output), names)
+    except OSError as error:
+        sys.exit(f"charts.py: {error.filename or output}: {error.strerror}")
+    except ValueError as error:
+        sys.exit(f"charts.py: {record}: {error}")
 
 
 if __name__ == "__main__":

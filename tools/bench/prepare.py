@@ -8,6 +8,7 @@ from pathlib import Path
 
 import environment
 import export
+import needs
 import workloads
 from engines import Engine
 
@@ -42,10 +43,29 @@ class Bench:
         return [rows[start:start + size] for start in range(0, len(rows), size)]
 
 
+def config(checkpoint: Path | None) -> dict:
+    """The model's config.json, before anything is prepared."""
+    path = checkpoint / "config.json" if checkpoint else export.SPEC
+    if not path.is_file():
+        raise ValueError(f"{checkpoint}: not a checkpoint directory, it has no config.json")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        found = found if checkpoint else found["config"]
+        limit = found["max_position_embeddings"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: not the config.json of a BERT: {type(error).__name__}: {error}") from None
+    if not isinstance(limit, int) or limit < 1:
+        raise ValueError(f"{path}: max_position_embeddings is {limit!r}, not a number of tokens")
+    return found
+
+
 def checkpoint_key(checkpoint: Path | None, versions: dict[str, str]) -> str:
     """Changes when the exported files would."""
     source = Path(export.__file__).read_text(encoding="utf-8")
-    parts = [json.dumps(versions, sort_keys=True), source, *workloads.texts()]
+    # What is not installed wrote nothing yet: it counts as pinned, so that nothing is written again when it comes.
+    pinned = {name: pin.version for name, pin in needs.pins(environment.REQUIREMENTS).items()}
+    writers = {name: version for name, version in (pinned | versions).items() if name != "matplotlib"}
+    parts = [json.dumps(writers, sort_keys=True), source, *workloads.texts()]
     if checkpoint is None:
         parts.append(export.SPEC.read_text(encoding="utf-8"))
     else:
@@ -57,8 +77,6 @@ def checkpoint_key(checkpoint: Path | None, versions: dict[str, str]) -> str:
 
 def model_directory(cache: Path, checkpoint: Path | None, versions: dict[str, str]) -> Path:
     """Where the model's files are; emptied when they are out of date."""
-    if checkpoint and not (checkpoint / "config.json").is_file():
-        raise ValueError(f"{checkpoint}: not a checkpoint directory, it has no config.json")
     out = cache / "models" / (checkpoint.resolve().name if checkpoint else "bert-base-chinese-seeded")
     key, key_file = checkpoint_key(checkpoint, versions), out / "key"
     if not (key_file.exists() and key_file.read_text() == key):
@@ -87,8 +105,10 @@ def prepare(cache: Path, python: str, checkpoint: Path | None, engines: list[Eng
     names = [engine.name for engine in engines if engine.name not in bench.missing]
     bench.missing |= run_export(bench, checkpoint, names)
     for engine in (engine for engine in engines if engine.ours):
-        subprocess.run([bench.nimbert, "pack", bench.checkpoint, "--precision", engine.precision, "-o",
-                        bench.packed(engine.precision)], check=True, capture_output=True)
+        packed = subprocess.run([bench.nimbert, "pack", bench.checkpoint, "--precision", engine.precision, "-o",
+                                 bench.packed(engine.precision)], capture_output=True, text=True)
+        if packed.returncode != 0:
+            raise ValueError(f"{bench.checkpoint} cannot be packed in {engine.precision}: {packed.stderr.strip()}")
     return bench
 
 

@@ -5,10 +5,15 @@ that can be read.
 """
 import csv
 import dataclasses
+import itertools
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from engines import BY_NAME
+from workloads import Shape
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ class Row:
 
 
 FIELDS = [field.name for field in dataclasses.fields(Row)]
+# Those that are not a shape.
+WORKLOADS = ("load", "mixed", "texts", "memory", "matmul limit", "attention limit", "reading limit")
 WHOLE, TEXT = {"threads", "round", "runs"}, {"engine", "precision", "workload", "unit", "note"}
 
 
@@ -56,13 +63,19 @@ class Recorder:
 
     def add(self, row: Row) -> None:
         self.rows.append(row)
-        values = dataclasses.asdict(row).values()
-        self._writer.writerow([round(value, 4) if isinstance(value, float) else value for value in values])
+        self._writer.writerow([_written(value) for value in dataclasses.asdict(row).values()])
         self._file.flush()
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()
+
+
+def _written(value: str | int | float | None) -> str | int | float | None:
+    """A note is one line, so that a row is."""
+    if isinstance(value, str):
+        return " ".join(value.split())
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def _parse(field: str, value: str) -> str | int | float | None:
@@ -75,18 +88,51 @@ def _parse(field: str, value: str) -> str | int | float | None:
 
 def read(path: Path) -> tuple[dict[str, str], list[Row]]:
     """What is known of the machine and the run, and the rows."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    head = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: not a record of this tool: not text in UTF-8") from None
+    head = [line.removeprefix("# ") for line in itertools.takewhile(lambda line: line.startswith("# "), lines)]
     about = dict(line.split(": ", 1) for line in head if ": " in line)
     return about, list(_rows(path, lines[len(head):], len(head)))
 
 
 def _rows(path: Path, lines: list[str], skipped: int) -> Iterable[Row]:
-    header, *body = csv.reader(lines) if lines else [[]]
-    if header != FIELDS:
+    header, *body = lines or [""]
+    if header != ",".join(FIELDS):
         raise ValueError(f"{path}: not a record of this tool: line {skipped + 1} should be {','.join(FIELDS)}")
-    for number, values in enumerate(body, skipped + 2):
+    if not body:
+        raise ValueError(f"{path}: no rows: nothing was measured")
+    seen = set()
+    for number, line in enumerate(body, skipped + 2):
         try:
-            yield Row(**{field: _parse(field, value) for field, value in zip(FIELDS, values, strict=True)})
-        except ValueError as error:
+            row = _row(line)
+            if (key := (row.name, row.threads, row.workload, row.round)) in seen:
+                raise ValueError(f"{row.name} has {row.workload} twice in round {row.round}")
+        except (ValueError, csv.Error) as error:
             raise ValueError(f"{path}: line {number}: {error}") from None
+        seen.add(key)
+        yield row
+
+
+def _row(line: str) -> Row:
+    """One line: a quote that is not closed does not reach the next one."""
+    values = next(csv.reader([line], strict=True), [])
+    if len(values) != len(FIELDS):
+        raise ValueError(f"{len(values)} fields, not {len(FIELDS)}")
+    row = Row(**{field: _parse(field, value) for field, value in zip(FIELDS, values)})
+    if row.name not in BY_NAME:
+        raise ValueError(f"no engine {row.name!r}")
+    if row.workload not in WORKLOADS:
+        Shape.parse(row.workload)
+    if row.threads < 1 or row.round < 0 or row.runs < 0:
+        raise ValueError("threads from 1, rounds and runs from 0")
+    for field in ("min", "median", "p99") if row.runs else ():
+        value = getattr(row, field)
+        if value is None or not 0 < value < math.inf:
+            raise ValueError(f"{field} is {value}, not a number above 0")
+    for field in ("matmul_gop", "attention_gop", "weights_mb"):
+        value = getattr(row, field)
+        if value is not None and not 0 <= value < math.inf:
+            raise ValueError(f"{field} is {value}, not a number from 0")
+    return row

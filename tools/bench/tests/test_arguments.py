@@ -74,6 +74,10 @@ class Agreement(unittest.TestCase):
         nan = [*self.reference[:-1], [0.2, float("nan")]]
         self.assertFalse(agreement.compare(self.reference, nan, "int8").good)
 
+    def test_a_reference_that_tells_no_texts_apart_is_an_error(self):
+        with self.assertRaisesRegex(ValueError, "the same logits for all texts"):
+            agreement.compare(self.reference[:1] * 3, self.reference[:1] * 3, "f32")
+
     def test_rows_that_lack_are_an_error(self):
         with self.assertRaises(ValueError):
             agreement.compare(self.reference, self.reference[1:], "f32")
