@@ -1,4 +1,4 @@
-"""The check of the manual finds what it is for. Run: python3 -m unittest discover -s tools -p "test_*.py" """
+"""The check of the manual finds what it is for."""
 import contextlib
 import io
 import tempfile
