@@ -30,9 +30,10 @@ class Scratch:
         if cargo := shutil.which("cargo"):  # in the copy it would build everything anew
             (programs / "cargo").write_text(f'#!/bin/sh\ncd "{REPOSITORY}" && exec "{cargo}" "$@"\n')
             (programs / "cargo").chmod(0o755)
+        installed = TARGET / "manual"  # what `cargo install` makes takes minutes: it is kept
         self.environment = os.environ | {
-            "PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(home), "LC_ALL": "C.UTF-8", "PAGER": "cat",
-            "NO_COLOR": "1", "COLUMNS": "100", "CARGO_TERM_QUIET": "true", "CARGO_INSTALL_ROOT": str(home / ".cargo"),
+            "PATH": f"{programs}:{installed / 'bin'}:{os.environ['PATH']}", "HOME": str(home), "LC_ALL": "C.UTF-8",
+            "NO_COLOR": "1", "COLUMNS": "100", "CARGO_TERM_QUIET": "true", "CARGO_INSTALL_ROOT": str(installed),
             "CARGO_HOME": os.environ.get("CARGO_HOME", str(Path.home() / ".cargo")),
             "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", str(Path.home() / ".rustup"))}
         self.state.write_text("")
