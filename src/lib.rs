@@ -56,3 +56,8 @@ pub use preset::Preset;
 pub use tokenizer::{Encoding, OnLong, Tokenizer};
 #[doc(hidden)]
 pub use weights::fuzz_pytorch;
+
+/// The README's example is compiled and run with the other examples.
+#[cfg(all(doctest, feature = "demo"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
