@@ -6,6 +6,8 @@ use indicatif::HumanCount;
 use nimbert::{Activation, Config};
 use serde::{Deserialize, Serialize};
 
+use super::count::count;
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Architecture {
     #[serde(rename = "type")]
@@ -40,8 +42,8 @@ impl Architecture {
 
     /// All sizes, those of the tables too, which a shorter description leaves out.
     pub(crate) fn in_full(&self) -> String {
-        let [words, positions] = [self.vocabulary, self.positions].map(|n| HumanCount(n as u64));
-        format!("{self}, {words} words, {positions} positions")
+        let (words, positions) = (count(self.vocabulary, "word"), count(self.positions, "position"));
+        format!("{self}, {words}, {positions}")
     }
 }
 
@@ -49,10 +51,7 @@ impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, layers, hidden_size, heads, intermediate_size, activation, .. } = self;
         let [hidden, inside] = [*hidden_size, *intermediate_size].map(|n| HumanCount(n as u64));
-        let kind = kind.to_uppercase();
-        write!(
-            f,
-            "{kind}, {layers} layers, hidden {hidden}, {heads} heads, intermediate {inside}, {activation}"
-        )
+        let (kind, layers, heads) = (kind.to_uppercase(), count(*layers, "layer"), count(*heads, "head"));
+        write!(f, "{kind}, {layers}, hidden {hidden}, {heads}, intermediate {inside}, {activation}")
     }
 }

@@ -8,7 +8,6 @@ mod rounds;
 mod shape;
 
 use std::{
-    io::{self, Write},
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -27,7 +26,12 @@ use self::{
     rounds::Row,
     shape::{Lengths, Shape, Shapes},
 };
-use super::{file::NewFile, format::Format, model::ModelArgs, positive, to_stdout, usage_error};
+use super::{
+    file::NewFile,
+    format::Format,
+    model::{ModelArgs, WordOrModelArgs},
+    positive, progress, show, usage_error,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -67,10 +71,10 @@ const BATCH: usize = 32;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Bench {
     #[command(flatten)]
-    model: ModelArgs,
+    model: WordOrModelArgs,
 
     /// Make up a model of a known shape instead of loading one; nothing is downloaded
-    #[arg(long, value_name = "NAME", conflicts_with = "model", value_parser = preset())]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["model", "word"], value_parser = preset())]
     preset: Option<Preset>,
 
     /// Shapes to measure, TEXTSxTOKENS with commas between them; `-` for none [default: 1x8,1x16,1x32,1x128,16x32, or
@@ -146,20 +150,21 @@ impl Bench {
         let baseline =
             self.against.as_ref().map(|path| Baseline::read(path.clone(), self.tolerance)).transpose()?;
         let (shapes, lengths) = self.subjects(baseline.as_ref())?;
-        let inputs = [self.against.as_deref(), self.lengths.as_deref(), self.model.path()];
+        let named = self.model.resolve();
+        let inputs = [self.against.as_deref(), self.lengths.as_deref(), named.path()];
         let inputs: Vec<&Path> = inputs.into_iter().flatten().collect();
         let save = self.save.as_deref().map(|path| NewFile::create(path, &inputs)).transpose()?;
 
         let start = Instant::now();
-        let (model, engine) = self.load()?;
+        let (model, engine) = self.load(&named)?;
         let load_ms = start.elapsed().as_secs_f64() * 1e3;
         if let Some(baseline) = &baseline {
             baseline.fits(&model, &engine)?;
         }
         let workloads = rounds::workloads(&engine, &shapes, lengths.as_ref())?;
-        let limits = engine.limits();
+        let limits = progress::during("measuring the machine", || engine.limits());
         let rows = rounds::measure(&engine, workloads, self.seconds, baseline.as_ref())?;
-        let copy_weights = self.model.copies_weights();
+        let copy_weights = named.copies_weights();
         let report = Report { model, engine: &engine, copy_weights, load_ms, limits, rows, lengths };
         self.finish(&report, save, baseline.as_ref())
     }
@@ -190,14 +195,15 @@ impl Bench {
         Ok((shapes, lengths))
     }
 
-    fn load(&self) -> Result<(String, Engine)> {
+    fn load(&self, named: &ModelArgs) -> Result<(String, Engine)> {
         let options = Options { profile: self.profile, ..Options::default() };
         Ok(match self.preset {
             Some(preset) => {
                 let name = format!("{}'s shape, made-up weights", preset.name());
-                (name, Engine::preset(preset, self.model.options(options))?)
+                let options = named.options(options);
+                (name, progress::during("making up the model", || Engine::preset(preset, options))?)
             }
-            None => (self.model.to_string(), self.model.load(options)?),
+            None => (named.to_string(), named.load(options)?),
         })
     }
 
@@ -215,10 +221,10 @@ impl Bench {
                 record.line()
             }
         };
-        to_stdout(io::stdout().write_all(text.as_bytes()))?;
-        if let Some(file) = save {
-            file.fill(line.as_bytes())?;
-        }
-        comparison.map_or(Ok(()), |comparison| comparison.verdict())
+        // Each happens whatever becomes of the others.
+        let shown = show(&text);
+        let saved = save.map_or(Ok(()), |file| file.fill(line.as_bytes()));
+        let verdict = comparison.map_or(Ok(()), |comparison| comparison.verdict());
+        saved.and(verdict).and(shown)
     }
 }

@@ -1,27 +1,31 @@
 //! `nimbert classify`: texts in, labelled scores out, as a stream.
 
+mod named;
+
 use std::{
-    fs::File,
-    io::{self, IsTerminal, Read},
-    mem,
-    path::{Path, PathBuf},
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
 };
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
     error::ErrorKind,
 };
-use indicatif::{HumanCount, ProgressBar};
+use indicatif::ProgressBar;
 use nimbert::{Classification, Engine, Error, OnLong, Options};
 
 use super::{
-    input::{self, Row, Rows},
+    count::count,
+    hint,
+    input::{Input, Row, Rows},
     model::ModelArgs,
     output::{self, Writer},
-    positive, progress,
-    scoring::{at_row, classify},
+    positive,
+    progress::Results,
+    scoring::{Source, at_row, classify, next_batch},
+    texts::{TextArgs, is_stdin},
     to_stdout, usage_error,
 };
 
@@ -32,19 +36,30 @@ Examples:
   nimbert classify --input reviews.csv --column comment   a column of a table
   cat texts.txt | nimbert classify --input -              standard input, a text a line
   nimbert classify -i pairs.tsv --column question --pair-column answer --model DIR
+  nimbert classify -i reviews.csv --format csv            the same table with more columns
   nimbert classify -i reviews.jsonl --format json | jq '.scores[0]'
-  nimbert classify -- '-_-'                               a text that starts with a dash";
+  nimbert classify -- '-_-'                               a text that starts with a dash
+
+CSV has a row for each label shown: the input's columns (of jsonl: id and the texts), then index, tokens, truncated, label
+and score; one of these that the input has too gets nimbert_ before it. Texts without columns are in the column text. JSON
+has the value of id, where the input has one, right after index.";
+
+/// Lines of one record, each of which looks like a row, from which on that is said.
+const MANY_LINES: usize = 4;
 
 /// Score texts: from the command line, a file or standard input
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Classify {
     /// Texts to score
-    #[arg(value_name = "TEXT", conflicts_with_all = ["input", "input_format", "column", "pair_column"])]
+    #[arg(value_name = "TEXT")]
+    #[arg(conflicts_with_all = ["input", "input_format", "column", "pair_column", "multiline"])]
     texts: Vec<String>,
 
-    #[command(flatten)]
-    source: Source,
+    /// Read the texts from a file; `-` is standard input
+    #[arg(short, long, alias = "data", value_name = "FILE")]
+    input: Option<PathBuf>,
+
     #[command(flatten)]
     model: ModelArgs,
 
@@ -53,45 +68,25 @@ pub(crate) struct Classify {
     #[arg(long, value_name = "N", value_parser = positive)]
     batch: Option<usize>,
 
-    /// Most tokens of a text, [CLS] and [SEP] included [default: as many as the model takes]
-    #[arg(long, value_name = "N", value_parser = positive)]
-    max_tokens: Option<usize>,
-
     /// What to do with a text of more tokens: score its start, or stop
     #[arg(long, default_value = "truncate", value_parser = on_long())]
     on_long: OnLong,
 
+    #[command(flatten)]
+    reading: TextArgs,
+
     /// Show the best K labels (JSON always has all)
     #[arg(short = 'k', long, value_name = "K", default_value_t = 1, value_parser = positive)]
+    #[arg(help_heading = "Results")]
     top_k: usize,
 
     /// Show all labels
-    #[arg(short, long, conflicts_with = "top_k")]
+    #[arg(short, long, conflicts_with = "top_k", help_heading = "Results")]
     all: bool,
 
     /// How results are written to standard output
-    #[arg(short, long, value_enum, default_value = "human")]
+    #[arg(short, long, value_enum, default_value = "human", help_heading = "Results")]
     format: output::Format,
-}
-
-/// Where texts are read from when they are not arguments.
-#[derive(Args)]
-struct Source {
-    /// Read the texts from a file; `-` is standard input
-    #[arg(short, long, value_name = "FILE")]
-    input: Option<PathBuf>,
-
-    /// What the input is [default: from the file's ending (.csv, .tsv, .jsonl, .ndjson), else lines]
-    #[arg(long, value_name = "FORMAT", value_enum, requires = "input")]
-    input_format: Option<input::Format>,
-
-    /// Column (csv, tsv) or key (jsonl) with the text [default: text]
-    #[arg(short, long, alias = "text-column", value_name = "NAME", requires = "input")]
-    column: Option<String>,
-
-    /// Column or key with a second text, to score the two as a pair
-    #[arg(long, value_name = "NAME", requires = "input")]
-    pair_column: Option<String>,
 }
 
 fn on_long() -> impl TypedValueParser<Value = OnLong> {
@@ -103,67 +98,52 @@ fn on_long() -> impl TypedValueParser<Value = OnLong> {
 
 impl Classify {
     pub(crate) fn run(self) -> Result<()> {
-        let (rows, progress) = match &self.source.input {
-            Some(path) => self.source.open(path)?,
-            None => (arguments(self.texts)?, ProgressBar::hidden()),
+        let Source { input: Input { columns, rows }, bar, multiline } = match &self.input {
+            Some(path) => self.reading.open("classify", path, None, Results::AsTheyCome)?,
+            None => arguments(self.texts)?,
         };
-        let options = Options { max_tokens: self.max_tokens, on_long: self.on_long, ..Options::default() };
+        let options = self.reading.options(Options { on_long: self.on_long, ..Options::default() });
         let engine = self.model.load(options)?;
         let shown = if self.all { usize::MAX } else { self.top_k };
-        let typed = self.source.input.is_some_and(|path| is_stdin(&path)) && io::stdin().is_terminal();
-        let job = Job {
-            writer: output::writer(self.format, shown, &engine),
+        let is_file = self.input.is_some();
+        let typed = self.input.is_some_and(|path| is_stdin(&path)) && io::stdin().is_terminal();
+        let mut job = Job {
+            writer: output::writer(self.format, shown, &engine, columns),
             engine,
             batch: self.batch.unwrap_or(if typed { 1 } else { 32 }),
             done: 0,
-            progress: progress.clone(),
+            merged: None,
+            bar,
         };
         let outcome = job.run(rows);
-        progress.finish_and_clear();
+        job.bar.finish_and_clear();
+        if let Some(place) = job.merged.filter(|_| !multiline) {
+            hint(&format!(
+                "{place}: a record of lines that look like a row each: merged by a quote that is missing or one too \
+                 many? If it is one text, say --multiline"
+            ));
+        }
+        if is_file && self.format == output::Format::Human && io::stderr().is_terminal() {
+            let _ = writeln!(io::stderr(), "{}", count(job.done, "text"));
+        }
         outcome
     }
 }
 
-fn arguments(texts: Vec<String>) -> Result<Rows> {
+fn arguments(texts: Vec<String>) -> Result<Source> {
     if texts.is_empty() {
         let how =
             "no texts: give them as arguments, or a file with --input FILE, or standard input with --input -";
         return Err(usage_error("classify", ErrorKind::MissingRequiredArgument, how));
     }
+    named::check(&texts)?;
     let count = texts.len();
-    let row = move |(at, text)| Row {
-        place: format!("text {} of {count}", at + 1),
-        fields: vec![text],
-        label: None,
+    let row = move |(at, text)| {
+        let place = format!("text {} of {count}", at + 1);
+        Ok(Row { place, fields: vec![text], ..Row::default() })
     };
-    Ok(Box::new(texts.into_iter().enumerate().map(row).map(Ok)))
-}
-
-fn is_stdin(path: &Path) -> bool {
-    path.as_os_str() == "-"
-}
-
-impl Source {
-    fn open(&self, path: &Path) -> Result<(Rows, ProgressBar)> {
-        let format = self.input_format.unwrap_or_else(|| input::Format::guess(path));
-        if format == input::Format::Lines && (self.column.is_some() || self.pair_column.is_some()) {
-            let how =
-                "lines have no columns: --column and --pair-column need --input-format csv, tsv or jsonl";
-            return Err(usage_error("classify", ErrorKind::ArgumentConflict, how));
-        }
-        let text = self.column.clone().unwrap_or_else(|| "text".to_owned());
-        let texts = [Some(text), self.pair_column.clone()].into_iter().flatten().collect();
-        let columns = input::Columns { texts, label: None };
-        let (source, name, progress): (Box<dyn Read>, _, _) = if is_stdin(path) {
-            (Box::new(io::stdin()), "standard input".to_owned(), ProgressBar::hidden())
-        } else {
-            let name = path.display().to_string();
-            let file = File::open(path).map_err(|error| anyhow!("{name}: {error}"))?;
-            let progress = progress::reading(&file);
-            (Box::new(progress.wrap_read(file)), name, progress)
-        };
-        Ok((input::rows(source, &name, format, &columns)?, progress))
-    }
+    let rows = Box::new(texts.into_iter().enumerate().map(row));
+    Ok(Source { input: Input { columns: Vec::new(), rows }, bar: ProgressBar::hidden(), multiline: false })
 }
 
 /// A stream on its way from rows to results.
@@ -173,26 +153,21 @@ struct Job {
     batch: usize,
     /// How many results were written.
     done: usize,
-    progress: ProgressBar,
+    /// The first record of many lines that look like rows.
+    merged: Option<String>,
+    bar: ProgressBar,
 }
 
 impl Job {
-    fn run(mut self, rows: Rows) -> Result<()> {
-        let mut batch = Vec::new();
-        for row in rows {
-            match row {
-                Ok(row) => batch.push(row),
-                Err(error) => {
-                    self.score(&batch)?; // the rows before a bad one stand
-                    return Err(error);
-                }
-            }
-            if batch.len() == self.batch {
-                self.score(&mem::take(&mut batch))?;
+    fn run(&mut self, mut rows: Rows) -> Result<()> {
+        loop {
+            let (batch, outcome) = next_batch(&mut rows, self.batch);
+            self.score(&batch)?; // the rows before a bad one stand
+            outcome?;
+            if batch.is_empty() {
+                return to_stdout(self.writer.flush());
             }
         }
-        self.score(&batch)?;
-        to_stdout(self.writer.flush())
     }
 
     /// Scores and writes `rows`, up to the first that cannot be scored.
@@ -215,8 +190,11 @@ impl Job {
         for (row, result) in rows.iter().zip(results) {
             to_stdout(self.writer.write(self.done, row, result))?;
             self.done += 1;
+            if row.rows_in_one >= MANY_LINES && self.merged.is_none() {
+                self.merged = Some(row.place.clone());
+            }
         }
-        self.progress.set_message(format!("{} texts", HumanCount(self.done as u64)));
+        self.bar.set_message(count(self.done, "text").to_string());
         to_stdout(self.writer.flush())
     }
 }

@@ -2,10 +2,7 @@
 
 mod report;
 
-use std::{
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail, ensure};
 use clap::{Args, error::ErrorKind};
@@ -19,15 +16,15 @@ use super::{
     model::load,
     positive, progress,
     scoring::{self, Speed, truth},
-    to_stdout, usage_error,
+    show, texts, usage_error,
 };
 use crate::evaluation::{Interval, Metric, Outcomes, Resamples, decided};
 
 const EXAMPLES: &str = "\
 Examples:
-  nimbert compare DIR --precision-b int8 --data dev.tsv --label-column star
-  nimbert compare DIR stars.nimbert --data dev.tsv --label-column star --flips flips.csv
-  nimbert compare old.nimbert new.nimbert --data comments.txt --format json
+  nimbert compare --model DIR --precision-b int8 --input dev.tsv --label-column star
+  nimbert compare -m DIR --model-b stars.nimbert -i dev.tsv --label-column star --flips flips.csv
+  nimbert compare old.nimbert new.nimbert -i comments.txt --format json
 
 Without --label-column labels are not needed: agreement, distances and flips are reported, and no metrics.
 A difference is B minus A. Its interval is where 95 % of the differences lie when as many texts are drawn from the data with
@@ -37,17 +34,21 @@ replacement, again and again: the texts' luck, not the machine's. An interval wi
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Compare {
-    /// Checkpoint directory or packed file
-    #[arg(value_name = "A")]
-    a: PathBuf,
+    /// Checkpoint directory or packed file, called A in the results
+    #[arg(short, long, alias = "model-a", value_name = "A")]
+    model: Option<PathBuf>,
 
-    /// The other one [default: A itself, at --precision-b]
-    #[arg(value_name = "B")]
-    b: Option<PathBuf>,
+    /// The other one, called B [default: A itself, at --precision-b]
+    #[arg(long, value_name = "B")]
+    model_b: Option<PathBuf>,
 
-    /// Texts: csv, tsv or jsonl, with labels or without; or lines
-    #[arg(short, long, value_name = "FILE")]
-    data: PathBuf,
+    /// A and B in that order, as far as they are not given as options
+    #[arg(value_name = "MODEL", num_args = 0..=2)]
+    words: Vec<PathBuf>,
+
+    /// Texts: csv, tsv or jsonl, with labels or without; or lines; `-` is standard input
+    #[arg(short, long, visible_alias = "data", short_alias = 'd', value_name = "FILE")]
+    input: PathBuf,
 
     /// What A is computed in: auto, f32, f16 or int8
     #[arg(long, alias = "precision", value_name = "PRECISION", default_value_t)]
@@ -132,63 +133,69 @@ impl Comparison {
 
 impl Compare {
     pub(crate) fn run(self) -> Result<()> {
-        if self.b.is_none() && self.precision_b.is_none() {
-            let how = "with what? Name a second model B, or another precision of A with --precision-b";
-            return Err(usage_error("compare", ErrorKind::MissingRequiredArgument, how));
-        }
+        let paths = self.models()?;
         let options = |precision| {
             self.columns.options(Options { precision, threads: self.threads, ..Options::default() })
         };
-        let a = load(Some(&self.a), options(self.precision_a))?;
-        let other = self.b.as_ref().unwrap_or(&self.a);
-        let b = load(Some(other), options(self.precision_b.unwrap_or_default()))?;
-        ensure!(
-            a.labels() == b.labels(),
-            "{} has other labels than {}: {} and {}",
-            other.display(),
-            self.a.display(),
-            b.labels().join(", "),
-            a.labels().join(", ")
-        );
-        ensure!(
-            a.config().scoring == b.config().scoring,
-            "{} makes scores in another way than {} ({:?} and {:?}): their decisions do not compare",
-            other.display(),
-            self.a.display(),
-            b.config().scoring,
-            a.config().scoring
-        );
-        let comparison = self.compare([&a, &b])?;
-        let models = [(&self.a, &a), (other, &b)].map(|(path, engine)| (path.display().to_string(), engine));
-        let data = self.data.display().to_string();
+        let [a, b] = [
+            load(Some(&paths[0]), options(self.precision_a))?,
+            load(Some(&paths[1]), options(self.precision_b.unwrap_or_default()))?,
+        ];
+        let names = paths.each_ref().map(|path| path.display().to_string());
+        expect_same_kind([&a, &b], &names)?;
+        let inputs = [self.input.as_path(), &paths[0], &paths[1]];
+        let mut flips = self.flips.as_deref().map(|path| Flips::create(path, &inputs)).transpose()?;
+        let comparison = self.compare([&a, &b], flips.as_mut())?;
+        // What was found is shown even if the flips cannot be written.
+        let written = flips.map_or(Ok(()), Flips::finish);
+        let flips = self.flips.as_deref().filter(|_| written.is_ok());
+        let [name_a, name_b] = names;
+        let models = [(name_a, &a), (name_b, &b)];
         let text = match self.format {
-            Format::Human => report::human(&models, &data, &comparison, self.flips.as_deref()),
+            Format::Human => report::human(&models, &texts::name(&self.input), &comparison, flips),
             Format::Json => format!("{}\n", report::object(&models, &comparison)),
         };
-        to_stdout(io::stdout().write_all(text.as_bytes()))
+        let shown = show(&text);
+        written.and(shown)
     }
 
-    fn compare(&self, [a, b]: [&Engine; 2]) -> Result<Comparison> {
+    /// A and B; B may be A at another precision.
+    fn models(&self) -> Result<[PathBuf; 2]> {
+        let usage = |how| Err(usage_error("compare", ErrorKind::MissingRequiredArgument, how));
+        let mut words = self.words.iter();
+        let Some(a) = self.model.as_ref().or_else(|| words.next()) else {
+            return usage("which model? Name it with --model");
+        };
+        let b = self.model_b.as_ref().or_else(|| words.next());
+        if words.next().is_some() {
+            return usage("three models: only two can be compared");
+        }
+        if b.is_none() && self.precision_b.is_none() {
+            return usage(
+                "with what? Name a second model with --model-b, or another precision with --precision-b",
+            );
+        }
+        Ok([a.clone(), b.unwrap_or(a).clone()])
+    }
+
+    fn compare(&self, [a, b]: [&Engine; 2], mut flips: Option<&mut Flips<'_>>) -> Result<Comparison> {
         let task = self.columns.is_labelled().then(|| self.columns.task(a)).transpose()?;
         let mut outcomes = task.as_ref().map(|task| [task.outcomes(), task.outcomes()]);
-        let other = self.b.as_ref().unwrap_or(&self.a);
-        let inputs = [self.data.as_path(), &self.a, other];
-        let mut flips = self.flips.as_deref().map(|path| Flips::create(path, &inputs)).transpose()?;
         let mut comparison = Comparison::default();
-        let rows = self.columns.open("compare", &self.data)?;
-        comparison.speeds = scoring::score([a, b], rows, |row, answers| {
+        let source = self.columns.open("compare", &self.input)?;
+        comparison.speeds = scoring::score([a, b], source, |row, answers| {
             if let (Some(task), Some(outcomes)) = (&task, &mut outcomes) {
                 let truth = truth(task, row)?;
                 outcomes.iter_mut().zip(answers).for_each(|(outcomes, answer)| outcomes.push(answer, &truth));
             }
             comparison.see(answers);
-            flips.as_mut().map_or(Ok(()), |flips| flips.see(row, answers))
+            if let Some(flips) = &mut flips {
+                flips.see(row, answers);
+            }
+            Ok(())
         })?;
         if comparison.texts == 0 {
-            bail!("{}: no texts", self.data.display());
-        }
-        if let Some(flips) = flips {
-            flips.finish()?;
+            bail!("{}: no texts", texts::name(&self.input));
         }
         if let Some(outcomes) = &mut outcomes {
             outcomes.iter_mut().for_each(Outcomes::end);
@@ -198,40 +205,48 @@ impl Compare {
     }
 }
 
-/// The file of `--flips`.
+/// Models compare that give the same labels in the same way.
+fn expect_same_kind([a, b]: [&Engine; 2], [name_a, name_b]: &[String; 2]) -> Result<()> {
+    let [labels_a, labels_b] = [a, b].map(|engine| engine.labels().join(", "));
+    ensure!(a.labels() == b.labels(), "{name_b} has other labels than {name_a}: {labels_b} and {labels_a}");
+    let [scoring_a, scoring_b] = [a, b].map(|engine| engine.config().scoring);
+    ensure!(
+        scoring_a == scoring_b,
+        "{name_b} makes scores in another way than {name_a} ({scoring_b:?} and {scoring_a:?}): their decisions do not \
+         compare"
+    );
+    Ok(())
+}
+
+/// The file of `--flips`. What goes wrong with it is told at its end, so that the comparison goes on.
 struct Flips<'a> {
     path: &'a Path,
     out: csv::Writer<NewFile>,
+    outcome: Result<(), csv::Error>,
 }
 
 impl<'a> Flips<'a> {
     fn create(path: &'a Path, inputs: &[&Path]) -> Result<Self> {
-        let mut flips = Self { path, out: csv::Writer::from_writer(NewFile::create(path, inputs)?) };
-        flips.write(
-            &["where", "text", "pair", "label_a", "score_a", "label_b", "score_b"].map(str::to_owned),
-        )?;
-        Ok(flips)
+        let mut out = csv::Writer::from_writer(NewFile::create(path, inputs)?);
+        let outcome = out.write_record(["where", "text", "pair", "label_a", "score_a", "label_b", "score_b"]);
+        Ok(Self { path, out, outcome })
     }
 
-    fn see(&mut self, row: &Row, [a, b]: [&Classification; 2]) -> Result<()> {
-        if decided(&a.scores) == decided(&b.scores) {
-            return Ok(());
+    fn see(&mut self, row: &Row, [a, b]: [&Classification; 2]) {
+        if self.outcome.is_err() || decided(&a.scores) == decided(&b.scores) {
+            return;
         }
-        let [(label_a, score_a), (label_b, score_b)] = [a, b].map(|answer| {
-            let top = answer.top();
-            (top.label.to_owned(), top.score.to_string())
-        });
-        let pair = row.fields.get(1).cloned().unwrap_or_default();
-        self.write(&[row.place.clone(), row.fields[0].clone(), pair, label_a, score_a, label_b, score_b])
-    }
-
-    fn write(&mut self, record: &[String; 7]) -> Result<()> {
-        self.out.write_record(record).map_err(|error| anyhow!("{}: {error}", self.path.display()))
+        let [a, b] = [a.top(), b.top()];
+        let [score_a, score_b] = [a, b].map(|top| top.score.to_string());
+        let pair = row.fields.get(1).map_or("", String::as_str);
+        self.outcome =
+            self.out.write_record([&row.place, &row.fields[0], pair, a.label, &score_a, b.label, &score_b]);
     }
 
     fn finish(self) -> Result<()> {
-        let file =
-            self.out.into_inner().map_err(|error| anyhow!("{}: {}", self.path.display(), error.error()))?;
+        let name = self.path.display();
+        self.outcome.map_err(|error| anyhow!("{name}: {error}"))?;
+        let file = self.out.into_inner().map_err(|error| anyhow!("{name}: {}", error.error()))?;
         file.finish()
     }
 }

@@ -2,10 +2,7 @@
 
 mod report;
 
-use std::{
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -15,18 +12,18 @@ use super::{
     data::DataArgs,
     file::NewFile,
     format::Format,
-    model::ModelArgs,
+    model::WordOrModelArgs,
     scoring::{self, Speed, truth},
-    to_stdout,
+    show, texts,
 };
 use crate::evaluation::{Metrics, Outcomes, Worst, page};
 pub(crate) use report::{about, rate};
 
 const EXAMPLES: &str = "\
 Examples:
-  nimbert eval --data dev.tsv --label-column star
-  nimbert eval --model DIR --data dev.csv --text-column comment --label-column rating --report eval.html
-  nimbert eval --model DIR --data dev.jsonl --label-column labels --format json | jq .figures.micro_f1
+  nimbert eval --input dev.tsv --label-column star
+  nimbert eval --model DIR --input dev.csv --column comment --label-column rating --report eval.html
+  nimbert eval --model DIR --input dev.jsonl --label-column labels --format json | jq .figures.micro_f1
 
 Labels may be names, indexes from 0, or stars from 1; --labels-as says which where it could be mistaken.
 Loss, F1, ROC AUC and accuracy are what scikit-learn computes (labels that no text has and the model never gives are left
@@ -37,12 +34,12 @@ of 0.5 on; a model of one label out of several gives its best one.";
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Eval {
-    /// Labelled texts: csv, tsv or jsonl
-    #[arg(short, long, value_name = "FILE")]
-    data: PathBuf,
+    /// Labelled texts: csv, tsv or jsonl; `-` is standard input
+    #[arg(short, long, visible_alias = "data", short_alias = 'd', value_name = "FILE")]
+    input: PathBuf,
 
     #[command(flatten)]
-    model: ModelArgs,
+    model: WordOrModelArgs,
 
     // Its heading goes on over what follows.
     #[command(flatten)]
@@ -81,7 +78,7 @@ impl Evaluation {
             Ok(())
         })?;
         if outcomes.rows() == 0 {
-            bail!("{}: no texts", data.display());
+            bail!("{}: no texts", texts::name(data));
         }
         outcomes.end();
         Ok(Self { metrics: Metrics::new(&outcomes), outcomes, worst, speed, truncated })
@@ -91,19 +88,20 @@ impl Evaluation {
 impl Eval {
     pub(crate) fn run(self) -> Result<()> {
         self.columns.needs_labels("eval")?;
-        let engine = self.model.load(self.columns.options(Options::default()))?;
-        let inputs: Vec<_> = [Some(self.data.as_path()), self.model.path()].into_iter().flatten().collect();
+        let model = self.model.resolve();
+        let engine = model.load(self.columns.options(Options::default()))?;
+        let inputs: Vec<_> = [Some(self.input.as_path()), model.path()].into_iter().flatten().collect();
         let page = self.report.as_deref().map(|path| NewFile::create(path, &inputs)).transpose()?;
-        let evaluation = Evaluation::run("eval", &engine, &self.columns, &self.data)?;
-        let about = about(&self.model.to_string(), &engine, &self.data.display().to_string(), &evaluation);
+        let evaluation = Evaluation::run("eval", &engine, &self.columns, &self.input)?;
+        let about = about(&model.to_string(), &engine, &texts::name(&self.input), &evaluation);
         // What was measured is shown even if the page cannot be written.
         let written = page.map_or(Ok(()), |page| write_page(page, &about, &engine, &evaluation));
         let text = match self.format {
             Format::Human => report::human(&about, &engine, &evaluation),
-            Format::Json => format!("{}\n", report::object(&self.model.to_string(), &engine, &evaluation)),
+            Format::Json => format!("{}\n", report::object(&model.to_string(), &engine, &evaluation)),
         };
-        to_stdout(io::stdout().write_all(text.as_bytes()))?;
-        written
+        let shown = show(&text);
+        written.and(shown)
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 use clap::builder::styling::{AnsiColor, Style};
 use nimbert::{Classification, Engine, Score, Scoring};
 
-use super::{input::Row, labels::ratings, output::Writer};
+use super::{input::Row, labels::ratings, output::Writer, shorten::shorten};
 
 /// How long a bar for the score 1 is.
 const BAR: usize = 20;
@@ -110,16 +110,5 @@ fn stars(labels: &[String]) -> HashMap<String, String> {
     match ratings(labels) {
         Some(ratings) if best <= 10 => labels.iter().cloned().zip(ratings.into_iter().map(draw)).collect(),
         _ => HashMap::new(),
-    }
-}
-
-/// The first `length` characters on one line, harmless to a terminal: each run of spaces and control characters
-/// becomes one space, and an ellipsis stands for what was left out.
-pub(crate) fn shorten(text: &str, length: usize) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    let line = words.collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(length) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
     }
 }

@@ -1,21 +1,18 @@
 //! `nimbert import`: `pytorch_model.bin` as safetensors.
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
 use indicatif::BinaryBytes;
 
-use super::{progress, to_stdout};
+use super::{count::count, model::CheckpointArgs, progress, show};
 
 const EXAMPLES: &str = "\
 Examples:
-  nimbert import bert-finetuned-sentiment-chinese -o imported
+  nimbert import --model bert-finetuned-sentiment-chinese -o imported
   nimbert classify --model imported 'a text'
-  nimbert import DIR -o DIR                     beside what is there
+  nimbert import --model DIR -o DIR             beside what is there
 
 Every command reads such a checkpoint as it is; importing it is for other programs, and to be rid of a format that can carry
 code. None of that code is ever run: what a state dict does not need is refused by name. Files in the format of PyTorch before
@@ -25,9 +22,8 @@ code. None of that code is ever run: what a state dict does not need is refused 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Import {
-    /// Checkpoint directory: config.json, the tokenizer's files, and pytorch_model.bin or its shards
-    #[arg(value_name = "CHECKPOINT")]
-    checkpoint: PathBuf,
+    #[command(flatten)]
+    checkpoint: CheckpointArgs,
 
     /// Directory to write; a model.safetensors that is there already is left alone, with an error
     #[arg(short, long, value_name = "DIR")]
@@ -37,13 +33,13 @@ pub(crate) struct Import {
 impl Import {
     pub(crate) fn run(&self) -> Result<()> {
         let bar = progress::bytes("importing");
-        let outcome = nimbert::import(&self.checkpoint, &self.output, &mut |done, total| {
+        let outcome = nimbert::import(self.checkpoint.path(), &self.output, &mut |done, total| {
             bar.set_length(total);
             bar.set_position(done);
         });
         bar.finish_and_clear();
         let summary = outcome?;
         let (directory, size) = (self.output.display(), BinaryBytes(summary.bytes));
-        to_stdout(writeln!(io::stdout(), "{directory}: {} tensors, {size}", summary.tensors))
+        show(&format!("{directory}: {}, {size}\n", count(summary.tensors, "tensor")))
     }
 }

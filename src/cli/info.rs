@@ -1,18 +1,17 @@
 //! `nimbert info`: what a model is and how this machine would run it.
 
-use std::io::{self, Write};
-
 use anyhow::Result;
 use clap::Args;
 use indicatif::{BinaryBytes, HumanCount};
 use nimbert::{Engine, Isa, Options, Scoring};
 use serde_json::{Value, json};
 
-use super::{architecture::Architecture, format::Format, memory, model::ModelArgs, to_stdout};
+use super::{architecture::Architecture, format::Format, memory, model::WordOrModelArgs, show};
 
 const EXAMPLES: &str = "\
 Examples:
   nimbert info                                  the demo inside this program
+  nimbert info stars.nimbert                    a packed file
   nimbert info --model DIR --format json        a checkpoint, for a script
   NIMBERT_ISA=avx2 nimbert info                 with an instruction set forced";
 
@@ -21,7 +20,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Info {
     #[command(flatten)]
-    model: ModelArgs,
+    model: WordOrModelArgs,
 
     /// How to write it to standard output
     #[arg(short, long, value_enum, default_value = "human")]
@@ -30,12 +29,13 @@ pub(crate) struct Info {
 
 impl Info {
     pub(crate) fn run(&self) -> Result<()> {
-        let engine = self.model.load(Options::default())?;
+        let model = self.model.resolve();
+        let engine = model.load(Options::default())?;
         let text = match self.format {
-            Format::Human => human(&self.model.to_string(), &engine),
-            Format::Json => format!("{}\n", object(&self.model.to_string(), &engine)),
+            Format::Human => human(&model.to_string(), &engine),
+            Format::Json => format!("{}\n", object(&model.to_string(), &engine)),
         };
-        to_stdout(io::stdout().write_all(text.as_bytes()))
+        show(&text)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use clap::ValueEnum;
 use nimbert::Engine;
 
-use super::{human::shorten, input::Label};
+use super::{input::Label, shorten::shorten};
 use crate::evaluation::{Decision, LabelSet};
 
 /// What a value in a label column is.
@@ -119,8 +119,8 @@ impl LabelNames {
     /// Of a model of one label a value says whether it applies.
     fn insert_only(&self, value: &str, set: &mut LabelSet) -> Result<(), String> {
         match value.trim() {
-            "1" | "true" => set.insert(0),
-            "0" | "false" | "" => {}
+            "1" | "1.0" | "true" => set.insert(0),
+            "0" | "0.0" | "false" | "" => {}
             name => set.insert(self.find(name)?),
         }
         Ok(())
@@ -128,7 +128,8 @@ impl LabelNames {
 
     fn find(&self, value: &str) -> Result<usize, String> {
         let name = || self.by_name.get(value).copied();
-        let number = || value.parse::<usize>().ok();
+        // pandas writes whole numbers so where a column lacks some.
+        let number = || value.strip_suffix(".0").unwrap_or(value).parse::<usize>().ok();
         let star = || number().and_then(|star| self.by_star.get(&star).copied());
         let index = || number().filter(|index| *index < self.labels.len());
         let found = match self.read_as {
@@ -143,11 +144,17 @@ impl LabelNames {
     }
 
     fn unknown(&self, value: &str) -> String {
+        let whole = value.strip_suffix(".0").filter(|whole| self.by_name.contains_key(*whole));
         let value = shorten(value, 80);
         let last = self.labels.len() - 1;
         match self.read_as {
             LabelsAs::Index => format!("unknown label {value:?}: expected an index from 0 to {last}"),
             LabelsAs::Star => format!("unknown label {value:?}: expected stars from 1 to {}", last + 1),
+            LabelsAs::Auto | LabelsAs::Name if whole.is_some() => format!(
+                "unknown label {value:?}: the model has {:?}, and names are taken as they are; write the column without \
+                 decimal points (pandas: as Int64)",
+                whole.unwrap_or_default()
+            ),
             LabelsAs::Auto | LabelsAs::Name => {
                 format!("unknown label {value:?}: the model has {}", shorten(&self.labels.join(", "), 200))
             }

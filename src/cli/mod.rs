@@ -6,6 +6,8 @@ mod architecture;
 mod bench;
 mod classify;
 mod compare;
+mod completions;
+mod count;
 mod data;
 mod eval;
 mod file;
@@ -15,13 +17,15 @@ mod import;
 mod info;
 mod input;
 mod labels;
-mod lines;
+mod man;
 mod memory;
 mod model;
 mod output;
 mod pack;
 mod progress;
 mod scoring;
+mod shorten;
+mod texts;
 mod verify;
 
 use std::{
@@ -49,9 +53,11 @@ enum Command {
     Bench(bench::Bench),
     Classify(classify::Classify),
     Compare(compare::Compare),
+    Completions(completions::Completions),
     Eval(eval::Eval),
     Import(import::Import),
     Info(info::Info),
+    Man(man::Man),
     Pack(pack::Pack),
     Verify(verify::Verify),
 }
@@ -62,13 +68,23 @@ pub(crate) fn run() -> ExitCode {
         Command::Bench(command) => command.run(),
         Command::Classify(command) => command.run(),
         Command::Compare(command) => command.run(),
+        Command::Completions(command) => command.run(),
         Command::Eval(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Info(command) => command.run(),
+        Command::Man(command) => command.run(),
         Command::Pack(command) => command.run(),
         Command::Verify(command) => command.run(),
     });
-    outcome.map_or_else(|error| report(&error), |()| ExitCode::SUCCESS)
+    outcome.or_else(help).map_or_else(|error| report(&error), |()| ExitCode::SUCCESS)
+}
+
+/// Help and the version, which clap has as an error, are results like any other.
+fn help(error: Error) -> Result<()> {
+    match error.downcast_ref::<clap::Error>() {
+        Some(help) if !help.use_stderr() => to_stdout(help.print().and_then(|()| io::stdout().flush())),
+        _ => Err(error),
+    }
 }
 
 /// Tells the user and chooses the exit code. Nothing here may fail: standard error can be closed too.
@@ -93,6 +109,23 @@ fn usage_error(command: &str, kind: ErrorKind, message: &str) -> Error {
     cli.build();
     let command = cli.find_subcommand_mut(command).expect("callers name their own command");
     command.error(kind, message).into()
+}
+
+/// The same where it does not depend on the command.
+#[cfg(not(feature = "demo"))]
+fn usage_error_of_all(kind: ErrorKind, message: &str) -> Error {
+    Cli::command().error(kind, message).into()
+}
+
+/// Something that a user may want to know although all went well.
+fn hint(what: &str) {
+    let _ = writeln!(io::stderr(), "hint: {what}");
+}
+
+/// Writes a command's results to standard output.
+fn show(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    to_stdout(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
 /// Names standard output in an error of writing to it.

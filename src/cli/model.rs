@@ -9,16 +9,16 @@ use anyhow::Result;
 use clap::Args;
 use nimbert::{Engine, Options, Precision};
 
-use super::positive;
+use super::{count::count, positive, progress};
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct ModelArgs {
     /// Hugging Face checkpoint directory, or packed file made by `nimbert pack`
     #[cfg_attr(
         feature = "demo",
         doc = "[default: the demo inside this program, which rates Chinese film comments]"
     )]
-    #[arg(short, long, value_name = "PATH", required = cfg!(not(feature = "demo")))]
+    #[arg(short, long, value_name = "PATH")]
     model: Option<PathBuf>,
 
     /// Number format of the matrix products: auto, f32, f16 or int8
@@ -43,6 +43,44 @@ pub(crate) struct ModelArgs {
     verify: bool,
 }
 
+/// The same for commands without other words: there the model may be named without the option.
+#[derive(Args)]
+pub(crate) struct WordOrModelArgs {
+    /// The same as --model
+    #[arg(value_name = "MODEL", conflicts_with = "model")]
+    word: Option<PathBuf>,
+
+    #[command(flatten)]
+    args: ModelArgs,
+}
+
+impl WordOrModelArgs {
+    /// As if the option had been used.
+    pub(crate) fn resolve(&self) -> ModelArgs {
+        let Self { word, args } = self;
+        ModelArgs { model: args.model.clone().or_else(|| word.clone()), ..*args }
+    }
+}
+
+/// A checkpoint that a command cannot do without.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct CheckpointArgs {
+    /// Hugging Face checkpoint directory: config.json, the tokenizer's files and the weights
+    #[arg(short, long, value_name = "DIR")]
+    model: Option<PathBuf>,
+
+    /// The same as --model
+    #[arg(value_name = "MODEL")]
+    word: Option<PathBuf>,
+}
+
+impl CheckpointArgs {
+    pub(crate) fn path(&self) -> &Path {
+        self.model.as_deref().or(self.word.as_deref()).expect("clap wants one of the two")
+    }
+}
+
 impl ModelArgs {
     /// Loads the model. `options` holds what the command itself knows; the rest comes from here.
     pub(crate) fn load(&self, options: Options) -> Result<Engine> {
@@ -52,6 +90,12 @@ impl ModelArgs {
     /// The directory or file; `None` is the demo.
     pub(crate) fn path(&self) -> Option<&Path> {
         self.model.as_deref()
+    }
+
+    /// Whether anything was said of how it computes.
+    pub(crate) fn says_how(&self) -> bool {
+        let Self { model: _, precision, threads, copy_weights, verify } = *self;
+        precision != Precision::default() || threads.is_some() || copy_weights || verify
     }
 
     /// Whether a packed file's weights are copied.
@@ -77,10 +121,10 @@ impl fmt::Display for ModelArgs {
 
 /// The model at `path`, or the demo.
 pub(crate) fn load(path: Option<&Path>, options: Options) -> Result<Engine> {
-    match path {
+    progress::during("loading the model", || match path {
         Some(path) => Ok(Engine::load(path, options)?),
         None => demo(options),
-    }
+    })
 }
 
 #[cfg(feature = "demo")]
@@ -90,12 +134,13 @@ fn demo(options: Options) -> Result<Engine> {
 
 #[cfg(not(feature = "demo"))]
 fn demo(_: Options) -> Result<Engine> {
-    anyhow::bail!("this build has no demo model: name a model with --model PATH")
+    use clap::error::ErrorKind;
+
+    let how = "this build has no demo model: name a model with --model PATH";
+    Err(super::usage_error_of_all(ErrorKind::MissingRequiredArgument, how))
 }
 
 /// Precision, instructions and threads.
 pub(crate) fn compute(engine: &Engine) -> String {
-    let threads = engine.threads();
-    let unit = if threads == 1 { "thread" } else { "threads" };
-    format!("{} on {}, {threads} {unit}", engine.precision(), engine.isa())
+    format!("{} on {}, {}", engine.precision(), engine.isa(), count(engine.threads(), "thread"))
 }

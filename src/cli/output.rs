@@ -5,16 +5,17 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use clap::ValueEnum;
 use nimbert::{Classification, Engine, Score};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::{human::Human, input::Row};
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For reading: each text with its stars or bars
     Human,
     /// One object a line, with all labels and logits
     Json,
-    /// One row a label shown: index,text,tokens,truncated,label,score
+    /// One row a label shown: the input's columns, or the text, and what was found
     Csv,
 }
 
@@ -26,13 +27,15 @@ pub(crate) trait Writer {
     fn flush(&mut self) -> io::Result<()>;
 }
 
-/// A writer to standard output that shows the best `shown` labels of each text.
-pub(crate) fn writer(format: Format, shown: usize, engine: &Engine) -> Box<dyn Writer> {
+/// A writer to standard output that shows the best `shown` labels of each text. `columns` are those of the input.
+pub(crate) fn writer(format: Format, shown: usize, engine: &Engine, columns: Vec<String>) -> Box<dyn Writer> {
     let out = io::stdout().lock();
     match format {
         Format::Human => Box::new(Human::new(BufWriter::new(out), shown, engine)),
         Format::Json => Box::new(Json { out: BufWriter::new(out) }),
-        Format::Csv => Box::new(Csv { out: csv::Writer::from_writer(out), shown, has_header: false }),
+        Format::Csv => {
+            Box::new(Csv { out: csv::Writer::from_writer(out), shown, columns, has_header: false })
+        }
     }
 }
 
@@ -43,6 +46,8 @@ struct Json {
 #[derive(Serialize)]
 struct Object<'a> {
     index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a RawValue>,
     text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pair: Option<&'a String>,
@@ -63,6 +68,7 @@ impl Writer for Json {
         let scores = result.ranked().into_iter().map(|Score { label, score }| LabelScore { label, score });
         let object = Object {
             index,
+            id: row.kept.id.as_deref(),
             text: &row.fields[0],
             pair: row.fields.get(1),
             tokens: result.tokens,
@@ -82,17 +88,35 @@ impl Writer for Json {
 struct Csv {
     out: csv::Writer<StdoutLock<'static>>,
     shown: usize,
+    /// The input's; none of texts without columns.
+    columns: Vec<String>,
     has_header: bool,
 }
 
 impl Csv {
     fn header(&mut self) -> io::Result<()> {
         if !self.has_header {
-            self.out.write_record(["index", "text", "tokens", "truncated", "label", "score"])?;
+            self.out.write_record(header(&self.columns))?;
             self.has_header = true;
         }
         Ok(())
     }
+}
+
+/// The input's columns, and then ours, of which none has a name that is taken.
+fn header(columns: &[String]) -> Vec<String> {
+    const OURS: [&str; 5] = ["index", "tokens", "truncated", "label", "score"];
+    if columns.is_empty() {
+        return ["index", "text", "tokens", "truncated", "label", "score"].map(str::to_owned).to_vec();
+    }
+    let ours = OURS.iter().map(|name| {
+        let mut name = (*name).to_owned();
+        while columns.contains(&name) {
+            name.insert_str(0, "nimbert_");
+        }
+        name
+    });
+    columns.iter().cloned().chain(ours).collect()
 }
 
 impl Writer for Csv {
@@ -100,9 +124,16 @@ impl Writer for Csv {
         self.header()?;
         let (index, tokens) = (index.to_string(), result.tokens.to_string());
         let truncated = if result.truncated { "true" } else { "false" };
+        let text = [index.as_str(), row.fields[0].as_str()];
         for Score { label, score } in result.ranked().into_iter().take(self.shown) {
             let score = score.to_string();
-            self.out.write_record([&index, &row.fields[0], &tokens, truncated, label, &score])?;
+            if self.columns.is_empty() {
+                text.iter().try_for_each(|field| self.out.write_field(field))?;
+            } else {
+                row.kept.columns.iter().try_for_each(|field| self.out.write_field(field))?;
+                self.out.write_field(&index)?;
+            }
+            self.out.write_record([&tokens, truncated, label, &score])?;
         }
         Ok(())
     }
@@ -110,5 +141,23 @@ impl Writer for Csv {
     fn flush(&mut self) -> io::Result<()> {
         self.header()?;
         self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::header;
+
+    #[test]
+    fn the_input_s_columns_keep_their_names() {
+        let names = |columns: &[&str]| {
+            header(&columns.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).join(",")
+        };
+        assert_eq!(names(&[]), "index,text,tokens,truncated,label,score");
+        assert_eq!(names(&["id", "text"]), "id,text,index,tokens,truncated,label,score");
+        assert_eq!(
+            names(&["score", "nimbert_score", "label", "label"]),
+            "score,nimbert_score,label,label,index,tokens,truncated,nimbert_label,nimbert_nimbert_score"
+        );
     }
 }

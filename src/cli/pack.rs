@@ -4,30 +4,30 @@ mod contract;
 
 use std::{
     collections::BTreeSet,
-    io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Error, Result, bail};
 use clap::{Args, error::ErrorKind};
 use indicatif::BinaryBytes;
-use nimbert::{Engine, Options, PackOptions, PackSummary, Precision};
+use nimbert::{Options, PackOptions, PackSummary, Precision};
 
 use self::contract::Criterion;
 use super::{
     data::DataArgs,
     eval,
     file::{NewFile, refuse_inputs},
-    positive, progress, to_stdout, usage_error,
+    model::{CheckpointArgs, load},
+    positive, progress, show, usage_error,
 };
 use crate::evaluation::Metric;
 
 const EXAMPLES: &str = "\
 Examples:
-  nimbert pack bert-finetuned-sentiment-chinese -o stars.nimbert
+  nimbert pack --model bert-finetuned-sentiment-chinese -o stars.nimbert
   nimbert classify --model stars.nimbert 'a text'
-  nimbert pack DIR -o stars.nimbert --check dev.tsv --label-column star --budget 0.3 --report check.html
-  nimbert pack DIR -o stars.nimbert --check comments.txt --budget 1
+  nimbert pack -m DIR -o stars.nimbert --check dev.tsv --label-column star --budget 0.3 --report check.html
+  nimbert pack -m DIR -o stars.nimbert --check comments.txt --budget 1
 
 The file is a safetensors file with configuration, tokenizer and weights inside. It appears when it is complete.
 
@@ -39,9 +39,8 @@ most (words or single matmuls) are stored in f16 until it does not; if that is n
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Pack {
-    /// Checkpoint directory
-    #[arg(value_name = "MODEL")]
-    model: PathBuf,
+    #[command(flatten)]
+    model: CheckpointArgs,
 
     /// File to write; one of this name is replaced
     #[arg(short, long, value_name = "FILE")]
@@ -52,7 +51,7 @@ pub(crate) struct Pack {
     precision: String,
 
     /// Compare with f32 on these texts before the file is written
-    #[arg(long, value_name = "FILE", help_heading = "Accuracy contract")]
+    #[arg(long, alias = "input", short_alias = 'i', value_name = "FILE", help_heading = "Accuracy contract")]
     check: Option<PathBuf>,
 
     #[command(flatten)]
@@ -111,14 +110,14 @@ impl Pack {
                 return Err(usage_error("pack", ErrorKind::MissingRequiredArgument, how));
             }
             let summary = self.write(&BTreeSet::new(), |_| true)?.expect("every file is accepted");
-            return to_stdout(writeln!(io::stdout(), "{}", self.line(summary)));
+            return show(&format!("{}\n", self.line(summary)));
         };
         refuse_inputs(&self.output, &[data])?;
         let report = self.contract.report.as_deref();
         if report.is_some_and(|report| report == self.output) {
             bail!("{}: --report and --output are the same file", self.output.display());
         }
-        let inputs = [data.as_path(), &self.model];
+        let inputs = [data.as_path(), self.model.path()];
         let page = report.map(|path| NewFile::create(path, &inputs)).transpose()?;
         let verdict = contract::pack(self, &self.contract, data)?;
         let mut text = self.line(verdict.summary) + "\n" + &verdict.describe(&self.contract, data);
@@ -126,8 +125,8 @@ impl Pack {
         if let (Some(path), Ok(())) = (report, &written) {
             text += &format!("report   {}\n", path.display());
         }
-        to_stdout(io::stdout().write_all(text.as_bytes()))?;
-        written
+        let shown = show(&text);
+        written.and(shown)
     }
 
     /// Packs into a file that gets its name if `accept` says so.
@@ -152,7 +151,7 @@ impl Pack {
             bar.set_length(total as u64);
             bar.set_position(done as u64);
         };
-        let outcome = nimbert::pack_if(&self.model, &self.output, &options, &mut step, |file| {
+        let outcome = nimbert::pack_if(self.model.path(), &self.output, &options, &mut step, |file| {
             bar.finish_and_clear();
             accept(file)
         });
@@ -169,7 +168,7 @@ impl Pack {
     fn report(&self, page: NewFile, data: &Path) -> Result<()> {
         let Check { columns, threads, .. } = &self.contract;
         let options = columns.options(Options { threads: *threads, ..Options::default() });
-        let engine = Engine::load(&self.output, options)?;
+        let engine = load(Some(&self.output), options)?;
         let evaluation = eval::Evaluation::run("pack", &engine, columns, data)?;
         let model = self.output.display().to_string();
         let about = eval::about(&model, &engine, &data.display().to_string(), &evaluation);

@@ -8,23 +8,44 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How far the reading of `file` is: a bar in bytes where the size is known, else a spinner. Nothing is drawn when
-/// the results go to the same terminal.
-pub(crate) fn reading(file: &File) -> ProgressBar {
-    if io::stdout().is_terminal() || !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    self::file(file)
+/// When a command's results go to standard output.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Results {
+    /// With each batch of texts: on a terminal they show by themselves how far it is.
+    AsTheyCome,
+    AtTheEnd,
 }
 
-/// The same, for results that come at the end.
-pub(crate) fn file(file: &File) -> ProgressBar {
+impl Results {
+    fn leave_room(self) -> bool {
+        io::stderr().is_terminal() && (self == Self::AtTheEnd || !io::stdout().is_terminal())
+    }
+}
+
+/// How far the reading of `file` is: a bar in bytes where the size is known, else a spinner.
+pub(crate) fn reading(file: &File, results: Results) -> ProgressBar {
     match file.metadata() {
-        Ok(about) if about.is_file() && about.len() > 0 => {
+        Ok(about) if about.is_file() && about.len() > 0 && results.leave_room() => {
             bar(about.len(), "{wide_bar} {bytes}/{total_bytes} {msg}, {eta} left")
         }
-        _ => spinner("{spinner} {bytes} {msg}, {elapsed}"),
+        _ => endless(results),
     }
+}
+
+/// The same of an input of unknown size.
+pub(crate) fn endless(results: Results) -> ProgressBar {
+    if results.leave_room() { spinner("{spinner} {bytes} {msg}, {elapsed}") } else { ProgressBar::hidden() }
+}
+
+/// Something that takes long at times, and cannot say how far it is.
+pub(crate) fn during<T>(what: &'static str, work: impl FnOnce() -> T) -> T {
+    if !io::stderr().is_terminal() {
+        return work();
+    }
+    let spinner = spinner("{spinner} {msg}, {elapsed}").with_message(what);
+    let outcome = work();
+    spinner.finish_and_clear();
+    outcome
 }
 
 /// How many of a number of steps are done; the number is given as they go.

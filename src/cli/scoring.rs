@@ -5,18 +5,45 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Error, Result, anyhow};
-use indicatif::{HumanCount, ProgressBar};
+use anyhow::{Error, Result, anyhow, ensure};
+use indicatif::ProgressBar;
 use nimbert::{Classification, Engine};
 
 use super::{
+    count::count,
     data::Task,
-    input::{Row, Rows},
+    input::{Input, MOST_BYTES, Row, Rows},
 };
 use crate::evaluation::LabelSet;
 
 /// Texts scored at once; answers do not depend on it.
 const BATCH: usize = 32;
+
+/// An open input.
+pub(crate) struct Source {
+    pub(crate) input: Input,
+    /// How far it is read.
+    pub(crate) bar: ProgressBar,
+    /// Whether fields of several lines are texts, whatever they look like.
+    pub(crate) multiline: bool,
+}
+
+/// The next rows to be scored at once: `most`, or fewer that are long; none at the end. An error stands beside the rows
+/// that come before it.
+pub(crate) fn next_batch(rows: &mut Rows, most: usize) -> (Vec<Row>, Result<()>) {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    while batch.len() < most && bytes < MOST_BYTES {
+        match rows.next() {
+            Some(Ok(row)) => {
+                bytes += row.bytes();
+                batch.push(row);
+            }
+            Some(Err(error)) => return (batch, Err(error)),
+            None => break,
+        }
+    }
+    (batch, Ok(()))
+}
 
 /// Scores texts or pairs of texts.
 pub(crate) fn classify(engine: &Engine, rows: &[Row]) -> Result<Vec<Classification>, nimbert::Error> {
@@ -54,18 +81,23 @@ impl Speed {
 }
 
 /// Scores all rows with each of `engines`, batch by batch in turn, so that their times compare. `each` gets every row
-/// with the answers, one of each engine.
+/// with the answers, one of each engine. A row that may be several is an error, unless the source says it is not.
 pub(crate) fn score<const N: usize>(
     engines: [&Engine; N],
-    (mut rows, bar): (Rows, ProgressBar),
+    source: Source,
     mut each: impl FnMut(&Row, [&Classification; N]) -> Result<()>,
 ) -> Result<[Speed; N]> {
+    let Source { input: Input { mut rows, .. }, bar, multiline } = source;
     let mut speeds = [Speed::default(); N];
     let start = Instant::now();
     loop {
-        let batch = rows.by_ref().take(BATCH).collect::<Result<Vec<_>>>()?;
+        let (batch, outcome) = next_batch(&mut rows, BATCH);
+        outcome?;
         if batch.is_empty() {
             break;
+        }
+        if !multiline {
+            batch.iter().try_for_each(expect_one_row)?;
         }
         let mut answers = [const { Vec::new() }; N];
         for ((engine, answers), speed) in iter::zip(&engines, &mut answers).zip(&mut speeds) {
@@ -80,10 +112,22 @@ pub(crate) fn score<const N: usize>(
         }
         let texts = speeds[0].texts;
         let rate = texts as f64 / start.elapsed().as_secs_f64();
-        bar.set_message(format!("{} texts, {rate:.0}/s", HumanCount(texts as u64)));
+        bar.set_message(format!("{}, {rate:.0}/s", count(texts, "text")));
     }
     bar.finish_and_clear();
     Ok(speeds)
+}
+
+/// What is measured on a file must not be measured on fewer rows than it has.
+fn expect_one_row(row: &Row) -> Result<()> {
+    ensure!(
+        row.rows_in_one == 0,
+        "{}: its {} look like a row each: merged by a quote that is missing or one too many? If they are one text, say \
+         --multiline",
+        row.place,
+        count(row.rows_in_one, "line")
+    );
+    Ok(())
 }
 
 /// The labels that the row has.

@@ -3,28 +3,26 @@
 mod parity;
 mod reference;
 
-use std::{
-    io::{self, Write},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use clap::Args;
+use clap::{Args, error::ErrorKind};
 use nimbert::{Engine, Options, PackedInfo};
 
 use self::{parity::Parity, reference::Reference};
 use super::{
-    model::{ModelArgs, compute},
-    to_stdout,
+    model::{ModelArgs, WordOrModelArgs, compute},
+    progress, show, usage_error,
 };
 
 const EXAMPLES: &str = "\
 Examples:
-  nimbert verify --file stars.nimbert
+  nimbert verify --model stars.nimbert
   nimbert verify --model DIR --reference reference.safetensors
   nimbert verify --model stars.nimbert --reference reference.safetensors
 
-With --file every byte is read and compared with the checksums in the file; the first part that differs is named.
+Without --reference every byte of a packed file is read and compared with the checksums in it; the first part that differs
+is named.
 
 With --reference the model's results for the reference's rows are compared with PyTorch's, layer by layer, and the first
 stage that differs by more than it may is named, with exit code 1. tools/export_reference.py makes a reference:
@@ -33,10 +31,9 @@ stage that differs by more than it may is named, with exit code 1. tools/export_
 /// Check that a packed file is undamaged, or that a model computes what PyTorch does
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
-#[command(group = clap::ArgGroup::new("what").args(["file", "reference"]).required(true))]
 pub(crate) struct Verify {
-    /// Packed file made by `nimbert pack`
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "precision", "threads", "copy_weights", "verify"])]
+    /// Packed file made by `nimbert pack`: the same as --model without --reference
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["reference", "model", "word"])]
     file: Option<PathBuf>,
 
     /// Reference made by tools/export_reference.py
@@ -44,36 +41,43 @@ pub(crate) struct Verify {
     reference: Option<PathBuf>,
 
     #[command(flatten)]
-    model: ModelArgs,
+    model: WordOrModelArgs,
 }
 
 impl Verify {
     pub(crate) fn run(&self) -> Result<()> {
-        match (&self.file, &self.reference) {
-            (Some(file), _) => undamaged(file),
-            (None, Some(reference)) => self.parity(reference),
-            (None, None) => unreachable!("one of the two is required"),
+        let model = self.model.resolve();
+        if let Some(reference) = &self.reference {
+            return parity(&model, reference);
         }
+        let Some(file) = self.file.as_deref().or(model.path()) else {
+            let how = "verify what? A packed file with --model FILE or --file FILE, or a model with --reference FILE";
+            return Err(usage_error("verify", ErrorKind::MissingRequiredArgument, how));
+        };
+        if model.says_how() {
+            let how = "nothing is computed without --reference: only the file's checksums are compared";
+            return Err(usage_error("verify", ErrorKind::ArgumentConflict, how));
+        }
+        undamaged(file)
     }
+}
 
-    fn parity(&self, path: &Path) -> Result<()> {
-        let reference = Reference::read(path)?;
-        let engine = self.model.load(Options::default())?;
-        same_weights(&engine, &reference, &self.model.to_string())?;
-        let parity = Parity::measure(&engine, &reference)?;
-        let text = format!(
-            "model      {}, {}\nreference  {}\n\n{}",
-            self.model,
-            compute(&engine),
-            reference.about.describe(),
-            parity.table()
-        );
-        let shown = to_stdout(io::stdout().write_all(text.as_bytes()));
-        match parity.first_bad() {
-            // Also when nobody reads the table any more.
-            Some(first) => bail!("{}: {first}", self.model),
-            None => shown,
-        }
+fn parity(model: &ModelArgs, path: &Path) -> Result<()> {
+    let reference = Reference::read(path)?;
+    let engine = model.load(Options::default())?;
+    same_weights(&engine, &reference, &model.to_string())?;
+    let parity = Parity::measure(&engine, &reference)?;
+    let text = format!(
+        "model      {model}, {}\nreference  {}\n\n{}",
+        compute(&engine),
+        reference.about.describe(),
+        parity.table()
+    );
+    let shown = show(&text);
+    match parity.first_bad() {
+        // Also when nobody reads the table any more.
+        Some(first) => bail!("{model}: {first}"),
+        None => shown,
     }
 }
 
@@ -89,10 +93,16 @@ fn same_weights(engine: &Engine, reference: &Reference, model: &str) -> Result<(
 }
 
 fn undamaged(file: &Path) -> Result<()> {
-    let PackedInfo { precision, producer, source_sha256, .. } = nimbert::verify_packed(file)?;
+    if file.is_dir() {
+        bail!(
+            "{}: a directory has no checksums; --reference FILE compares its model with PyTorch's results",
+            file.display()
+        );
+    }
+    let about = progress::during("reading the file", || nimbert::verify_packed(file))?;
+    let PackedInfo { precision, producer, source_sha256, .. } = about;
     let file = file.display();
-    to_stdout(writeln!(
-        io::stdout(),
-        "{file}: undamaged, {precision}, written by {producer} from weights with SHA-256 {source_sha256}"
+    show(&format!(
+        "{file}: undamaged, {precision}, written by {producer} from weights with SHA-256 {source_sha256}\n"
     ))
 }

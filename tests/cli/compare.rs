@@ -58,6 +58,40 @@ fn a_precision_is_set_beside_another_with_intervals_and_flips() {
 }
 
 #[test]
+fn models_are_named_by_options_or_words() {
+    let ((_a, a), (_b, b)) = (seeded("gelu-multi-label"), seeded("gelu-multi-label"));
+    let (_data, data) = file("texts.txt", seeded_texts(4).join("\n"));
+    let run = |models: &[&str]| {
+        let common = ["compare", "--input", &data, "--format", "json"];
+        let object = nimbert(&[&common[..], models].concat()).json().remove(0);
+        [&object["a"]["model"], &object["b"]["model"]].map(|name| name.as_str().unwrap().to_owned())
+    };
+    for models in [&["--model", &a, "--model-b", &b][..], &["-m", &a, &b], &["--model-b", &b, &a], &[&a, &b]]
+    {
+        assert_eq!(run(models), [a.as_str(), b.as_str()], "{models:?}");
+    }
+    nimbert(&["compare", "-i", &data, "--precision-b", "int8"]).misused(&["--model"]);
+    nimbert(&["compare", "-i", &data, "-m", &a, &a, &a]).misused(&["three models"]);
+}
+
+/// Also on a disk that is full: what took long is not lost for what can be done again.
+#[test]
+fn figures_come_out_whatever_becomes_of_the_flips() {
+    if !std::path::Path::new("/dev/full").exists() {
+        println!("skipped: no /dev/full");
+        return;
+    }
+    let (_model, model) = seeded("gelu-multi-label");
+    let (_data, data) = file("texts.txt", seeded_texts(400).join("\n"));
+    let arguments = ["compare", &model, "--precision-b", "int8", "--input", &data, "--flips", "/dev/full"];
+    let stdout = nimbert(&arguments).failed(&["/dev/full"]);
+    assert!(stdout.contains("same best label") && !stdout.contains("flips  "), "{stdout}");
+    let (_data, data) = file("dev.tsv", labelled(5));
+    let arguments = ["eval", "--input", &data, "--label-column", "star", "--report", "/dev/full"];
+    assert!(nimbert(&arguments).failed(&["/dev/full"]).contains("top-label accuracy"));
+}
+
+#[test]
 fn plain_texts_need_no_labels() {
     let (_model, model) = seeded("gelu-multi-label");
     let (_data, data) = file("texts.txt", seeded_texts(10).join("\n"));

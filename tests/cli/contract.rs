@@ -19,8 +19,9 @@ fn within_the_budget_the_file_is_the_one_without_a_check() {
     let (_model, model) = seeded("gelu-multi-label");
     let (directory, data) = file("texts.txt", texts());
     let [plain, checked] = ["plain.nimbert", "checked.nimbert"].map(|name| directory.path().join(name));
-    nimbert(&["pack", &model, "-o", plain.to_str().unwrap()]).done();
-    let arguments = ["pack", &model, "-o", checked.to_str().unwrap(), "--check", &data, "--budget", "50"];
+    nimbert(&["pack", "--model", &model, "-o", plain.to_str().unwrap()]).done();
+    let arguments =
+        ["pack", "--model", &model, "-o", checked.to_str().unwrap(), "--check", &data, "--budget", "50"];
     let stdout = nimbert(&arguments).done();
     for words in ["600 texts", "label agreement 100.00 % in f32", "50 may be lost", "times that of f32"] {
         assert!(stdout.contains(words), "no {words:?} in {stdout}");
@@ -35,7 +36,7 @@ fn parts_are_promoted_until_the_loss_is_within_the_budget() {
     let (directory, data) = file("texts.txt", texts());
     let [plain, checked] = ["plain.nimbert", "checked.nimbert"].map(|name| directory.path().join(name));
     let (plain, checked) = (plain.to_str().unwrap(), checked.to_str().unwrap());
-    nimbert(&["pack", &model, "-o", plain]).done();
+    nimbert(&["pack", "--model", &model, "-o", plain]).done();
     let flipped = |packed: &str| {
         let arguments = ["compare", &model, packed, "--data", &data, "--format", "json"];
         let object = nimbert(&arguments).json().remove(0);
@@ -46,7 +47,7 @@ fn parts_are_promoted_until_the_loss_is_within_the_budget() {
     // Half of them, and half a text of 600 in addition, since a share of texts is rounded.
     let allowed = without / 2;
     let budget = format!("{}", 100.0 * (allowed as f64 + 0.5) / 600.0);
-    let stdout = nimbert(&["pack", &model, "-o", checked, "--check", &data, "--budget", &budget]).done();
+    let stdout = nimbert(&["pack", "--model", &model, "-o", checked, "--check", &data, "--budget", &budget]).done();
     assert!(stdout.contains("in f16") && stdout.contains("bert.encoder.layer."), "{stdout}");
     assert!(flipped(checked) <= allowed, "{} of {without}", flipped(checked));
     assert!(fs::metadata(checked).unwrap().len() > fs::metadata(plain).unwrap().len());
@@ -59,7 +60,7 @@ fn beyond_the_budget_no_file_is_written_and_an_old_one_stays() {
     let (_data, data) = file("texts.txt", texts());
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out.nimbert");
-    let common = ["pack", &model, "-o", out.to_str().unwrap(), "--check", &data, "--budget=-1"];
+    let common = ["pack", "--model", &model, "-o", out.to_str().unwrap(), "--check", &data, "--budget=-1"];
     nimbert(&common).failed(&["no file written", "everything in f16"]);
     stays_empty(directory.path());
     nimbert(&[&common[..], &["--precision", "f16"]].concat()).failed(&["no file written", "only int8"]);
@@ -75,7 +76,8 @@ fn labels_give_metrics_and_a_page() {
     let rows = seeded_texts(50).into_iter().enumerate().map(|(i, text)| format!("{text}\t{}\n", 1 + i % 5));
     let (directory, data) = file("dev.tsv", "text\tstar\n".to_owned() + &rows.collect::<String>());
     let [out, page] = ["out.nimbert", "check.html"].map(|name| directory.path().join(name));
-    let common = ["pack", &model, "-o", out.to_str().unwrap(), "--check", &data, "--label-column", "star"];
+    let common =
+        ["pack", "--model", &model, "-o", out.to_str().unwrap(), "--check", &data, "--label-column", "star"];
     for (metric, name) in [("top1", "top-label accuracy"), ("micro-f1", "micro F1"), ("auc", "ROC AUC")] {
         let options = ["--metric", metric, "--budget", "60", "--report", page.to_str().unwrap()];
         let stdout = nimbert(&[&common[..], &options].concat()).done();
@@ -89,7 +91,8 @@ fn bad_data_leave_no_file() {
     let (_model, model) = seeded("gelu-multi-label");
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out.nimbert");
-    let pack = |more: &[&str]| nimbert(&[&["pack", &model, "-o", out.to_str().unwrap()], more].concat());
+    let pack =
+        |more: &[&str]| nimbert(&[&["pack", "--model", &model, "-o", out.to_str().unwrap()], more].concat());
     let (_unknown, unknown) = file("dev.tsv", "text\tstar\n一\t5\n丁\tsix\n");
     pack(&["--check", &unknown, "--label-column", "star"])
         .failed(&["dev.tsv: line 3", "unknown label \"six\""]);
@@ -117,11 +120,13 @@ fn nothing_that_is_read_is_replaced() {
     let out = directory.path().join("out.nimbert");
     let out = out.to_str().unwrap();
     let check = ["--check", &data, "--label-column", "star", "--budget", "100", "--report"];
-    nimbert(&[&["pack", &model, "-o", &data][..], &check[..6]].concat()).failed(&["texts.tsv", "replaced"]);
-    nimbert(&[&["pack", &model, "-o", out][..], &check, &[&data]].concat())
+    nimbert(&[&["pack", "--model", &model, "-o", &data][..], &check[..6]].concat())
         .failed(&["texts.tsv", "replaced"]);
-    nimbert(&[&["pack", &model, "-o", out][..], &check, &[out]].concat()).failed(&["the same file"]);
-    nimbert(&["pack", &model, "-o", &format!("{model}/config.json")])
+    nimbert(&[&["pack", "--model", &model, "-o", out][..], &check, &[&data]].concat())
+        .failed(&["texts.tsv", "replaced"]);
+    nimbert(&[&["pack", "--model", &model, "-o", out][..], &check, &[out]].concat())
+        .failed(&["the same file"]);
+    nimbert(&["pack", "--model", &model, "-o", &format!("{model}/config.json")])
         .failed(&["config.json", "to be packed"]);
     let labelled = ["--data", &data, "--label-column", "star"];
     nimbert(&[&["eval", "--report", &data][..], &labelled].concat()).failed(&["texts.tsv", "replaced"]);
@@ -138,7 +143,7 @@ fn a_loss_of_exactly_the_budget_is_within_it() {
     let flips = directory.path().join("flips.csv");
     let out = directory.path().join("out.nimbert");
     let (flips, out) = (flips.to_str().unwrap(), out.to_str().unwrap());
-    nimbert(&["pack", &model, "-o", out]).done();
+    nimbert(&["pack", "--model", &model, "-o", out]).done();
     nimbert(&["compare", &model, out, "--data", &all, "--flips", flips]).done();
     let flips = fs::read_to_string(flips).unwrap();
     let flipped: Vec<_> = flips.lines().skip(1).map(|line| line.split(',').nth(1).unwrap()).collect();
@@ -147,7 +152,8 @@ fn a_loss_of_exactly_the_budget_is_within_it() {
     let stable = texts.iter().map(String::as_str).filter(|text| !flipped.contains(text));
     let hundred: Vec<_> = stable.take(99).chain([flipped[0]]).collect();
     let (_hundred, hundred) = file("hundred.txt", hundred.join("\n"));
-    let stdout = nimbert(&["pack", &model, "-o", out, "--check", &hundred, "--budget", "1"]).done();
+    let stdout =
+        nimbert(&["pack", "--model", &model, "-o", out, "--check", &hundred, "--budget", "1"]).done();
     assert!(stdout.contains("-1.00 points, 1 may be lost") && !stdout.contains("in f16"), "{stdout}");
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::{file, nimbert, seeded};
+use crate::{file, nimbert, nimbert_fed, seeded};
 
 const TEXTS: [&str; 5] = ["太好看了，笑中带泪", "无聊到睡着", "特效好，故事烂", "神作", "一般般吧"];
 
@@ -34,12 +34,16 @@ fn a_model_agrees_with_itself_however_labels_are_named() {
     let index = |label: &str| (star(label).parse::<usize>().unwrap() - 1).to_string();
     let (_names, names) = file("names.tsv", tsv(str::to_owned));
     let (_stars, stars) = file("stars.tsv", tsv(star));
+    // As pandas writes a column of whole numbers in which one was missing.
+    let (_floats, floats) = file("floats.tsv", tsv(|label| star(label) + ".0"));
     let (_indexes, indexes) = file("indexes.tsv", tsv(index));
     for arguments in [
         &["--data", &names][..],
         &["--data", &stars],
         &["--data", &stars, "--labels-as", "star"],
         &["--data", &indexes, "--labels-as", "index"],
+        &["--input", &floats],
+        &["--input", &floats, "--labels-as", "star"],
     ] {
         assert_eq!(top_accuracy(arguments), 1.0, "{arguments:?}");
     }
@@ -112,15 +116,52 @@ fn data_that_cannot_be_evaluated_say_where_and_why() {
     failed("", "a.jsonl", &["no texts"]);
     failed("text\tlabel\n好\t5\n", "a.tsv", &["no column \"star\"", "\"label\""]);
     nimbert(&["eval", "--data", "no/such.tsv", "--label-column", "star"]).failed(&["no/such.tsv"]);
+    failed("text\tstar\n好\t5.5\n", "a.tsv", &["line 2", "unknown label \"5.5\""]);
     nimbert(&["eval", "--data", "src", "--data-format", "csv", "--label-column", "star"])
         .failed(&["src", "directory"]);
+}
+
+#[test]
+fn rows_that_may_have_been_merged_are_not_measured() {
+    let run = |content: &str, more: &[&str]| {
+        let (_data, data) = file("dev.csv", content);
+        let common = ["eval", "--input", &data, "--label-column", "star", "--format", "json"];
+        nimbert(&[&common[..], more].concat())
+    };
+    let unclosed: String = (0..100)
+        .map(|i| format!("Star_{},{}\n", i % 5 + 1, if i == 5 { "\"bad film" } else { "good movie" }))
+        .collect();
+    run(&format!("star,text\n{unclosed}"), &[]).failed(&["dev.csv: line 7", "never closed"]);
+    // Two stray quotes make a field that RFC 4180 allows.
+    let merged = "star,text\n5,\"好\n4,坏\"\n3,一般\n";
+    run(merged, &[]).failed(&["row 1 (line 2)", "2 lines look like a row each", "--multiline"]);
+    assert_eq!(run(merged, &["--multiline"]).json()[0]["texts"], 2);
+    run("text,star\n\"好\n坏\",3\n", &[]).done();
+    run("star,text\n5,\"好\n坏, 坏, 坏\"\n", &[]).done();
+    let (_model, model) = seeded("gelu-multi-label");
+    let (directory, data) = file("dev.csv", merged);
+    nimbert(&["compare", &model, "--precision-b", "int8", "-i", &data]).failed(&["(line 2)", "--multiline"]);
+    let out = directory.path().join("out.nimbert");
+    let pack = ["pack", "-m", &model, "-o", out.to_str().unwrap(), "--check", &data, "--budget", "99"];
+    nimbert(&pack).failed(&["(line 2)", "--multiline"]);
+    assert!(!out.exists());
+}
+
+#[test]
+fn one_is_one_text() {
+    let (_data, data) = file("one.tsv", "text\tstar\n神作\t5\n");
+    let stdout = nimbert(&["eval", "--input", &data, "--label-column", "star", "--threads", "1"]).done();
+    assert!(stdout.contains("one.tsv: 1 text\n") && stdout.contains("1 thread\n"), "{stdout}");
+    let from_stdin = ["eval", "--input", "-", "--input-format", "tsv", "--label-column", "star"];
+    let stdout = nimbert_fed(&from_stdin, "text\tstar\n神作\t5\n".as_bytes()).done();
+    assert!(stdout.contains("standard input: 1 text\n"), "{stdout}");
 }
 
 #[test]
 fn mistakes_in_the_arguments_are_explained() {
     let (_data, data) = file("a.tsv", "text\tstar\n好\t5\n");
     nimbert(&["eval", "--data", &data]).misused(&["--label-column"]);
-    nimbert(&["eval", "--data", "a.txt", "--label-column", "star"]).misused(&["lines", "--data-format"]);
+    nimbert(&["eval", "--data", "a.txt", "--label-column", "star"]).misused(&["lines", "--input-format"]);
     let (_regression, regression) = seeded("tanh-regression-old-names");
     nimbert(&["eval", "--data", &data, "--label-column", "star", "--model", &regression])
         .failed(&["regression"]);

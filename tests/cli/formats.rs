@@ -69,6 +69,58 @@ fn csv_has_a_header_and_a_row_for_each_label_shown() {
 }
 
 #[test]
+fn csv_of_a_table_has_its_columns_first() {
+    let csv = |name: &str, content: &str, options: &[&str]| {
+        let (_kept, path) = file(name, content);
+        let stdout = nimbert(&[&["classify", "--input", &path, "--format", "csv"], options].concat()).done();
+        let without_scores = |line: &str| line.rsplit_once(',').unwrap().0.to_owned();
+        stdout.lines().map(without_scores).collect::<Vec<_>>()
+    };
+    let found = csv("a.csv", "id,text,note\n7,好,\"a,\"\"b\"\"\"\n,,\n", &[]);
+    assert_eq!(found[0], "id,text,note,index,tokens,truncated,label");
+    assert!(found[1].starts_with("7,好,\"a,\"\"b\"\"\",0,3,false,Star_"), "{found:?}");
+    assert!(found[2].starts_with(",,,1,2,false,Star_"), "{found:?}");
+    assert_eq!(csv("a.csv", "id,text,note\n7,好,x\n", &["--all"]).len(), 6);
+    let pairs = ["--column", "a", "--pair-column", "index"];
+    let found = csv("a.tsv", "a\tindex\tlabel\n好\t看\t5\n", &pairs);
+    assert_eq!(found[0], "a,index,label,nimbert_index,tokens,truncated,nimbert_label");
+    assert!(found[1].starts_with("好,看,5,0,5,false,Star_"), "{found:?}");
+    assert_eq!(
+        csv("a.csv", "id,text\n", &[]),
+        ["id,text,index,tokens,truncated,label"],
+        "of a table without rows"
+    );
+
+    let objects = "{\"text\":\"好\",\"id\":7}\n{\"id\":\"a b\",\"text\":\"看\"}\n{\"text\":\"\"}\n";
+    let found = csv("a.jsonl", objects, &[]);
+    assert_eq!(found[0], "id,text,index,tokens,truncated,label");
+    for (found, expected) in found[1..].iter().zip(["7,好,0,", "a b,看,1,", ",,2,"]) {
+        assert!(found.starts_with(expected), "{found}");
+    }
+    let id = ["--column", "id", "--pair-column", "text"];
+    let found = csv("a.jsonl", "{\"text\":\"好\",\"id\":\"看\"}\n", &id);
+    assert_eq!(found[0], "id,text,index,tokens,truncated,label");
+}
+
+#[test]
+fn json_keeps_an_id_as_it_is() {
+    let ids = ["7", "\"a\\u0062\"", "12345678901234567890123", "1.0", "null", "{\"b\":[1, 2]}"];
+    let lines: String = ids.iter().map(|id| format!("{{\"text\":\"好\", \"id\" : {id} }}\n")).collect();
+    let (_kept, path) = file("a.jsonl", lines + "{\"text\":\"好\"}\n");
+    let stdout = nimbert(&["classify", "--input", &path, "--format", "json"]).done();
+    let starts =
+        ids.iter().enumerate().map(|(i, id)| format!("{{\"index\":{i},\"id\":{id},\"text\":\"好\","));
+    let starts: Vec<_> = starts.chain(["{\"index\":6,\"text\":\"好\",".to_owned()]).collect();
+    assert_eq!(stdout.lines().count(), starts.len());
+    for (line, start) in stdout.lines().zip(starts) {
+        assert!(line.starts_with(&start), "{line} instead of {start}");
+    }
+    let (_kept, path) = file("a.csv", "id,text\n07,好\n");
+    let objects = nimbert(&["classify", "--input", &path, "--format", "json"]).json();
+    assert_eq!(objects[0]["id"], "07");
+}
+
+#[test]
 fn csv_and_json_agree_to_the_last_digit() {
     let json = nimbert(&["classify", "--format", "json", "好"]).done();
     let csv = nimbert(&["classify", "--format", "csv", "--all", "好"]).done();

@@ -53,5 +53,6 @@ fn a_packed_model_answers_like_the_checkpoint() {
     let best = |model: &str| nimbert(&[&text[..], &[model]].concat()).json()[0]["scores"][0]["label"].clone();
     assert_eq!(best(out), best(checkpoint));
     let info = nimbert(&["info", "--model", out, "--format", "json"]).json();
+    assert_eq!(nimbert(&["info", out, "--format", "json"]).json()[0]["model"], info[0]["model"]);
     assert_eq!((&info[0]["labels"][4], &info[0]["precision"]["stored"]), (&"Star_5".into(), &"int8".into()));
 }

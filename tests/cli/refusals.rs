@@ -1,10 +1,17 @@
 //! Bad arguments and bad input: the exit code, the message that says where, and the rows that stand.
 
-use std::{fs::File, path::Path, process::Stdio};
+use std::{
+    fs::{self, File},
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use nimbert_test_support::skip;
 
-use crate::{command, file, nimbert, nimbert_fed, objects, texts};
+use crate::{command, file, nimbert, nimbert_fed, objects, seeded, texts};
+
+const COMMANDS: [&str; 10] =
+    ["bench", "classify", "compare", "completions", "eval", "import", "info", "man", "pack", "verify"];
 
 /// Asserts that the stream stops with a message of these words after exactly these texts, at any batch size.
 #[track_caller]
@@ -34,20 +41,9 @@ fn a_table_row_without_the_column_names_the_row() {
         &["one"],
         &["row 2", "line 3", "\"text\"", "1 of 2 fields"],
     );
-    stops(
-        "a.csv",
-        "id,text\r\n1,\"one\r\n\"\r\n\r\n2\r\n",
-        &[],
-        &["one\r\n"],
-        &["row 2", "line 5", "\"text\""],
-    );
-    stops(
-        "a.csv",
-        "text,id\none,1\ntwo\n",
-        &["--pair-column", "id"],
-        &["one"],
-        &["row 2", "line 3", "\"id\""],
-    );
+    stops("a.csv", "id,text\r\n1,\"one\r\n\"\r\n2\r\n", &[], &["one\r\n"], &["row 2", "line 4", "\"text\""]);
+    // Also where nobody asked for the column: a file that is cut ends like this.
+    stops("a.csv", "text,id\none,1\ntwo\n", &[], &["one"], &["row 2", "line 3", "\"id\"", "1 of 2 fields"]);
     stops("a.tsv", "id\ttext\n1\tone\n2\n", &[], &["one"], &["line 3", "\"text\"", "1 of 2 fields"]);
 }
 
@@ -55,6 +51,97 @@ fn a_table_row_without_the_column_names_the_row() {
 fn a_table_row_with_a_field_too_many_names_the_row() {
     stops("a.csv", "id,text\n1,one\n2,two, or so\n", &[], &["one"], &["row 2", "3 fields", "has 2"]);
     stops("a.tsv", "id\ttext\n1\tone\n2\ttwo\tor so\n", &[], &["one"], &["line 3", "3 fields", "has 2"]);
+}
+
+#[test]
+fn a_quote_out_of_place_names_the_line_where_it_is_or_opened() {
+    let csv = |rows: &str, before: &[&str], words: &[&str]| {
+        stops("a.csv", format!("id,text\n1,one\n{rows}"), &[], &[&["one"], before].concat(), words);
+    };
+    csv("2,\"two\n3,three\n4,four\n", &[], &["line 3", "opens here is never closed"]);
+    csv("2,two\n3,\"three", &["two"], &["line 4", "never closed"]);
+    csv("2,\"two\r\n\r\n", &[], &["line 3", "never closed"]);
+    csv("2,\"two\n3,\"three\"\n", &[], &["line 3", "opens field 2", "closed on line 4", "more text follows"]);
+    csv("2,\"a\"b\n", &[], &["line 3", "opens field 2", "written twice"]);
+    csv("2,\"a\" \n", &[], &["line 3", "opens field 2", "written twice"]);
+    csv("2,a\"b\"\n", &[], &["line 3", "a quote inside field 2"]);
+    csv("2, \"a\"\n", &[], &["line 3", "a quote inside field 2"]);
+    stops("a.csv", "id,\"text\n1,one\n", &[], &[], &["line 1", "never closed"]);
+}
+
+#[test]
+fn rows_that_run_into_one_name_the_line() {
+    let cr = "carriage return (CR)";
+    stops("a.txt", "one\rtwo\r", &[], &[], &["line 1", cr, "byte 4"]);
+    stops("a.txt", "one\ntwo\r\r\n", &[], &["one"], &["line 2", cr]);
+    stops("a.csv", "text\rone\rtwo\r", &[], &[], &["line 1", cr]);
+    stops("a.csv", "text\none\ntwo\rthree\n", &[], &["one"], &["line 3", cr]);
+    stops("a.tsv", "text\tid\none\t1\rtwo\t2\n", &[], &[], &["line 2", cr]);
+    stops("a.jsonl", "{\"text\":\"one\"}\r{\"text\":\"two\"}\r", &[], &[], &["line 1", cr]);
+    let (two, trailing) = ("{\"text\":\"a\"}{\"text\":\"b\"}\n", "{\"text\":\"a\"},\n");
+    stops("a.jsonl", two, &[], &[], &["line 1", "trailing characters at column 13"]);
+    stops("a.jsonl", trailing, &[], &[], &["line 1", "trailing characters"]);
+    stops("a.jsonl", "{\"text\":\"a\",\"text\":\"b\"}\n", &[], &[], &["line 1", "the key \"text\" twice"]);
+    stops("a.jsonl", "{\"text\":\"a\",\"n\":1,\"n\":1}\n", &[], &[], &["the key \"n\" twice"]);
+    stops("a.jsonl", "{\"text\":\"one\"}\n{\"text\":\"tw", &[], &["one"], &["line 2", "not valid JSON"]);
+    let many = (0..20_000).map(|i| format!("\"{i}\":0")).collect::<Vec<_>>().join(",");
+    stops("a.jsonl", format!("{{{many}}}\n"), &[], &[], &["line 1", "more than 16384 keys"]);
+    stops("a.csv", ",".repeat(20_000), &[], &[], &["20001 columns"]);
+}
+
+#[test]
+fn an_empty_line_between_rows_names_the_line() {
+    stops("a.csv", "text,id\none,1\n\n\ntwo,2\n", &[], &["one"], &["line 3", "empty line"]);
+    stops("a.csv", "\ntext\none\n", &[], &[], &["line 1", "empty line"]);
+    stops("a.tsv", "text\none\n\r\ntwo\n", &[], &["one"], &["line 3", "empty line"]);
+    let objects = "{\"text\":\"one\"}\n\n{\"text\":\"three\"}\n";
+    stops("a.jsonl", objects, &[], &["one"], &["line 2", "empty line"]);
+}
+
+#[test]
+fn what_is_no_text_is_refused_where_it_begins() {
+    stops("a.txt", "one\ntw\0o\n", &[], &["one"], &["line 2", "NUL", "byte 3"]);
+    stops("a.csv", "text\none\n\"tw\0o\"\n", &[], &["one"], &["line 3", "NUL"]);
+    let utf_16 = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        "\u{feff}text\n好\n".encode_utf16().flat_map(bytes).collect()
+    };
+    for name in ["a.txt", "a.csv", "a.tsv", "a.jsonl"] {
+        stops(name, utf_16(u16::to_le_bytes), &[], &[], &["UTF-16", "iconv"]);
+        stops(name, utf_16(u16::to_be_bytes), &[], &[], &["UTF-16", "iconv"]);
+    }
+}
+
+/// A line, a field and a string end somewhere, or reading does.
+#[test]
+fn what_never_ends_is_refused_in_little_memory() {
+    let long = "a".repeat((16 << 20) + 1);
+    stops("a.txt", format!("one\n{long}"), &[], &["one"], &["line 2", "longer than 16 MiB"]);
+    stops("a.csv", format!("text\none\n{long}"), &[], &["one"], &["line 3", "longer than 16 MiB"]);
+    let lines = "a line\n".repeat(3_000_000);
+    stops("a.csv", format!("text\none\n\"{lines}"), &[], &["one"], &["line 3", "not closed within 16 MiB"]);
+    stops("a.txt", format!("{}\n", "one\r".repeat(5 << 20)), &[], &[], &["line 1", "carriage returns"]);
+    if !Path::new("/dev/zero").exists() {
+        println!("skipped: no /dev/zero");
+        return;
+    }
+    // A terabyte of address space would not be enough for all of it; this shell gives half a gigabyte.
+    let within = |arguments: &[&str]| {
+        let script = "ulimit -v 524288; exec \"$0\" \"$@\"";
+        let run =
+            Command::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_nimbert")]).args(arguments).output();
+        let run = run.unwrap();
+        let stderr = String::from_utf8(run.stderr).unwrap();
+        assert_eq!(run.status.code(), Some(1), "{arguments:?}: {stderr}");
+        assert!(stderr.starts_with("nimbert: /dev/zero: line 1: a NUL character"), "{stderr}");
+    };
+    for format in ["lines", "csv", "tsv", "jsonl"] {
+        within(&["classify", "--threads", "1", "--input", "/dev/zero", "--input-format", format]);
+    }
+    let (_model, model) = seeded("gelu-multi-label");
+    let data = ["--threads", "1", "--data", "/dev/zero", "--input-format", "csv", "--label-column", "star"];
+    within(&[&["eval"], &data[..]].concat());
+    within(&[&["compare", &model, &model], &data[..]].concat());
+    within(&["bench", "--threads", "1", "--lengths", "/dev/zero"]);
 }
 
 #[test]
@@ -79,7 +166,6 @@ fn a_json_line_of_another_kind_names_the_line() {
     line("{\"words\":\"x\"}", &["no key \"text\"", "\"words\""]);
     line("{\"text\":\"x\"", &["not valid JSON", "column"]);
     line("{\"text\":\"\\ud800\"}", &["not valid JSON"]);
-    line("", &["not valid JSON"]);
     line(&"[".repeat(100_000), &["not valid JSON"]);
 }
 
@@ -116,7 +202,9 @@ fn an_output_that_cannot_be_written_is_an_error() {
         return skip("there is no /dev/full");
     }
     let all = [["classify", "好", "--format", "json"], ["classify", "好", "--format", "csv"]];
-    let all = all.iter().map(|arguments| &arguments[..]).chain([&["classify", "好"][..], &["info"]]);
+    let help = [&["--help"][..], &["--version"], &["classify", "--help"], &["help", "eval"]];
+    let others = [&["classify", "好"][..], &["info"], &["completions", "bash"], &["man"]];
+    let all = all.iter().map(|arguments| &arguments[..]).chain(others).chain(help);
     for arguments in all {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let output = command(arguments).stdout(Stdio::from(full)).output().unwrap();
@@ -145,8 +233,43 @@ fn wrong_usage_is_exit_code_2() {
         nimbert(&["classify", "x", option, "many"]).misused(&[option, "from 1"]);
     }
     nimbert(&["pack", "model"]).misused(&["--output"]);
+    nimbert(&["pack", "-o", "x"]).misused(&["--model"]);
+    nimbert(&["pack", "a", "--model", "b", "-o", "x"]).misused(&["cannot be used with"]);
+    nimbert(&["import", "-o", "x"]).misused(&["--model"]);
+    nimbert(&["info", "a", "--model", "b"]).misused(&["cannot be used with"]);
+    nimbert(&["info", "--modle", "b"]).misused(&["'--model'"]);
     nimbert(&["pack", "model", "-o", "x", "--precision", "int7"]).misused(&["int7", "int8"]);
     nimbert(&["frobnicate"]).misused(&["frobnicate"]);
+}
+
+#[test]
+fn a_text_that_names_a_model_ends_with_the_right_command() {
+    let (directory, model) = seeded("gelu-multi-label");
+    let packed = directory.path().join("packed one.nimbert");
+    let packed = packed.to_str().unwrap();
+    nimbert(&["pack", "--model", &model, "-o", packed]).done();
+    let command = format!("nimbert classify --model {model} 一 'it is'");
+    nimbert(&["classify", "一", &model, "it is"]).misused(&["is a model", &command]);
+    nimbert(&["classify", &model]).misused(&[&format!("nimbert classify --model {model} TEXT")]);
+    nimbert(&["classify", packed, "一"]).misused(&[&format!("nimbert classify --model '{packed}' 一")]);
+    for part in ["config.json", "model.safetensors"] {
+        let path = Path::new(&model).join(part);
+        if path.exists() {
+            nimbert(&["classify", path.to_str().unwrap(), "一"]).misused(&[&format!("--model {model} 一")]);
+        }
+    }
+    // A directory of anything else is a text like any other.
+    let empty = tempfile::tempdir().unwrap();
+    nimbert(&["classify", empty.path().to_str().unwrap()]).done();
+}
+
+#[test]
+fn a_text_that_names_a_file_is_scored_with_a_hint() {
+    let (_kept, path) = file("two words.txt", "好\n");
+    let run = nimbert(&["classify", "--format", "json", "好", &path]);
+    assert_eq!((run.code, texts(&objects(&run.stdout))), (0, vec!["好", &path]));
+    let hint = format!("hint: {path:?} is a file; to score its lines: nimbert classify --input '{path}'\n");
+    assert_eq!(run.stderr, hint);
 }
 
 #[test]
@@ -161,4 +284,44 @@ fn an_unknown_instruction_set_is_named() {
 fn help_and_version_go_to_standard_output() {
     assert!(nimbert(&["classify", "--help"]).done().contains("Examples:"));
     assert!(nimbert(&["--version"]).done().starts_with("nimbert "));
+    for command in COMMANDS {
+        let help = nimbert(&[command, "--help"]).done();
+        assert!(help.contains("Examples:\n  nimbert "), "{command}: {help}");
+    }
+}
+
+#[test]
+fn completions_and_manual_pages_have_every_command() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = nimbert(&["completions", shell]).done();
+        for word in COMMANDS.iter().chain(&["label-column", "multiline"]) {
+            assert!(script.contains(word), "no {word:?} for {shell}");
+        }
+    }
+    nimbert(&["completions", "tcsh"]).misused(&["bash", "zsh"]);
+    let main = nimbert(&["man"]).done();
+    let directory = tempfile::tempdir().unwrap();
+    let pages = directory.path().join("share/man1");
+    assert_eq!(nimbert(&["man", "--output", pages.to_str().unwrap()]).done(), "");
+    let page = |name: &str| fs::read_to_string(pages.join(name)).unwrap();
+    assert_eq!(page("nimbert.1"), main);
+    assert!(main.starts_with(".ie") && main.contains(".TH nimbert 1"), "{main}");
+    for command in COMMANDS {
+        assert!(main.contains(&format!("nimbert\\-{command}(1)")), "no {command} in {main}");
+        let page = page(&format!("nimbert-{command}.1"));
+        assert!(page.contains(".SH SYNOPSIS") && page.contains("Examples:"), "{page}");
+    }
+    let (_kept, file) = file("there", "");
+    nimbert(&["man", "--output", &file]).failed(&["there"]);
+}
+
+#[test]
+fn help_to_a_closed_pipe_is_no_error() {
+    for arguments in [&["--help"][..], &["completions", "zsh"], &["man"], &["info"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command(arguments).stdout(Stdio::from(writer)).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), stderr.as_str()), (Some(0), ""), "{arguments:?}");
+    }
 }

@@ -60,8 +60,34 @@ fn the_column_is_chosen_by_name() {
 }
 
 #[test]
-fn a_short_row_may_lack_columns_that_nobody_asked_for() {
-    assert_eq!(texts_of("a.csv", "text,id\n一\n二,2\n"), ["一", "二"]);
+fn what_ends_a_file_is_no_row() {
+    for (name, content) in [
+        ("a.csv", "text,id\n一,1\n\n\r\n"),
+        ("a.tsv", "text\tid\n一\t1\n\n\n"),
+        ("a.jsonl", "{\"text\":\"一\"}\n\n"),
+        ("a.csv", "text,id\n一,1\r"),
+        ("a.csv", "text,id\n一,\"1\""),
+    ] {
+        assert_eq!(texts_of(name, content), ["一"], "{content:?}");
+    }
+    assert_eq!(texts_of("a.txt", "\u{feff}"), [""; 0], "a mark alone is an empty file");
+}
+
+#[test]
+fn what_stands_in_quotes_is_text_whatever_it_is() {
+    assert_eq!(texts_of("a.csv", "text\n\"a\rb\"\n\"c,\"\"d\n\"\r\n\" \"\n"), ["a\rb", "c,\"d\n", " "]);
+    assert_eq!(
+        texts_of("a.csv", "text\none record\n\"of\r\ntwo lines\"\n"),
+        ["one record", "of\r\ntwo lines"]
+    );
+    // Rows that a stray quote has merged look like this, and are said to.
+    let merged = "label,text\n1,\"a\n2,b\n3,c\n4,d\"\n5,e\n";
+    let (_kept, path) = file("a.csv", merged);
+    let run = nimbert(&["classify", "--input", &path, "--format", "json"]);
+    assert_eq!((run.code, texts(&objects(&run.stdout))), (0, vec!["a\n2,b\n3,c\n4,d", "e"]));
+    assert!(run.stderr.starts_with("hint: ") && run.stderr.lines().count() == 1, "{}", run.stderr);
+    run.says(&["a.csv: row 1 (line 2)", "--multiline"]);
+    nimbert(&["classify", "--input", &path, "--multiline"]).done();
 }
 
 #[test]
@@ -69,6 +95,15 @@ fn the_given_format_goes_before_the_ending() {
     let (_kept, path) = file("a.csv", "text,id\n");
     let objects = nimbert(&["classify", "-i", &path, "--input-format", "lines", "--format", "json"]).json();
     assert_eq!(texts(&objects), ["text,id"]);
+}
+
+#[test]
+fn options_have_one_name_in_all_commands_and_keep_their_old_ones() {
+    let (_kept, path) = file("a.dat", "comment\n一\n");
+    let new = ["--input", &path, "--input-format", "csv", "--column", "comment"];
+    let old = ["--data", &path, "--data-format", "csv", "--text-column", "comment"];
+    let run = |options: &[&str]| nimbert(&[&["classify", "--format", "csv"], options].concat()).done();
+    assert_eq!(run(&new), run(&old));
 }
 
 #[test]
@@ -138,6 +173,16 @@ fn a_closed_pipe_is_no_error() {
 fn an_empty_text_is_scored() {
     let objects = nimbert(&["classify", "", "--format", "json"]).json();
     assert_eq!((&objects[0]["text"], &objects[0]["tokens"]), (&"".into(), &2.into()), "[CLS] [SEP]");
+}
+
+/// Twelve texts of a megabyte are more than one batch may have, and still come out in order.
+#[test]
+fn long_texts_share_a_batch_with_few_others() {
+    let lines: String = (0..20).map(|i| format!("{i} {}\n", "a ".repeat(500_000))).collect();
+    let objects = nimbert_fed(&["classify", "-i", "-", "--format", "json"], lines.as_bytes()).json();
+    let starts: Vec<_> =
+        texts(&objects).iter().map(|text| text.split(' ').next().unwrap().to_owned()).collect();
+    assert_eq!(starts, (0..20).map(|i| i.to_string()).collect::<Vec<_>>());
 }
 
 #[test]

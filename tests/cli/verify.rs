@@ -14,7 +14,7 @@ fn good_models_pass_at_every_precision() {
     for name in ["gelu-multi-label", "odd-heads-of-11", "relu-two-labels-f16", "long-rows"] {
         let (directory, model) = seeded(name);
         let packed = directory.path().join("packed.nimbert");
-        nimbert(&["pack", &model, "-o", packed.to_str().unwrap()]).done();
+        nimbert(&["pack", "--model", &model, "-o", packed.to_str().unwrap()]).done();
         for (model, precision) in
             [(&*model, "f32"), (&model, "f16"), (&model, "int8"), (packed.to_str().unwrap(), "auto")]
         {
@@ -61,7 +61,7 @@ fn a_packed_file_of_other_weights_is_told_apart() {
     multiply(&model, "classifier.bias", 1.5);
     let packed = directory.path().join("packed.nimbert");
     let packed = packed.to_str().unwrap();
-    nimbert(&["pack", &model, "-o", packed]).done();
+    nimbert(&["pack", "--model", &model, "-o", packed]).done();
     nimbert(&["verify", "--model", packed, "--reference", &reference("gelu-multi-label")])
         .failed(&["SHA-256"]);
 }
@@ -79,6 +79,9 @@ fn what_is_no_reference_or_not_of_this_model_is_refused() {
     verify(&reference("one-head-of-130")).failed(&["row 0 of the reference"]);
     nimbert(&["verify"]).misused(&["--file", "--reference"]);
     nimbert(&["verify", "--file", "a", "--reference", "b"]).misused(&["--file", "--reference"]);
+    nimbert(&["verify", "--file", "a", "b"]).misused(&["--file"]);
+    nimbert(&["verify", "a", "--threads", "1"]).misused(&["--reference"]);
+    nimbert(&["verify", &model]).failed(&["a directory has no checksums", "--reference"]);
 }
 
 #[test]
@@ -86,9 +89,13 @@ fn checksums_can_be_asked_for_at_load() {
     let (directory, model) = seeded("gelu-multi-label");
     let packed = directory.path().join("packed.nimbert");
     let name = packed.to_str().unwrap();
-    nimbert(&["pack", &model, "-o", name]).done();
+    nimbert(&["pack", "--model", &model, "-o", name]).done();
     let classify = ["classify", "--model", name, "--verify", "一"];
     nimbert(&classify).done();
+    let said = nimbert(&["verify", name]).done();
+    assert!(said.contains("undamaged"), "{said}");
+    assert_eq!(nimbert(&["verify", "--model", name]).done(), said);
+    assert_eq!(nimbert(&["verify", "--file", name]).done(), said);
     let mut bytes = fs::read(&packed).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

@@ -12,7 +12,7 @@ use super::{
     rounds::Row,
     shape::{Lengths, Shape, Subject},
 };
-use crate::cli::{architecture::Architecture, human::shorten};
+use crate::cli::{architecture::Architecture, count::count, shorten::shorten};
 
 /// What `--against` names.
 pub(super) struct Baseline {
@@ -81,8 +81,9 @@ impl Baseline {
         let Some(lengths) = lengths else { return Ok(()) };
         let then = self.lengths().ok_or_else(|| anyhow!("{name}: lengths: none in it to compare with"))?;
         self.same("batch", &then.batch, &lengths.batch)?;
-        let describe =
-            |counts: &[usize]| format!("{} texts, {} tokens", counts.len(), counts.iter().sum::<usize>());
+        let describe = |counts: &[usize]| {
+            format!("{}, {}", count(counts.len(), "text"), count(counts.iter().sum(), "token"))
+        };
         let [there, here] = [&then.counts, &lengths.counts].map(|counts| describe(counts));
         self.same("token_counts", &there, &here)?;
         ensure!(

@@ -9,7 +9,7 @@ use super::{
     rounds::Row,
     shape::Subject,
 };
-use crate::cli::{human::shorten, memory, model::compute};
+use crate::cli::{count::count, memory, model::compute, shorten::shorten};
 
 pub(super) fn human(report: &Report<'_>) -> String {
     let Report { model, engine, load_ms, limits, rows, .. } = report;
@@ -34,8 +34,8 @@ pub(super) fn human(report: &Report<'_>) -> String {
         );
     }
     if let Some(row) = rows.iter().find(|row| matches!(row.subject, Subject::Lengths)) {
-        let [texts, tokens] = [row.workload.texts, row.workload.tokens].map(|n| HumanCount(n as u64));
-        text += &format!("lengths: {texts} texts, {tokens} tokens\n");
+        let (texts, tokens) = (count(row.workload.texts, "text"), count(row.workload.tokens, "token"));
+        text += &format!("lengths: {texts}, {tokens}\n");
     }
     text += &profiles(rows);
     if let Some(peak) = memory::peak() {

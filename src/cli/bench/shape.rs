@@ -1,9 +1,14 @@
 //! What is measured, as the user says it.
 
-use std::{fmt, fs, path::Path, str::FromStr};
+use std::{fmt, fs::File, path::Path, str::FromStr};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
+
+use crate::cli::{input::Lines, shorten::shorten};
+
+/// Of texts, and of tokens of one.
+const MOST: usize = 1 << 20;
 
 /// A batch of texts of one length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,7 +39,7 @@ impl FromStr for Shape {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = |text: &str| text.parse().ok().filter(|n| (1..=1 << 20).contains(n));
+        let number = |text: &str| text.parse().ok().filter(|n| (1..=MOST).contains(n));
         let sizes = text.split_once('x').and_then(|(texts, tokens)| Some((number(texts)?, number(tokens)?)));
         let (texts, tokens) =
             sizes.ok_or_else(|| format!("{text:?} is not a shape such as 16x32, texts x tokens"))?;
@@ -81,16 +86,21 @@ pub(super) fn shapes(argument: &str) -> Result<Shapes, String> {
 
 /// Token counts, one a line; empty lines are skipped.
 pub(super) fn read_lengths(path: &Path) -> Result<Vec<usize>> {
-    let text = fs::read_to_string(path).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+    let name = path.display().to_string();
+    let file = File::open(path).map_err(|error| anyhow!("{name}: {error}"))?;
+    let mut lines = Lines::new(file, &name);
     let mut lengths = Vec::new();
-    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
-        match line.trim().parse() {
-            Ok(length) if length > 0 => lengths.push(length),
-            _ => bail!("{}: line {number}: {line:?} is not a number of tokens", path.display()),
-        }
+    while let Some(line) = lines.next_line()? {
+        let length = match line.trim() {
+            "" => continue,
+            number => number.parse().ok().filter(|length| *length > 0),
+        };
+        let line = shorten(line, 80);
+        lengths.push(length.ok_or_else(|| anyhow!("{}: {line:?} is not a number of tokens", lines.place()))?);
+        ensure!(lengths.len() <= MOST, "{name}: more than {MOST} token counts");
     }
     if lengths.is_empty() {
-        bail!("{}: no token counts", path.display());
+        bail!("{name}: no token counts");
     }
     Ok(lengths)
 }

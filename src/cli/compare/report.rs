@@ -7,7 +7,7 @@ use nimbert::{Engine, Scoring};
 use serde_json::{Map, Value, json};
 
 use super::Comparison;
-use crate::cli::{eval::rate, model::compute};
+use crate::cli::{count::count, eval::rate, model::compute};
 
 pub(super) fn human(
     models: &[(String, &Engine); 2],
@@ -20,7 +20,7 @@ pub(super) fn human(
     for (((name, engine), speed), letter) in models.iter().zip(speeds).zip(["A", "B"]) {
         _ = writeln!(out, "{letter}        {name}: {}, {}", compute(engine), rate(speed));
     }
-    _ = writeln!(out, "data     {data}: {} texts\n", HumanCount(*texts as u64));
+    _ = writeln!(out, "data     {data}: {}\n", count(*texts, "text"));
     let flipped = texts - agreeing;
     let unit = if flipped == 1 { "text has" } else { "texts have" };
     if scoring(models) != Scoring::Identity {

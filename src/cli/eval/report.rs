@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::Evaluation;
 use crate::{
-    cli::{model::compute, scoring::Speed},
+    cli::{count::count, model::compute, scoring::Speed},
     evaluation::{Decision, Figure, Metrics},
 };
 
@@ -22,12 +22,12 @@ pub(crate) fn about(
     let Evaluation { speed, truncated, metrics, .. } = evaluation;
     let cut = match truncated {
         0 => String::new(),
-        n => format!(", {} of them cut at {} tokens", HumanCount(*n as u64), engine.max_tokens()),
+        n => format!(", {} of them cut at {}", HumanCount(*n as u64), count(engine.max_tokens(), "token")),
     };
     vec![
         ("model", model.to_owned()),
         ("compute", compute(engine)),
-        ("data", format!("{data}: {} texts{cut}", HumanCount(metrics.rows as u64))),
+        ("data", format!("{data}: {}{cut}", count(metrics.rows, "text"))),
         ("speed", rate(speed)),
     ]
 }
@@ -97,8 +97,8 @@ fn confusion(metrics: &Metrics, labels: &[String]) -> String {
     let width = most.len().max(2) + 1;
     let mut out = "\nconfusion: rows are the texts' labels, columns the best labels\n".to_owned();
     if counted < metrics.rows {
-        let left = HumanCount((metrics.rows - counted) as u64);
-        _ = writeln!(out, "({left} texts that do not have exactly one label are left out)");
+        let left = count(metrics.rows - counted, "text");
+        _ = writeln!(out, "(without {left} that have no label, or several)");
     }
     _ = write!(out, "   ");
     for column in 0..labels.len() {

@@ -3,13 +3,14 @@
 use std::{collections::BTreeSet, path::Path};
 
 use anyhow::{Result, anyhow, bail, ensure};
-use indicatif::HumanCount;
 use nimbert::{Classification, Encoding, Engine, OnLong, Options, PackSummary, Precision};
 
 use super::{Check, Pack};
 use crate::{
     cli::{
+        count::count,
         data::Task,
+        model::load,
         progress,
         scoring::{self, Speed, truth},
     },
@@ -74,11 +75,11 @@ struct Seen {
 
 impl Reference<'_> {
     fn open<'a>(pack: &'a Pack, check: &'a Check) -> Result<Reference<'a>> {
-        let engine = Engine::load(&pack.model, check.options(Precision::F32))?;
+        let engine = load(Some(pack.model.path()), check.options(Precision::F32))?;
         ensure!(
             Decision::of(engine.config().scoring).is_some(),
             "{}: a regression, which has no labels that could change",
-            pack.model.display()
+            pack.model.path().display()
         );
         let task = check.columns.is_labelled().then(|| check.columns.task(&engine)).transpose()?;
         let criterion = check.criterion();
@@ -230,8 +231,7 @@ pub(super) fn pack(pack: &Pack, check: &Check, data: &Path) -> Result<Verdict> {
     }
     let mut last = None;
     let summary = pack.write(&promoted.iter().cloned().collect(), |file| {
-        let measured = Engine::load(file, check.options(Precision::Auto))
-            .map_err(Into::into)
+        let measured = load(Some(file), check.options(Precision::Auto))
             .and_then(|engine| reference.score([&packed, &engine], data));
         let accepted = matches!(&measured, Ok(([_, value], _)) if check.allows(loss([own, *value])));
         last = Some(measured);
@@ -256,7 +256,7 @@ struct Plan {
 }
 
 fn plan(reference: &mut Reference<'_>, pack: &Pack, file: &Path, data: &Path) -> Result<Plan> {
-    let packed = Engine::load(file, reference.check.options(Precision::Auto))?;
+    let packed = load(Some(file), reference.check.options(Precision::Auto))?;
     let bytes = std::fs::metadata(file)?.len();
     let (value, speeds) = reference.score_with(&packed, data)?;
     let lost = loss([reference.value, value]);
@@ -281,10 +281,10 @@ fn plan(reference: &mut Reference<'_>, pack: &Pack, file: &Path, data: &Path) ->
 fn in_f16(pack: &Pack, check: &Check) -> Result<Engine> {
     let mut engine = None;
     pack.write_as(Precision::F16, &BTreeSet::new(), |file| {
-        engine = Some(Engine::load(file, check.options(Precision::Auto)));
+        engine = Some(load(Some(file), check.options(Precision::Auto)));
         false
     })?;
-    Ok(engine.expect("a complete file is loaded")?)
+    engine.expect("a complete file is loaded")
 }
 
 impl Check {
@@ -304,9 +304,9 @@ impl Verdict {
         let [own, packed] = self.values.map(|value| 100.0 * value);
         let name = check.criterion().name();
         let mut text = format!(
-            "check    {}: {} texts, {name} {own:.2} % in f32, {packed:.2} % packed: {:+.2} points, {} may be lost\n",
+            "check    {}: {}, {name} {own:.2} % in f32, {packed:.2} % packed: {:+.2} points, {} may be lost\n",
             data.display(),
-            HumanCount(self.texts as u64),
+            count(self.texts, "text"),
             0.0 - loss(self.values), // 0.0 - 0.0 has no sign
             check.budget,
         );

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
-use crate::cli::human::shorten;
+use crate::cli::{count::count, shorten::shorten};
 
 /// A reference file.
 pub(super) struct Reference {
@@ -35,7 +35,7 @@ pub(super) struct Row {
 impl About {
     pub(super) fn describe(&self) -> String {
         let [model, torch] = [&self.model, &self.torch].map(|text| shorten(text, 80));
-        format!("{model} in PyTorch {torch}, {} rows", self.rows)
+        format!("{model} in PyTorch {torch}, {}", count(self.rows, "row"))
     }
 }
 
