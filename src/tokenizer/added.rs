@@ -1,17 +1,25 @@
 //! Tokens that are found in a text as a whole, before it is split into words.
 //!
 //! What the `tokenizers` crate's `AddedVocabulary` does, with the same automaton but without its regular expressions,
-//! which are a tenth of a program that links this library, and without the offsets that nobody reads.
+//! which are a tenth of a program that links this library, without the offsets that nobody reads, and a window at a time:
+//! of a text that is cut no more is looked at than a window beyond what is kept.
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    str::Chars,
+};
 
-use daachorse::{DoubleArrayAhoCorasick, DoubleArrayAhoCorasickBuilder, MatchKind};
-use tokenizers::{NormalizedString, Normalizer as _, normalizers::BertNormalizer};
+use super::{
+    normalizer::{Normalized, Normalizer},
+    spec::AddedToken,
+    vocabulary::Vocabulary,
+};
+use finder::{Finder, Found, Match, Search};
 
-use super::{spec::AddedToken, vocabulary::Vocabulary};
+mod finder;
 
 /// The ids of added tokens: the vocabulary's own, or the next free one.
 pub(super) fn assign_ids<'a>(tokens: &'a [AddedToken], vocabulary: &Vocabulary) -> HashMap<&'a str, u32> {
@@ -27,13 +35,12 @@ pub(super) fn assign_ids<'a>(tokens: &'a [AddedToken], vocabulary: &Vocabulary) 
     ids
 }
 
-/// A part of a text.
+/// What a text consists of on its way to ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part<'a> {
-    /// An added token, by its id.
+pub(super) enum Unit {
+    Char(char),
+    /// An added token, by its id. Nothing reaches across it.
     Token(u32),
-    /// What lies between two of them.
-    Text(&'a str),
 }
 
 /// Added tokens of a tokenizer.
@@ -76,112 +83,165 @@ impl AddedTokens {
         Ok(Self { as_is: finder(false)?, normalized: finder(true)? })
     }
 
-    /// Gives `visit` the parts of a text in their order, normalized, until it fails.
-    pub(super) fn split(
-        &self,
-        text: &str,
-        normalizer: &BertNormalizer,
-        mut visit: impl FnMut(Part<'_>) -> Result<(), Stop>,
-    ) -> Result<(), Stop> {
-        self.as_is.split(text, |part| match part {
-            Part::Token(_) => visit(part),
-            Part::Text(text) => self.normalized.split(&normalize(normalizer, text)?, &mut visit),
-        })
+    /// The tokens and the normalized characters of a text, in their order.
+    pub(super) fn units<'a>(&'a self, text: &'a str, normalizer: &'a Normalizer) -> Units<'a> {
+        InNormalized::new(&self.normalized, normalizer.units(AsIs::new(&self.as_is, text)))
     }
 }
 
-/// Why the parts of a text are not gone through to its end.
-pub(super) enum Stop {
-    /// There are enough.
-    Enough,
-    /// Something failed.
-    Failed(String),
+/// See [`AddedTokens::units`].
+pub(super) type Units<'a> = InNormalized<'a, Normalized<AsIs<'a>>>;
+
+/// The characters of a text, and the tokens that are found in it as it is.
+#[derive(Clone)]
+pub(super) struct AsIs<'a> {
+    finder: &'a Finder,
+    text: &'a str,
+    /// What is to be given next: characters of no token,
+    chars: Chars<'a>,
+    /// and then this token.
+    token: Option<u32>,
+    /// What is before has been given, or is in `chars` and `token`.
+    given: usize,
+    /// Where the search goes on. Between here and `given` there is white space alone, whichever comes first: a token has
+    /// taken it, or the next one may.
+    from: usize,
 }
 
-impl From<tokenizers::Error> for Stop {
-    fn from(error: tokenizers::Error) -> Self {
-        Self::Failed(error.to_string())
-    }
-}
-
-pub(super) fn normalize(normalizer: &BertNormalizer, text: &str) -> tokenizers::Result<String> {
-    let mut normalized = NormalizedString::from(text);
-    normalizer.normalize(&mut normalized)?;
-    Ok(normalized.get().to_owned())
-}
-
-/// What a pattern stands for, and which matches count.
-#[derive(Debug, Clone, Copy)]
-struct Found {
-    id: u32,
-    /// Only between characters that are not of a word.
-    single_word: bool,
-    /// Takes the white space before it.
-    lstrip: bool,
-    /// Takes the white space after it.
-    rstrip: bool,
-    /// Is text like any other.
-    split: bool,
-}
-
-/// Finds the leftmost of some patterns, of several at one place the longest.
-struct Finder {
-    /// None for no patterns. Its values are places in `found`.
-    automaton: Option<DoubleArrayAhoCorasick<u32>>,
-    found: Vec<Found>,
-}
-
-impl Finder {
-    fn new(patterns: &[(&str, Found)]) -> Result<Self, String> {
-        let found = patterns.iter().map(|(_, found)| *found).collect();
-        let numbered: Vec<_> = patterns.iter().map(|(pattern, _)| pattern).zip(0_u32..).collect();
-        let build = || {
-            let builder = DoubleArrayAhoCorasickBuilder::new().match_kind(MatchKind::LeftmostLongest);
-            builder.build_with_values(numbered).map_err(|error| format!("added tokens: {error}"))
-        };
-        let automaton = if patterns.is_empty() { None } else { Some(build()?) };
-        Ok(Self { automaton, found })
+impl<'a> AsIs<'a> {
+    fn new(finder: &'a Finder, text: &'a str) -> Self {
+        Self { finder, text, chars: "".chars(), token: None, given: 0, from: 0 }
     }
 
-    fn split<'a>(
-        &self,
-        text: &'a str,
-        mut visit: impl FnMut(Part<'a>) -> Result<(), Stop>,
-    ) -> Result<(), Stop> {
-        let mut done = 0;
-        let matches = self.automaton.iter().flat_map(|automaton| automaton.leftmost_find_iter(text));
-        for (start, end, found) in matches.map(|m| (m.start(), m.end(), self.found[m.value() as usize])) {
-            let (before, after) = (&text[..start], &text[end..]);
-            if found.split || found.single_word && (ends_with_word(before) || starts_with_word(after)) {
-                continue;
+    /// Searches on until there is something to give.
+    fn look_ahead(&mut self) {
+        let (text, finder) = (self.text, self.finder);
+        loop {
+            let end = text.floor_char_boundary(self.from.saturating_add(finder.window()));
+            let whole = end == text.len();
+            match finder.search(&text[..end], self.from, whole) {
+                Search::Clear(_) if whole => {
+                    self.chars = text[self.given..].chars();
+                    (self.given, self.from) = (end, end);
+                    return;
+                }
+                Search::Clear(to) => {
+                    let solid = self.without_white_space(to);
+                    self.from = to;
+                    if let Some(solid) = solid {
+                        self.chars = text[self.given..solid].chars();
+                        self.given = solid;
+                        return;
+                    }
+                }
+                Search::Match(found) => return self.take(&found),
             }
-            let start = if found.lstrip { before.trim_end().len().max(done) } else { start };
-            let end = if found.rstrip { text.len() - after.trim_start().len() } else { end };
-            if done < start {
-                visit(Part::Text(&text[done..start]))?;
-            }
-            visit(Part::Token(found.id))?;
-            done = end;
         }
-        if done < text.len() { visit(Part::Text(&text[done..])) } else { Ok(()) }
+    }
+
+    /// Where the text that ends at `to` ends without the white space at its end, if anything is left since `from`.
+    fn without_white_space(&self, to: usize) -> Option<usize> {
+        let length = self.text[self.from..to].trim_end().len();
+        (length > 0).then_some(self.from + length)
+    }
+
+    fn take(&mut self, &Match { start, end, token }: &Match) {
+        let start = if token.lstrip { self.without_white_space(start).unwrap_or(self.given) } else { start };
+        self.chars = self.text[self.given..start.max(self.given)].chars();
+        self.token = Some(token.id);
+        let after = &self.text[end..];
+        self.given = if token.rstrip { self.text.len() - after.trim_start().len() } else { end };
+        self.from = end;
     }
 }
 
-impl std::fmt::Debug for Finder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Finder").field("found", &self.found).finish_non_exhaustive()
+impl Iterator for AsIs<'_> {
+    type Item = Unit;
+
+    #[inline]
+    fn next(&mut self) -> Option<Unit> {
+        loop {
+            if let Some(c) = self.chars.next() {
+                return Some(Unit::Char(c));
+            }
+            if let Some(id) = self.token.take() {
+                return Some(Unit::Token(id));
+            }
+            if self.from == self.text.len() {
+                return None;
+            }
+            self.look_ahead();
+        }
     }
 }
 
-fn ends_with_word(text: &str) -> bool {
-    text.chars().next_back().is_some_and(is_of_word)
+/// Normalized characters, and the tokens that are found in them.
+///
+/// What such a token strips is left where it is: no word is made of white space.
+pub(super) struct InNormalized<'a, I> {
+    finder: &'a Finder,
+    units: I,
+    /// Characters that were read ahead. There may be one before them that was given: a token can depend on it.
+    ahead: String,
+    given: usize,
+    /// Up to here no token begins, from `given` on.
+    clear: usize,
+    /// The token that begins there: its id, and its end.
+    token: Option<(u32, usize)>,
+    /// What comes after the last character, when that has been read.
+    after: Option<Option<Unit>>,
 }
 
-fn starts_with_word(text: &str) -> bool {
-    text.chars().next().is_some_and(is_of_word)
+impl<'a, I: Iterator<Item = Unit>> InNormalized<'a, I> {
+    fn new(finder: &'a Finder, units: I) -> Self {
+        Self { finder, units, ahead: String::new(), given: 0, clear: 0, token: None, after: None }
+    }
+
+    /// Searches on, when all that is clear has been given.
+    fn look_ahead(&mut self) {
+        let before = self.ahead[..self.given].chars().next_back().map_or(0, char::len_utf8);
+        self.ahead.drain(..self.given - before);
+        self.given = before;
+        while self.after.is_none() && self.ahead.len() - self.given < self.finder.window() {
+            match self.units.next() {
+                Some(Unit::Char(c)) => self.ahead.push(c),
+                after => self.after = Some(after),
+            }
+        }
+        match self.finder.search(&self.ahead, self.given, self.after.is_some()) {
+            Search::Clear(to) => self.clear = to,
+            Search::Match(Match { start, end, token }) => {
+                (self.clear, self.token) = (start, Some((token.id, end)));
+            }
+        }
+    }
 }
 
-/// A regular expression's `\w`.
-fn is_of_word(c: char) -> bool {
-    regex_syntax::try_is_word_character(c).is_ok_and(|is| is)
+impl<I: Iterator<Item = Unit>> Iterator for InNormalized<'_, I> {
+    type Item = Unit;
+
+    #[inline]
+    fn next(&mut self) -> Option<Unit> {
+        if self.finder.is_empty() {
+            return self.units.next();
+        }
+        loop {
+            if let Some(c) = self.ahead[self.given..self.clear].chars().next() {
+                self.given += c.len_utf8();
+                return Some(Unit::Char(c));
+            }
+            if let Some((id, end)) = self.token.take() {
+                (self.given, self.clear) = (end, end);
+                return Some(Unit::Token(id));
+            }
+            if self.given == self.ahead.len()
+                && let Some(after) = self.after.take()
+            {
+                self.ahead.clear();
+                (self.given, self.clear) = (0, 0);
+                return after;
+            }
+            self.look_ahead();
+        }
+    }
 }

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 #[derive(Deserialize)]
 struct File<'a> {
     #[serde(default)]
-    added_tokens: Vec<AddedToken>,
+    added_tokens: Value,
     normalizer: Value,
     pre_tokenizer: Value,
     post_processor: Value,
@@ -57,12 +57,15 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<(Spec, Vocabulary)> {
     refuse_other("pre_tokenizer", kind(&file.pre_tokenizer), &["BertPreTokenizer"], path)?;
     refuse_other("normalizer", kind(&file.normalizer), &["BertNormalizer"], path)?;
     let normalizer: Normalizer = serde_json::from_value(file.normalizer).map_err(Error::json(path))?;
+    let added_tokens = Option::<Vec<AddedToken>>::deserialize(file.added_tokens)
+        .map_err(|error| Error::tokenizer(path, format!("added_tokens: {error}")))?
+        .unwrap_or_default();
     let special = post_processor(&file.post_processor, path)?;
     let vocabulary = Vocabulary::new(file.model.vocab.0, path)?;
 
     for (token, id) in [&special.cls, &special.sep] {
         if vocabulary.get(token) != Some(*id)
-            && !file.added_tokens.iter().any(|added| added.id == Some(*id) && added.content == *token)
+            && !added_tokens.iter().any(|added| added.id == Some(*id) && added.content == *token)
         {
             let reason = format!("post_processor: the vocabulary lacks {token} with the id {id}");
             return Err(Error::tokenizer(path, reason));
@@ -78,7 +81,7 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<(Spec, Vocabulary)> {
         handle_chinese_chars: normalizer.handle_chinese_chars,
         strip_accents: normalizer.strip_accents,
         lowercase: normalizer.lowercase,
-        added_tokens: file.added_tokens,
+        added_tokens,
         split_special_tokens: false,
         model_max_length: None,
     };

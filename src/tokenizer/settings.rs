@@ -1,19 +1,26 @@
 //! `tokenizer_config.json` and, from older checkpoints, `special_tokens_map.json` and `added_tokens.json`.
 //!
-//! What `BertTokenizerFast.from_pretrained` of transformers 4.57 makes of them, with two differences. A `[PAD]` or `[MASK]`
-//! that the vocabulary lacks is not added to it, for the model has no embedding for it. And where these settings change
-//! the casing of a `tokenizer.json`, its normalized added tokens follow, as they do since tokenizers 0.23.
+//! What `BertTokenizerFast.from_pretrained` of transformers makes of them, checked against 4.57 and 5.24. Where these differ,
+//! files of the time before `added_tokens_decoder` (2023) are read as 4.57 reads them, which joins the lists of additional
+//! tokens of two files and keeps the case of those that `added_tokens.json` holds too; all others as 5.24 does. Two
+//! differences to both: a `[PAD]` or `[MASK]` that the vocabulary lacks is not added to it, for the model has no embedding
+//! for it. And where these settings change the casing of a `tokenizer.json`, its normalized added tokens follow, as they do
+//! since tokenizers 0.23.
 
-use std::{collections::BTreeMap, path::Path};
+use std::path::Path;
 
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
 
 use super::{
     read_if_there,
     spec::{AddedToken, Spec},
-    vocabulary::{TokenIds, Vocabulary},
+    vocabulary::{Entries, TokenIds, Vocabulary},
 };
 use crate::error::{Error, Result};
+use names::Names;
+
+mod names;
 
 /// What the three files say together.
 #[derive(Debug, Default)]
@@ -21,10 +28,10 @@ pub(super) struct Settings {
     config: Config,
     names: Names,
     /// From `added_tokens.json`, in the order of their ids.
-    older: Vec<(u32, String)>,
+    older: Vec<AddedToken>,
 }
 
-/// `tokenizer_config.json`. A key that is absent or null takes `BertTokenizerFast`'s default.
+/// `tokenizer_config.json` but for its tokens. A key that is absent or null takes `BertTokenizerFast`'s default.
 #[derive(Debug, Default, Deserialize)]
 struct Config {
     tokenizer_class: Option<String>,
@@ -37,88 +44,6 @@ struct Config {
     model_max_length: Option<f64>,
     /// Its name before 2021.
     max_len: Option<f64>,
-    added_tokens_decoder: Option<BTreeMap<u32, AddedToken>>,
-}
-
-/// The special tokens, in `tokenizer_config.json` and in `special_tokens_map.json`.
-#[derive(Debug, Default, Deserialize)]
-struct Names {
-    bos_token: Option<Name>,
-    eos_token: Option<Name>,
-    unk_token: Option<Name>,
-    sep_token: Option<Name>,
-    pad_token: Option<Name>,
-    cls_token: Option<Name>,
-    mask_token: Option<Name>,
-    additional_special_tokens: Option<Vec<Name>>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-enum Name {
-    Text(String),
-    Token(AddedToken),
-}
-
-impl Name {
-    fn text(&self) -> &str {
-        match self {
-            Self::Text(text) => text,
-            Self::Token(token) => &token.content,
-        }
-    }
-
-    fn token(&self) -> AddedToken {
-        match self {
-            Self::Text(text) => AddedToken::special(text),
-            Self::Token(token) => AddedToken {
-                id: None,
-                normalized: Some(token.normalized.unwrap_or(false)),
-                special: true,
-                ..token.clone()
-            },
-        }
-    }
-}
-
-impl Names {
-    /// Where both name a token, `newer` wins.
-    fn overlay(self, newer: Self) -> Self {
-        let more = newer.additional_special_tokens.into_iter().flatten();
-        let additional: Vec<_> = self.additional_special_tokens.into_iter().flatten().chain(more).collect();
-        Self {
-            bos_token: newer.bos_token.or(self.bos_token),
-            eos_token: newer.eos_token.or(self.eos_token),
-            unk_token: newer.unk_token.or(self.unk_token),
-            sep_token: newer.sep_token.or(self.sep_token),
-            pad_token: newer.pad_token.or(self.pad_token),
-            cls_token: newer.cls_token.or(self.cls_token),
-            mask_token: newer.mask_token.or(self.mask_token),
-            additional_special_tokens: (!additional.is_empty()).then_some(additional),
-        }
-    }
-
-    fn or_bert(self) -> Self {
-        let name = |text: &str| Some(Name::Text(text.to_owned()));
-        Self {
-            unk_token: self.unk_token.or_else(|| name("[UNK]")),
-            sep_token: self.sep_token.or_else(|| name("[SEP]")),
-            pad_token: self.pad_token.or_else(|| name("[PAD]")),
-            cls_token: self.cls_token.or_else(|| name("[CLS]")),
-            mask_token: self.mask_token.or_else(|| name("[MASK]")),
-            ..self
-        }
-    }
-
-    /// All but the additional ones, in the order in which `transformers` adds them.
-    fn in_order(&self) -> impl Iterator<Item = &Name> {
-        let Self { bos_token, eos_token, unk_token, sep_token, pad_token, cls_token, mask_token, .. } = self;
-        [bos_token, eos_token, unk_token, sep_token, pad_token, cls_token, mask_token].into_iter().flatten()
-    }
-
-    fn additional(&self) -> impl Iterator<Item = &Name> {
-        self.additional_special_tokens.iter().flatten()
-    }
 }
 
 impl Settings {
@@ -131,18 +56,17 @@ impl Settings {
     pub(super) fn read(dir: &Path) -> Result<Self> {
         let path = dir.join("tokenizer_config.json");
         let config: Config = read_json(&path)?.unwrap_or_default();
-        let mut names: Names = read_json(&path)?.unwrap_or_default();
+        let mut names = read_names(&path)?;
         let mut older = Vec::new();
-        // `added_tokens_decoder` (2023) replaces both files.
-        if config.added_tokens_decoder.is_none() {
-            if let Some(newer) = read_json(&dir.join("special_tokens_map.json"))? {
-                names = names.overlay(newer);
-            }
+        // `added_tokens_decoder` replaces both files.
+        if names.by_id.is_none() {
+            names = names.with_map(read_names(&dir.join("special_tokens_map.json"))?);
             let path = dir.join("added_tokens.json");
             if let Some(bytes) = read_if_there(&path)? {
-                let TokenIds(tokens) = serde_json::from_slice(&bytes).map_err(Error::json(&path))?;
-                older = tokens.into_iter().map(|(id, token)| (id, token.into_owned())).collect();
-                older.sort_unstable();
+                let Entries(mut tokens): TokenIds<'_> =
+                    serde_json::from_slice(&bytes).map_err(Error::json(&path))?;
+                tokens.sort_unstable();
+                older = tokens.iter().map(|(id, token)| names.older(*id, token)).collect();
             }
         }
         let refuse = |key: &str, value: &str| {
@@ -169,14 +93,14 @@ impl Settings {
 
     /// A tokenizer of which nothing is known but these settings, for a `vocab.txt`. To be completed by `apply`.
     pub(super) fn spec(&self, dir: &Path) -> Result<Spec> {
-        let name = |name: &Option<Name>| name.as_ref().map(|name| name.text().to_owned());
-        let (Names { unk_token, cls_token, sep_token, .. }, true) = (&self.names, self.is_bert()) else {
+        if !self.is_bert() {
             return Err(Error::tokenizer(dir, "no tokenizer.json, which this tokenizer_class needs"));
-        };
+        }
+        let name = |key: &str| self.names.text(key).unwrap_or_default();
         Ok(Spec {
-            unk_token: name(unk_token).unwrap_or_default(),
-            cls_token: name(cls_token).unwrap_or_default(),
-            sep_token: name(sep_token).unwrap_or_default(),
+            unk_token: name("unk_token"),
+            cls_token: name("cls_token"),
+            sep_token: name("sep_token"),
             continuing_subword_prefix: "##".to_owned(),
             max_input_chars_per_word: 100,
             clean_text: true,
@@ -205,30 +129,30 @@ impl Settings {
     }
 
     fn add_tokens(&self, tokens: &mut Vec<AddedToken>, vocabulary: &Vocabulary) {
-        for (id, token) in self.config.added_tokens_decoder.iter().flatten() {
-            let token = AddedToken { id: Some(*id), ..token.clone() };
+        for token in self.names.by_id.iter().flatten() {
             match tokens.iter_mut().find(|other| other.content == token.content) {
-                Some(other) => *other = token,
-                None => tokens.push(token),
+                Some(other) => *other = token.clone(),
+                None => tokens.push(token.clone()),
             }
         }
-        let mut add = |token: AddedToken| {
-            if !tokens.iter().any(|other| other.content == token.content) {
-                tokens.push(token);
+        let named = self.names.named().filter(|token| vocabulary.get(&token.content).is_some());
+        for token in self.older.iter().chain(named).chain(self.names.further()) {
+            match tokens.iter_mut().find(|other| other.content == token.content) {
+                // How it is found was said; that it is special may be new.
+                Some(other) => {
+                    (other.normalized, other.special) =
+                        (Some(other.is_normalized()), other.special || token.special);
+                }
+                None => tokens.push(token.clone()),
             }
-        };
-        for (id, content) in &self.older {
-            let special =
-                self.names.in_order().chain(self.names.additional()).any(|name| name.text() == content);
-            add(AddedToken { id: Some(*id), special, ..AddedToken::special(content) });
-        }
-        for name in self.names.in_order().filter(|name| vocabulary.get(name.text()).is_some()) {
-            add(name.token());
-        }
-        for name in self.names.additional() {
-            add(name.token());
         }
     }
+}
+
+fn read_names(path: &Path) -> Result<Names> {
+    let Some(bytes) = read_if_there(path)? else { return Ok(Names::default()) };
+    let entries: Entries<'_, &RawValue> = serde_json::from_slice(&bytes).map_err(Error::json(path))?;
+    Names::read(entries).map_err(|reason| Error::tokenizer(path, reason))
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {

@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tokenizers::normalizers::BertNormalizer;
 
 use super::{
     Tokenizer,
-    added::{AddedTokens, assign_ids, normalize},
-    is_boundary,
+    added::{AddedTokens, assign_ids},
+    normalizer::Normalizer,
     vocabulary::Vocabulary,
     wordpiece::WordPiece,
 };
@@ -38,8 +37,17 @@ pub(super) struct Spec {
     pub(super) model_max_length: Option<usize>,
 }
 
+impl Spec {
+    pub(super) fn normalizer(&self) -> Normalizer {
+        let Self { clean_text, handle_chinese_chars, strip_accents, lowercase, .. } = *self;
+        let strip_accents = strip_accents.unwrap_or(lowercase);
+        Normalizer { clean_text, handle_chinese_chars, strip_accents, lowercase }
+    }
+}
+
 /// A token that is looked for in the text as a whole, as Hugging Face describes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct AddedToken {
     /// `None`: the vocabulary's, or the next free one.
     #[serde(default)]
@@ -80,17 +88,11 @@ impl AddedToken {
 impl Tokenizer {
     /// Puts settings and vocabulary together; `path` only names the file in errors.
     pub(super) fn build(mut spec: Spec, vocabulary: Vocabulary, path: &Path) -> Result<Self> {
-        let normalizer = BertNormalizer::new(
-            spec.clean_text,
-            spec.handle_chinese_chars,
-            spec.strip_accents,
-            spec.lowercase,
-        );
+        let normalizer = spec.normalizer();
         let missing = |token: &str| Error::tokenizer(path, format!("the vocabulary lacks {token}"));
         let unk = vocabulary.get(&spec.unk_token).ok_or_else(|| missing(&spec.unk_token))?;
 
         let patterns = patterns(&spec.added_tokens, &normalizer, path)?;
-        let may_cut = !patterns.iter().any(|pattern| pattern.contains(is_boundary));
         let ids = assign_ids(&spec.added_tokens, &vocabulary);
         let added = AddedTokens::new(&spec.added_tokens, &patterns, &ids, spec.split_special_tokens)
             .map_err(|reason| Error::tokenizer(path, reason))?;
@@ -123,22 +125,18 @@ impl Tokenizer {
         }
         let prefix = spec.continuing_subword_prefix.clone();
         let model = WordPiece::new(vocabulary, unk, prefix, spec.max_input_chars_per_word);
-        Ok(Self { spec, normalizer, model, added, cls, sep, vocab_size: highest as usize + 1, may_cut })
+        Ok(Self { spec, normalizer, model, added, cls, sep, vocab_size: highest as usize + 1 })
     }
 }
 
 /// What each token is looked for as. Refuses blank ones: they would match everywhere, or between two tokens that both claim
 /// the space.
-fn patterns(tokens: &[AddedToken], normalizer: &BertNormalizer, path: &Path) -> Result<Vec<String>> {
+fn patterns(tokens: &[AddedToken], normalizer: &Normalizer, path: &Path) -> Result<Vec<String>> {
     let pattern = |token: &AddedToken| {
-        let pattern = if token.is_normalized() {
-            normalize(normalizer, &token.content)
-                .map_err(|error| Error::tokenizer(path, error.to_string()))?
-        } else {
-            token.content.clone()
-        };
+        let content = &token.content;
+        let pattern = if token.is_normalized() { normalizer.text(content) } else { content.clone() };
         if pattern.trim().is_empty() {
-            return Err(Error::tokenizer(path, format!("added token {:?} is blank", token.content)));
+            return Err(Error::tokenizer(path, format!("added token {content:?} is blank")));
         }
         Ok(pattern)
     };

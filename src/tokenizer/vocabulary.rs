@@ -1,6 +1,6 @@
 //! The tokens and their ids: a text that stays where it is, and a table of places in it.
 
-use std::{borrow::Cow, fmt, path::Path};
+use std::{borrow::Cow, fmt, marker::PhantomData, path::Path};
 
 use nimbert_kernels::aligned_copy;
 use serde::{
@@ -180,31 +180,34 @@ fn utf8<'a>(bytes: &'a [u8], unit: &str, first: usize, path: &Path) -> Result<&'
     })
 }
 
-/// A JSON object `{token: id}`, read into a list: quicker than a map, and nothing is lost. Tokens without escapes are
+/// A JSON object, read into a list: quicker than a map, in the file's order, and nothing is lost. Keys without escapes are
 /// not copied.
-pub(super) struct TokenIds<'a>(pub(super) Vec<(u32, Cow<'a, str>)>);
+pub(super) struct Entries<'a, V>(pub(super) Vec<(V, Cow<'a, str>)>);
+
+/// `{token: id}`.
+pub(super) type TokenIds<'a> = Entries<'a, u32>;
 
 #[derive(Deserialize)]
-struct Token<'a>(#[serde(borrow)] Cow<'a, str>);
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for TokenIds<'a> {
+impl<'de: 'a, 'a, V: Deserialize<'de>> Deserialize<'de> for Entries<'a, V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Tokens;
-        impl<'de> Visitor<'de> for Tokens {
-            type Value = TokenIds<'de>;
+        struct Object<V>(PhantomData<V>);
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Object<V> {
+            type Value = Entries<'de, V>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of tokens and their ids")
+                f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TokenIds<'de>, A::Error> {
-                let mut tokens = Vec::new();
-                while let Some((Token(token), id)) = map.next_entry()? {
-                    tokens.push((id, token));
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de, V>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some((Key(key), value)) = map.next_entry()? {
+                    entries.push((value, key));
                 }
-                Ok(TokenIds(tokens))
+                Ok(Entries(entries))
             }
         }
-        deserializer.deserialize_map(Tokens)
+        deserializer.deserialize_map(Object(PhantomData))
     }
 }

@@ -60,6 +60,11 @@ pub(super) struct Pieces<'a> {
 }
 
 impl Pieces<'_> {
+    /// How many characters a word can have and still be more than unknown.
+    pub(super) fn max_chars(&self) -> usize {
+        self.model.max_chars
+    }
+
     /// Appends the ids of the word's tokens.
     pub(super) fn push_ids(&mut self, word: &str, ids: &mut Vec<u32>) {
         let before = ids.len();

@@ -47,7 +47,8 @@ fn parts_are_promoted_until_the_loss_is_within_the_budget() {
     // Half of them, and half a text of 600 in addition, since a share of texts is rounded.
     let allowed = without / 2;
     let budget = format!("{}", 100.0 * (allowed as f64 + 0.5) / 600.0);
-    let stdout = nimbert(&["pack", "--model", &model, "-o", checked, "--check", &data, "--budget", &budget]).done();
+    let stdout =
+        nimbert(&["pack", "--model", &model, "-o", checked, "--check", &data, "--budget", &budget]).done();
     assert!(stdout.contains("in f16") && stdout.contains("bert.encoder.layer."), "{stdout}");
     assert!(flipped(checked) <= allowed, "{} of {without}", flipped(checked));
     assert!(fs::metadata(checked).unwrap().len() > fs::metadata(plain).unwrap().len());

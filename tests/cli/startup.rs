@@ -3,6 +3,7 @@
 //! Linux only: elsewhere nothing tells which memory is shared.
 
 use nimbert::{PackOptions, pack};
+use nimbert_test_support::checkpoint::Spec;
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
@@ -10,7 +11,6 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
     time::{Duration, Instant},
 };
-use nimbert_test_support::checkpoint::Spec;
 use tempfile::TempDir;
 
 /// bert-base-chinese's shape in int8; writes 500 MB to the temporary directory, which goes when it is dropped.

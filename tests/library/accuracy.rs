@@ -1,8 +1,8 @@
 //! The 6-layer model on 4,500 labelled comments: as many right as PyTorch gets, and what int8 costs.
 
 use nimbert::{Encoding, Engine, OnLong, Options, PackOptions, Precision, pack};
-use std::{fs, path::Path};
 use nimbert_test_support::{data, shared};
+use std::{fs, path::Path};
 
 /// Stars and texts of a TSV.
 fn rows(dev: &str) -> Vec<(&str, &str)> {

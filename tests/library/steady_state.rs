@@ -12,22 +12,26 @@ use nimbert::ffi::{
     Handle, Options, Precision, Status, nimbert_classify, nimbert_classify_ids, nimbert_free,
     nimbert_last_error, nimbert_load, nimbert_options_init,
 };
+use nimbert::{OnLong, Tokenizer};
+use nimbert_test_support::data;
 
 /// Counts each thread's allocations.
 struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    static BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
-fn count() {
-    ALLOCATIONS.with(|count| count.set(count.get() + 1));
+fn count(size: usize) {
+    ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+    BYTES.set(BYTES.get() + size);
 }
 
 // SAFETY: everything is the system allocator's; counting in a constant thread-local allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
+        count(layout.size());
         // SAFETY: the caller keeps the trait's contract.
         unsafe { System.alloc(layout) }
     }
@@ -38,7 +42,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
+        count(size);
         // SAFETY: as above.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -158,4 +162,27 @@ fn a_text_allocates_for_its_tokens_alone() {
     println!("{second} allocations for a text of {} characters", text.chars().count());
     assert_eq!(second, third);
     assert!(second < 500, "{second}");
+}
+
+/// However long a text or one of its words is: memory is taken for the tokens that are kept.
+#[test]
+fn a_text_that_is_cut_takes_memory_for_what_is_kept() {
+    let tokenizer = Tokenizer::from_dir(&data("tokenizer")).unwrap();
+    let bytes_of = |text: &str, pair: Option<&str>, expected: usize| {
+        let before = BYTES.get();
+        let encoding = tokenizer.encode(text, pair, 512, OnLong::Truncate).unwrap();
+        assert_eq!(encoding.token_ids.len(), expected);
+        BYTES.get() - before
+    };
+    let repeated = |part: &str, megabytes: usize| part.repeat((megabytes << 20) / part.len());
+    // One word, words without a space, punctuation, marks, what leaves nothing, and white space.
+    for (part, tokens) in [("a", 3), ("好", 512), ("[", 512), ("a\u{301}", 3), ("\u{1}", 2), (" \u{3000}", 2)]
+    {
+        let [short, long] = [1, 8].map(|megabytes| bytes_of(&repeated(part, megabytes), None, tokens));
+        assert_eq!(short, long, "{part:?}");
+        assert!(long < 1 << 16, "{part:?}: {long} bytes");
+    }
+    let long = repeated("好", 8);
+    assert!(bytes_of(&long, Some(&long), 512) < 1 << 16);
+    assert!(bytes_of("好", Some(&long), 512) < 1 << 16);
 }

@@ -1,9 +1,9 @@
 //! Products and attention with halves against the f64 oracle, on every tier: where there is arithmetic for halves, and
 //! where weights are only widened.
 
-use bytemuck::cast_slice;
 use crate::common::*;
 use ::half::f16;
+use bytemuck::cast_slice;
 use nimbert_kernels::{
     Activation, Attention, HalfRows, Isa, Kernels, Panels, Team, halve_panels, pack_f32, pad_to_panels,
     reference,

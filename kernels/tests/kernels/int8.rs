@@ -1,7 +1,7 @@
 //! The int8 product: sums must equal the scalar oracle exactly on every tier, whatever the bytes are.
 
-use bytemuck::cast_slice;
 use crate::common::*;
+use bytemuck::cast_slice;
 use nimbert_kernels::{
     Activation, CacheLine, Int8Panels, Kernels, PANEL, Panels, QuantizedRows, Team, pack_int8, pad_to_panels,
     reference,

@@ -1,7 +1,7 @@
 //! Row-wise kernels: quantization, which is exact, and add & LayerNorm.
 
-use bytemuck::cast_slice;
 use crate::common::*;
+use bytemuck::cast_slice;
 use nimbert_kernels::{Activation, Int8Panels, LayerNorm, PANEL, Panels, QuantizedRows, Team, reference};
 
 /// The sum of a row's bytes is not public: a product with the weights 1 and 0 shows it, and shows that the correction

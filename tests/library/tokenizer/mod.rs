@@ -4,6 +4,7 @@ mod bad_input;
 mod conformance;
 mod length;
 mod settings;
+mod special_tokens;
 
 use std::fs;
 

@@ -39,6 +39,8 @@ extern "C" fn report() {
         && let Ok(mut file) = File::options().create(true).append(true).open(path)
     {
         let lines = skipped.iter().flat_map(|(reason, tests)| tests.iter().map(move |test| (test, reason)));
-        let _ = file.write_all(lines.map(|(test, reason)| format!("{test}: {reason}\n")).collect::<String>().as_bytes());
+        let _ = file.write_all(
+            lines.map(|(test, reason)| format!("{test}: {reason}\n")).collect::<String>().as_bytes(),
+        );
     }
 }

@@ -1,0 +1,236 @@
+//! Normalization of a text, character by character: what the `tokenizers` crate's `BertNormalizer` does, in memory that does
+//! not depend on the text.
+//!
+//! Every step looks at one character alone but the ordering of combining marks, for which [`Normalized`] goes back.
+
+#[cfg(test)]
+mod tests;
+
+use std::char::ToLowercase;
+
+use unicode_categories::UnicodeCategories as _;
+use unicode_normalization_alignments::char::{canonical_combining_class, decompose_canonical};
+
+use super::added::Unit;
+
+/// What is done to a text before it is split into words.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Normalizer {
+    /// Control characters go, and white space becomes the space.
+    pub(super) clean_text: bool,
+    /// Chinese characters stand alone.
+    pub(super) handle_chinese_chars: bool,
+    pub(super) strip_accents: bool,
+    pub(super) lowercase: bool,
+}
+
+impl Normalizer {
+    /// A text without tokens.
+    pub(super) fn text(&self, text: &str) -> String {
+        let chars = self.units(text.chars().map(Unit::Char)).filter_map(|unit| match unit {
+            Unit::Char(c) => Some(c),
+            Unit::Token(_) => None,
+        });
+        chars.collect()
+    }
+
+    /// Characters become normalized ones, and tokens stay between them.
+    pub(super) fn units<I: Iterator<Item = Unit> + Clone>(&self, units: I) -> Normalized<I> {
+        let decomposed = Decomposed { normalizer: *self, units, rest: Rest::default() };
+        Normalized { decomposed, run: None, lowercase: None }
+    }
+}
+
+/// See [`Normalizer::units`].
+pub(super) struct Normalized<I> {
+    decomposed: Decomposed<I>,
+    run: Option<Run<I>>,
+    /// What is left of a character in lower case.
+    lowercase: Option<ToLowercase>,
+}
+
+/// Combining marks in a row, which are given in the order of their classes: all of one class in each walk over them, so
+/// that they need not be held. Nearly all marks are stripped before; no known text has two of the rest in a row.
+struct Run<I> {
+    start: Decomposed<I>,
+    /// What this walk gives.
+    class: u8,
+    /// The lowest class after it that was met.
+    next: Option<u8>,
+}
+
+impl<I: Iterator<Item = Unit> + Clone> Normalized<I> {
+    /// The next unit without accents, in the order of Unicode's decomposed form.
+    #[inline]
+    fn stripped(&mut self) -> Option<Unit> {
+        loop {
+            let unit = self.decomposed.next();
+            let Some(Unit::Char(c)) = unit.filter(|&unit| !is_plain_unit(unit)) else {
+                if self.walk_again() {
+                    continue;
+                }
+                return unit;
+            };
+            let (class, stripped) = (canonical_combining_class(c), c.is_mark_nonspacing());
+            if class == 0 && self.walk_again() || stripped {
+                continue;
+            }
+            match &mut self.run {
+                _ if class == 0 => return unit,
+                Some(run) if run.class == class => return unit,
+                Some(run) => {
+                    if class > run.class && run.next.is_none_or(|next| class < next) {
+                        run.next = Some(class);
+                    }
+                }
+                None => {
+                    // The first walk finds the lowest class.
+                    self.decomposed.rest.put_back();
+                    self.run = Some(Run { start: self.decomposed.clone(), class: 0, next: None });
+                }
+            }
+        }
+    }
+
+    /// At what follows a run of marks: goes back to its start if there is a class to be given.
+    #[inline]
+    fn walk_again(&mut self) -> bool {
+        let Some(run) = &mut self.run else { return false };
+        let Some(class) = run.next.take() else {
+            self.run = None;
+            return false;
+        };
+        run.class = class;
+        self.decomposed = run.start.clone();
+        true
+    }
+}
+
+impl<I: Iterator<Item = Unit> + Clone> Iterator for Normalized<I> {
+    type Item = Unit;
+
+    #[inline]
+    fn next(&mut self) -> Option<Unit> {
+        let Normalizer { strip_accents, lowercase, .. } = self.decomposed.normalizer;
+        loop {
+            if let Some(c) = self.lowercase.as_mut().and_then(Iterator::next) {
+                return Some(Unit::Char(c));
+            }
+            let unit = if strip_accents { self.stripped()? } else { self.decomposed.next()? };
+            match unit {
+                Unit::Char(c) if lowercase && c.is_ascii() => {
+                    return Some(Unit::Char(c.to_ascii_lowercase()));
+                }
+                Unit::Char(c) if lowercase && !is_plain(c) => self.lowercase = Some(c.to_lowercase()),
+                unit => return Some(unit),
+            }
+        }
+    }
+}
+
+/// Characters cleaned, Chinese ones between spaces, and all of them decomposed if accents are to be stripped.
+#[derive(Clone)]
+struct Decomposed<I> {
+    normalizer: Normalizer,
+    units: I,
+    rest: Rest,
+}
+
+/// What one character has become and is still to be given.
+#[derive(Clone, Default)]
+struct Rest {
+    chars: [char; Self::MOST],
+    next: u8,
+    len: u8,
+}
+
+impl Rest {
+    /// The four of the longest decomposition, and a space before and after.
+    const MOST: usize = 6;
+
+    #[inline]
+    fn next(&mut self) -> Option<char> {
+        if self.next == self.len {
+            return None;
+        }
+        self.next += 1;
+        Some(self.chars[usize::from(self.next) - 1])
+    }
+
+    /// Undoes `next`.
+    fn put_back(&mut self) {
+        self.next -= 1;
+    }
+
+    fn push(&mut self, c: char) {
+        self.chars[usize::from(self.len)] = c;
+        self.len += 1;
+    }
+}
+
+impl<I: Iterator<Item = Unit>> Decomposed<I> {
+    /// Sets `rest` to what a character becomes that is not ASCII.
+    fn expand(&mut self, c: char) {
+        let Normalizer { clean_text, handle_chinese_chars, strip_accents, .. } = self.normalizer;
+        (self.rest.next, self.rest.len) = (0, 0);
+        if clean_text && !is_plain(c) {
+            if c == '\u{fffd}' || c.is_other() {
+                return;
+            }
+            if c.is_whitespace() {
+                return self.rest.push(' ');
+            }
+        }
+        let alone = handle_chinese_chars && is_chinese(c);
+        if alone {
+            self.rest.push(' ');
+        }
+        if strip_accents && !is_plain(c) {
+            decompose_canonical(c, |part| self.rest.push(part));
+        } else {
+            self.rest.push(c);
+        }
+        if alone {
+            self.rest.push(' ');
+        }
+    }
+}
+
+impl<I: Iterator<Item = Unit>> Iterator for Decomposed<I> {
+    type Item = Unit;
+
+    #[inline]
+    fn next(&mut self) -> Option<Unit> {
+        loop {
+            if let Some(c) = self.rest.next() {
+                return Some(Unit::Char(c));
+            }
+            match self.units.next()? {
+                Unit::Char(c) if c.is_ascii() => match c {
+                    '\t' | '\n' | '\r' if self.normalizer.clean_text => return Some(Unit::Char(' ')),
+                    _ if self.normalizer.clean_text && c.is_ascii_control() => {}
+                    _ => return Some(Unit::Char(c)),
+                },
+                Unit::Char(c) => self.expand(c),
+                token => return Some(token),
+            }
+        }
+    }
+}
+
+/// Characters of which no table says anything, neither here nor where words are split: they are letters of no case.
+/// Unified ideographs, which are most of a Chinese text, are told from others quickly.
+pub(super) fn is_plain(c: char) -> bool {
+    matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}')
+}
+
+/// Nothing that combines with what is before it.
+fn is_plain_unit(unit: Unit) -> bool {
+    !matches!(unit, Unit::Char(c) if c >= '\u{300}' && !is_plain(c))
+}
+
+/// What BERT takes for Chinese.
+fn is_chinese(c: char) -> bool {
+    matches!(c, '\u{4e00}'..='\u{9fff}' | '\u{3400}'..='\u{4dbf}' | '\u{20000}'..='\u{2a6df}' | '\u{2a700}'..='\u{2b73f}'
+        | '\u{2b740}'..='\u{2b81f}' | '\u{2b920}'..='\u{2ceaf}' | '\u{f900}'..='\u{faff}' | '\u{2f800}'..='\u{2fa1f}')
+}
