@@ -7,6 +7,8 @@ mod bench_against;
 mod compare;
 mod contract;
 mod eval;
+#[cfg(target_os = "linux")]
+mod files;
 mod formats;
 mod import;
 mod info_and_pack;
