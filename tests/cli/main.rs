@@ -8,6 +8,8 @@ mod compare;
 mod contract;
 mod eval;
 #[cfg(target_os = "linux")]
+mod faults;
+#[cfg(target_os = "linux")]
 mod files;
 mod formats;
 mod import;
