@@ -15,6 +15,8 @@ mod formats;
 mod import;
 mod info_and_pack;
 mod refusals;
+#[cfg(target_os = "linux")]
+mod signals;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;
