@@ -66,7 +66,7 @@ fn an_error_at_any_call_is_told_and_leaves_all_as_it_was() {
 }
 
 #[test]
-#[ignore = "takes a minute: cargo test --test cli faults -- --include-ignored"]
+#[ignore = "starts the program a thousand times: cargo test --test cli faults -- --include-ignored"]
 fn other_errors_at_any_call_are_too() {
     for case in cases() {
         [EINTR, ENOMEM, EACCES, ENOSPC].into_iter().for_each(|error| case.errors(1, error));
@@ -82,7 +82,7 @@ fn a_signal_at_any_call_leaves_old_files_or_new_ones() {
 }
 
 #[test]
-#[ignore = "takes a minute: cargo test --test cli faults -- --include-ignored"]
+#[ignore = "starts the program a thousand times: cargo test --test cli faults -- --include-ignored"]
 fn a_signal_at_each_call_does() {
     for case in cases() {
         case.signals(1, SIGTERM);
