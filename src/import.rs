@@ -8,16 +8,17 @@ use std::{
 };
 
 use serde_json::json;
-use tempfile::NamedTempFile;
 
 use crate::{
     config::Config,
     error::{Error, Result},
-    temporary,
+    temporary::{Directories, Temporary},
     weights::{Raw, Weights, write_header},
 };
 
 const WEIGHTS: &str = "model.safetensors";
+/// Bytes that are written at a time.
+const BUFFER: usize = 1 << 20;
 /// What a checkpoint has beside its weights: the configuration first, then the tokenizer's files.
 pub(crate) const COMPANIONS: [&str; 6] = [
     "config.json",
@@ -43,7 +44,7 @@ pub struct ImportSummary {
 /// `out` may be `source` itself, which then gets a `model.safetensors`.
 ///
 /// `progress` is told how many bytes of tensors are written, of how many. Every file appears under its name when it is
-/// complete, the weights last; nothing that is there is replaced.
+/// complete, the weights last; nothing that is there is replaced, and on an error nothing new stays.
 ///
 /// # Errors
 /// If the source cannot be read, or lacks the words or the classifier that its `config.json` tells of; if `out` has a
@@ -55,27 +56,37 @@ pub fn import(source: &Path, out: &Path, progress: &mut dyn FnMut(u64, u64)) -> 
     weights.get("classifier.weight", &[config.labels.len(), config.hidden_size])?;
     check_size(&weights, source)?;
     let target = out.join(WEIGHTS);
-    if target.exists() {
+    if is_there(&target)? {
         return Err(there(&target, "is there already"));
     }
     let companions = companions(source, out)?;
 
-    let is_new = !out.exists();
-    fs::create_dir_all(out).map_err(Error::io(out))?;
-    let written = write(&weights, &target, progress).and_then(|(file, tensors)| {
-        for (path, bytes) in companions {
-            let mut file = temporary::beside(&path).map_err(Error::io(&path))?;
-            file.as_file_mut().write_all(&bytes).map_err(Error::io(&path))?;
-            temporary::persist(file, &path).map_err(Error::io(&path))?;
-        }
-        let bytes = file.as_file().metadata().map_err(Error::io(&target))?.len();
-        temporary::persist(file, &target).map_err(Error::io(&target))?;
-        Ok(ImportSummary { tensors, bytes })
-    });
-    if written.is_err() && is_new {
-        let _ = fs::remove_dir(out); // unless something is in it
+    let _directories = Directories::create(out).map_err(Error::io(out))?;
+    let (weights, summary) = write(&weights, &target, progress)?;
+    let mut files = Vec::new();
+    for (path, bytes) in companions {
+        let mut file = Temporary::beside(&path).map_err(Error::io(&path))?;
+        file.write_all(&bytes).map_err(Error::io(&path))?;
+        files.push((path, file));
     }
-    written
+    files.push((target, weights));
+    give_names(files)?;
+    Ok(summary)
+}
+
+/// All of them or, as far as it can be helped, none.
+fn give_names(files: Vec<(PathBuf, Temporary)>) -> Result<()> {
+    let mut named: Vec<PathBuf> = Vec::new();
+    for (path, file) in files {
+        if let Err(error) = file.create() {
+            for path in named {
+                let _ = fs::remove_file(path);
+            }
+            return Err(Error::io(path)(error));
+        }
+        named.push(path);
+    }
+    Ok(())
 }
 
 /// Tensors may share numbers in PyTorch's files; written out, tied ones double a file, and more is no model.
@@ -93,11 +104,11 @@ fn check_size(weights: &Weights, source: &Path) -> Result<()> {
 fn companions(source: &Path, out: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut files = Vec::new();
     for (from, to) in COMPANIONS.map(|name| (source.join(name), out.join(name))) {
-        if !from.exists() {
+        if !is_there(&from)? {
             continue;
         }
         let bytes = fs::read(&from).map_err(Error::io(&from))?;
-        if !to.exists() {
+        if !is_there(&to)? {
             files.push((to, bytes));
         } else if fs::read(&to).map_err(Error::io(&to))? != bytes {
             return Err(there(&to, "is there already, and is not the checkpoint's"));
@@ -106,35 +117,45 @@ fn companions(source: &Path, out: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
     Ok(files)
 }
 
+/// A link to nothing is something too.
+fn is_there(path: &Path) -> Result<bool> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        about => about.map(|_| true).map_err(Error::io(path)),
+    }
+}
+
 fn there(path: &Path, reason: &str) -> Error {
     Error::io(path)(io::Error::new(io::ErrorKind::AlreadyExists, reason.to_owned()))
 }
 
-/// The weights under a temporary name beside `target`, and how many tensors they are.
+/// The weights, complete but for the name `target`.
 fn write(
     weights: &Weights,
     target: &Path,
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<(NamedTempFile, usize)> {
+) -> Result<(Temporary, ImportSummary)> {
     let mut tensors: Vec<_> = weights.tensors().collect();
     // The widest numbers first: then all of them are aligned, as other readers may expect.
     tensors.sort_by_key(|(name, tensor)| (Reverse(tensor.dtype.bitsize()), *name));
-    let file = temporary::beside(target).map_err(Error::io(target))?;
-    let mut out = BufWriter::new(file.as_file());
+    let temporary = Temporary::beside(target).map_err(Error::io(target))?;
+    let mut out = BufWriter::with_capacity(BUFFER, temporary);
     let entries = tensors.iter().map(|(name, tensor)| {
         let Raw { dtype, shape, bytes } = tensor;
         (*name, dtype.to_string(), *shape, bytes.len())
     });
     let header = write_header(entries, json!({ "format": "pt" }), 8);
     out.write_all(&header).map_err(Error::io(target))?;
-    let total = tensors.iter().map(|(_, tensor)| tensor.bytes.len() as u64).sum();
+    let total: u64 = tensors.iter().map(|(_, tensor)| tensor.bytes.len() as u64).sum();
     let mut done = 0;
-    for (_, tensor) in &tensors {
-        out.write_all(tensor.bytes).map_err(Error::io(target))?;
-        done += tensor.bytes.len() as u64;
+    // By way of the buffer, which is larger than a piece: written from the map, a source that is cut short meanwhile would
+    // be an error of the target.
+    for piece in tensors.iter().flat_map(|(_, tensor)| tensor.bytes.chunks(BUFFER / 2)) {
+        out.write_all(piece).map_err(Error::io(target))?;
+        done += piece.len() as u64;
         progress(done, total);
     }
-    out.flush().map_err(Error::io(target))?;
-    drop(out);
-    Ok((file, tensors.len()))
+    let temporary = out.into_inner().map_err(|error| Error::io(target)(error.into_error()))?;
+    let bytes = header.len() as u64 + total;
+    Ok((temporary, ImportSummary { tensors: tensors.len(), bytes }))
 }

@@ -32,6 +32,8 @@ mod parallel;
 mod preset;
 mod source;
 #[doc(hidden)]
+pub mod target;
+#[doc(hidden)]
 pub mod temporary;
 mod tokenizer;
 mod weights;

@@ -1,6 +1,6 @@
 //! `nimbert`, the command-line program.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod cli;
 mod evaluation;

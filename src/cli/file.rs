@@ -1,40 +1,34 @@
 //! Files that a command writes beside its results.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Result, anyhow, bail};
-use nimbert::temporary;
-use tempfile::NamedTempFile;
+use nimbert::{
+    target::{Target, is_same},
+    temporary::Temporary,
+};
 
-/// A file that gets its name when it is complete, so that one that was there before stays as it is until then. A device
-/// such as `/dev/null` is written directly.
+/// A file that gets its name when it is complete, so that one that was there before stays as it is until then. A pipe or a
+/// device such as `/dev/null` is written directly.
 pub(crate) struct NewFile {
     path: PathBuf,
     sink: Sink,
 }
 
 enum Sink {
-    Temporary(NamedTempFile),
-    Device(File),
+    Temporary(Temporary),
+    Stream(File),
 }
 
 impl NewFile {
     /// Refuses to replace any of `inputs`, which the command reads.
     pub(crate) fn create(path: &Path, inputs: &[&Path]) -> Result<Self> {
-        let name = path.display();
         refuse_inputs(path, inputs)?;
-        let failed = |error: io::Error| anyhow!("{name}: {error}");
-        let sink = match path.metadata() {
-            Ok(about) if about.is_dir() => bail!("{name}: is a directory"),
-            Ok(about) if !about.is_file() => {
-                Sink::Device(File::options().write(true).open(path).map_err(failed)?)
-            }
-            _ => Sink::Temporary(temporary::beside(path).map_err(failed)?),
-        };
+        let sink = Sink::open(path).map_err(|error| anyhow!("{}: {error}", path.display()))?;
         Ok(Self { path: path.to_owned(), sink })
     }
 
@@ -46,39 +40,64 @@ impl NewFile {
 
     /// Gives the file its name.
     pub(crate) fn finish(mut self) -> Result<()> {
-        let name = self.path.display().to_string();
-        self.flush().map_err(|error| anyhow!("{name}: {error}"))?;
-        match self.sink {
-            Sink::Device(_) => Ok(()),
-            Sink::Temporary(file) => {
-                temporary::persist(file, &self.path).map_err(|error| anyhow!("{name}: {error}"))
-            }
-        }
+        let flushed = self.flush();
+        let outcome = flushed.and_then(|()| match self.sink {
+            Sink::Temporary(file) => file.replace(),
+            Sink::Stream(_) => Ok(()),
+        });
+        outcome.map_err(|error| anyhow!("{}: {error}", self.path.display()))
     }
+}
 
-    fn sink(&mut self) -> &mut File {
-        match &mut self.sink {
-            Sink::Temporary(file) => file.as_file_mut(),
-            Sink::Device(file) => file,
+impl Sink {
+    fn open(path: &Path) -> io::Result<Self> {
+        match Target::of(path)? {
+            Target::File(name) => Temporary::beside(&name).map(Self::Temporary),
+            Target::Stream => File::options().write(true).open(path).map(Self::Stream),
         }
     }
 }
 
 impl Write for NewFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.sink().write(bytes)
+        match &mut self.sink {
+            Sink::Temporary(file) => file.write(bytes),
+            Sink::Stream(file) => file.write(bytes),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.sink().flush()
+        match &mut self.sink {
+            Sink::Temporary(file) => file.flush(),
+            Sink::Stream(file) => file.flush(),
+        }
     }
 }
 
-/// An error if `path` is one of `inputs`.
+/// An error if `path` is one of `inputs`, or a file that standard output goes to: what is said there would be lost with the
+/// file that is replaced.
 pub(crate) fn refuse_inputs(path: &Path, inputs: &[&Path]) -> Result<()> {
+    let name = path.display();
     let Ok(target) = path.canonicalize() else { return Ok(()) };
     if inputs.iter().any(|input| input.canonicalize().is_ok_and(|input| input == target)) {
-        bail!("{}: is read by this command and would be replaced", path.display());
+        bail!("{name}: is read by this command and would be replaced");
+    }
+    if let (Ok(about), Ok(stdout)) = (target.metadata(), about_stdout())
+        && about.is_file()
+        && is_same(&about, &stdout)
+    {
+        bail!("{name}: is where standard output goes and would be replaced");
     }
     Ok(())
+}
+
+#[cfg(unix)]
+fn about_stdout() -> io::Result<fs::Metadata> {
+    use std::os::fd::AsFd;
+    File::from(io::stdout().as_fd().try_clone_to_owned()?).metadata()
+}
+
+#[cfg(not(unix))]
+fn about_stdout() -> io::Result<fs::Metadata> {
+    Err(io::ErrorKind::Unsupported.into())
 }

@@ -1,6 +1,7 @@
 //! The command line: one file a command, beside the ways in ([`input`]) and out ([`output`]) that they share.
 //!
-//! Exit codes: 0 done, 2 wrong usage, 1 anything else, with one line on standard error that says what and where.
+//! Exit codes: 0 done, 2 wrong usage, 1 anything else, with one line on standard error that says what and where. A program that
+//! is asked to end by a signal ends by it.
 
 mod architecture;
 mod bench;
@@ -25,6 +26,8 @@ mod pack;
 mod progress;
 mod scoring;
 mod shorten;
+#[cfg(unix)]
+mod signals;
 mod texts;
 mod verify;
 
@@ -64,6 +67,8 @@ enum Command {
 
 /// Does what the process's arguments ask for.
 pub(crate) fn run() -> ExitCode {
+    #[cfg(unix)]
+    signals::install();
     let outcome = Cli::try_parse().map_err(Error::from).and_then(|cli| match cli.command {
         Command::Bench(command) => command.run(),
         Command::Classify(command) => command.run(),

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Error, Result, bail};
 use clap::{Args, error::ErrorKind};
 use indicatif::BinaryBytes;
-use nimbert::{Options, PackOptions, PackSummary, Precision};
+use nimbert::{Engine, Options, PackOptions, PackSummary, Precision};
 
 use self::contract::Criterion;
 use super::{
@@ -104,6 +104,7 @@ impl Check {
 
 impl Pack {
     pub(crate) fn run(&self) -> Result<()> {
+        refuse_inputs(&self.output, &[])?;
         let Some(data) = &self.check else {
             if self.contract.columns.says_anything() {
                 let how = "how to read data is said, but no data: --check FILE names them";
@@ -157,6 +158,14 @@ impl Pack {
         });
         bar.finish_and_clear();
         Ok(outcome?)
+    }
+
+    /// Loads the file before it has its name, by which it is called in an error all the same.
+    fn load(&self, file: &Path, options: Options) -> Result<Engine> {
+        Engine::load(file, options).map_err(|error| {
+            let [unnamed, name] = [file, &self.output].map(|path| path.display().to_string());
+            Error::msg(error.to_string().replace(&unnamed, &name))
+        })
     }
 
     fn line(&self, summary: PackSummary) -> String {

@@ -1,7 +1,6 @@
 //! The bytes of a packed file: header, tensors and checksums, appearing under the file's name all at once.
 
 use std::{
-    fs::File,
     io::{self, Write as _},
     iter,
     path::{Path, PathBuf},
@@ -10,12 +9,11 @@ use std::{
 use half::f16;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 
 use super::{ALIGNMENT, CHECKSUMS, DIGEST, plan::Section};
 use crate::{
     error::{Error, Result},
-    temporary,
+    temporary::Temporary,
     weights::{Dtype, write_header},
 };
 
@@ -32,9 +30,7 @@ pub(super) fn header(sections: &[Section], metadata: Value) -> Vec<u8> {
 /// The file being written, under a temporary name beside its own, which is removed if this is dropped.
 pub(super) struct Output {
     path: PathBuf,
-    file: io::BufWriter<File>,
-    /// The same file.
-    temporary: NamedTempFile,
+    file: io::BufWriter<Temporary>,
     /// Bytes in all, and in the tensor that is being written.
     written: [usize; 2],
     sections: std::vec::IntoIter<Section>,
@@ -43,19 +39,11 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn create(path: &Path) -> Result<Self> {
-        let temporary = temporary::beside(path).map_err(Error::io(path))?;
-        let file = io::BufWriter::new(temporary.as_file().try_clone().map_err(Error::io(path))?);
+    /// `path` is what the file is called in errors, `target` its own name.
+    pub(super) fn create(path: &Path, target: &Path) -> Result<Self> {
+        let file = io::BufWriter::new(Temporary::beside(target).map_err(Error::io(path))?);
         let (sections, hasher) = (Vec::new().into_iter(), Sha256::new());
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            temporary,
-            written: [0; 2],
-            sections,
-            hasher,
-            digests: Vec::new(),
-        })
+        Ok(Self { path: path.to_owned(), file, written: [0; 2], sections, hasher, digests: Vec::new() })
     }
 
     pub(super) fn start(&mut self, header: &[u8], sections: Vec<Section>) -> Result<()> {
@@ -114,10 +102,11 @@ impl Output {
             self.put(&[0; ALIGNMENT - DIGEST])?;
         }
         self.file.flush().map_err(Error::io(&self.path))?;
-        if !accept(self.temporary.path()) {
+        if !accept(self.file.get_ref().path()) {
             return Ok(None);
         }
-        temporary::persist(self.temporary, &self.path).map_err(Error::io(&self.path))?;
+        let (temporary, _) = self.file.into_parts(); // nothing is in the buffer
+        temporary.replace().map_err(Error::io(&self.path))?;
         Ok(Some(self.written[0] as u64))
     }
 }

@@ -1,6 +1,10 @@
 //! From a Hugging Face directory to a packed file, tensor by tensor.
 
-use std::{collections::BTreeSet, io, path::Path};
+use std::{
+    collections::BTreeSet,
+    io,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -17,6 +21,7 @@ use crate::{
     linear::Weight,
     options::Precision,
     source::Source,
+    target::Target,
     tokenizer::Tokenizer,
     weights::Weights,
 };
@@ -72,7 +77,8 @@ impl PackOptions {
 /// # Errors
 ///
 /// If the model can't be loaded, a weight is not finite, the tokenizer has tokens without an embedding, an option names
-/// a part that the model does not have, or the file can't be written.
+/// a part that the model does not have, or the file can't be written or is anything but a regular file. Of a link, the file
+/// that it leads to is replaced.
 pub fn write(
     source: &Path,
     out: &Path,
@@ -103,8 +109,8 @@ pub fn write_if(
         return Err(Error::tokenizer(source, format!("{tokens} tokens, but only {rows} word embeddings")));
     }
     let weights = Weights::open_dir(source)?;
-    check_target(out, source, &weights).map_err(Error::io(out))?;
-    let mut output = Output::create(out)?;
+    let target = target(out, source, &weights).map_err(Error::io(out))?;
+    let mut output = Output::create(out, &target)?;
 
     let (tokenizer, vocabulary) = tokenizer.to_parts();
     let packer = Packer { config, vocabulary, weights, options };
@@ -127,20 +133,15 @@ pub fn write_if(
     Ok(bytes.map(|bytes| Summary { bytes, tensors, source_bytes }))
 }
 
-/// Refuses to replace a device or a directory, or a part of the checkpoint that is being read.
-fn check_target(out: &Path, source: &Path, weights: &Weights) -> io::Result<()> {
-    let refuse = |reason| Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
-    // If nothing is there yet, all is well; whether it can be made is found out by making it.
-    let Ok(target) = out.canonicalize() else { return Ok(()) };
-    if !target.is_file() {
-        return refuse("is there already and not a regular file");
-    }
+/// The file that is written. It is no part of the checkpoint that is being read.
+fn target(out: &Path, source: &Path, weights: &Weights) -> io::Result<PathBuf> {
+    let target = Target::file(out)?;
     let companions = COMPANIONS.iter().map(|name| source.join(name));
     let mut parts = weights.files().map(|(path, ..)| path.to_owned()).chain(companions);
     if parts.any(|path| path.canonicalize().is_ok_and(|path| path == target)) {
-        return refuse("is one of the files to be packed");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "is one of the files to be packed"));
     }
-    Ok(())
+    Ok(target)
 }
 
 struct Packer {

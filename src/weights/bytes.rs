@@ -32,7 +32,8 @@ impl Bytes {
     ///
     /// The bytes are the file's own for as long as they are held: a program that writes into the file meanwhile
     /// changes them, and one that cuts it short makes the next access to the lost part end this process (SIGBUS on
-    /// Unix). Replace a model file by renaming a new one over it, which leaves the old map alone.
+    /// Unix), where our program still says why. Replace a model file by renaming a new one over it, which leaves the old
+    /// map alone.
     pub(crate) fn map(path: &Path) -> Result<Self> {
         // Asked of the path and before opening, since opening a named pipe would wait for a writer.
         let metadata = fs::metadata(path).map_err(Error::io(path))?;

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use nimbert_test_support::skip;
 use serde_json::Value;
 
 use crate::{file, nimbert, seeded, seeded_texts};
@@ -78,8 +79,7 @@ fn models_are_named_by_options_or_words() {
 #[test]
 fn figures_come_out_whatever_becomes_of_the_flips() {
     if !std::path::Path::new("/dev/full").exists() {
-        println!("skipped: no /dev/full");
-        return;
+        return skip("there is no /dev/full");
     }
     let (_model, model) = seeded("gelu-multi-label");
     let (_data, data) = file("texts.txt", seeded_texts(400).join("\n"));

@@ -7,10 +7,16 @@ mod bench_against;
 mod compare;
 mod contract;
 mod eval;
+#[cfg(target_os = "linux")]
+mod faults;
+#[cfg(target_os = "linux")]
+mod files;
 mod formats;
 mod import;
 mod info_and_pack;
 mod refusals;
+#[cfg(target_os = "linux")]
+mod signals;
 #[cfg(target_os = "linux")]
 mod startup;
 mod streams;

@@ -231,7 +231,8 @@ pub(super) fn pack(pack: &Pack, check: &Check, data: &Path) -> Result<Verdict> {
     }
     let mut last = None;
     let summary = pack.write(&promoted.iter().cloned().collect(), |file| {
-        let measured = load(Some(file), check.options(Precision::Auto))
+        let measured = pack
+            .load(file, check.options(Precision::Auto))
             .and_then(|engine| reference.score([&packed, &engine], data));
         let accepted = matches!(&measured, Ok(([_, value], _)) if check.allows(loss([own, *value])));
         last = Some(measured);
@@ -256,8 +257,8 @@ struct Plan {
 }
 
 fn plan(reference: &mut Reference<'_>, pack: &Pack, file: &Path, data: &Path) -> Result<Plan> {
-    let packed = load(Some(file), reference.check.options(Precision::Auto))?;
-    let bytes = std::fs::metadata(file)?.len();
+    let packed = pack.load(file, reference.check.options(Precision::Auto))?;
+    let bytes = std::fs::metadata(file).map_err(|error| anyhow!("{}: {error}", pack.output.display()))?.len();
     let (value, speeds) = reference.score_with(&packed, data)?;
     let lost = loss([reference.value, value]);
     let mut promoted = Vec::new();
@@ -281,7 +282,7 @@ fn plan(reference: &mut Reference<'_>, pack: &Pack, file: &Path, data: &Path) ->
 fn in_f16(pack: &Pack, check: &Check) -> Result<Engine> {
     let mut engine = None;
     pack.write_as(Precision::F16, &BTreeSet::new(), |file| {
-        engine = Some(load(Some(file), check.options(Precision::Auto)));
+        engine = Some(pack.load(file, check.options(Precision::Auto)));
         false
     })?;
     engine.expect("a complete file is loaded")

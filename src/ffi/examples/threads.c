@@ -1,10 +1,10 @@
 /*
  * One engine, four threads: each scores the same texts in its own order, and all get the same bits.
  *
- *   ./threads MODEL
+ *   ./threads MODEL [ENGINE_THREADS]
  *
  * The engine has one thread here, so each call runs on the thread that makes it: what a server with threads of its own
- * wants.
+ * wants. With more, the calls share the engine's, one after another.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -46,14 +46,14 @@ static void *work(void *argument)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: threads MODEL\n");
+    if (argc != 2 && argc != 3) {
+        fprintf(stderr, "usage: threads MODEL [ENGINE_THREADS]\n");
         return 2;
     }
     nimbert_options options;
     nimbert_engine *engine;
     nimbert_options_init(&options, sizeof options);
-    options.threads = 1;
+    options.threads = argc == 3 ? (uint32_t)strtoul(argv[2], NULL, 10) : 1;
     if (nimbert_load(argv[1], &options, &engine) != NIMBERT_STATUS_OK) {
         fprintf(stderr, "threads: %s\n", nimbert_last_error());
         return 1;
