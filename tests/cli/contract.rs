@@ -46,7 +46,8 @@ fn parts_are_promoted_until_the_loss_is_within_the_budget() {
     let budget = format!("{}", without / 2.0);
     let stdout = nimbert(&["pack", &model, "-o", checked, "--check", &data, "--budget", &budget]).done();
     assert!(stdout.contains("in f16") && stdout.contains("bert.encoder.layer."), "{stdout}");
-    assert!(loss(checked) <= without / 2.0, "{} of {without}", loss(checked));
+    // A share of 600 texts is rounded; the budget is kept to the text.
+    assert!(loss(checked) <= without / 2.0 + 1e-9, "{} of {without}", loss(checked));
     assert!(fs::metadata(checked).unwrap().len() > fs::metadata(plain).unwrap().len());
     nimbert(&["verify", "--file", checked]).done();
 }
