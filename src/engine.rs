@@ -186,7 +186,10 @@ impl Engine {
                 if let Some(at) = found.iter().position(|logit| !logit.is_finite()) {
                     let (row, index) = (at / labels, (done + at) / labels);
                     let row = &found[row * labels..(row + 1) * labels];
-                    let reason = format!("{name}: its weights give no finite answer: {row:?}");
+                    let is_packed = self.source_sha256().is_some();
+                    let advice =
+                        if is_packed { " (nimbert verify --file names weights that are none)" } else { "" };
+                    let reason = format!("{name}: its weights give no finite answer: {row:?}{advice}");
                     return Err(Error::Text { index, reason });
                 }
                 logits[done..done + found.len()].copy_from_slice(found);

@@ -36,6 +36,7 @@
 //! and stays in f32. Row 0 of `checksums`, which is the last tensor, is that of the whole header (length, JSON and
 //! spaces); row i that of the i-th tensor in file order.
 
+mod f16;
 mod format;
 mod output;
 mod plan;
@@ -46,13 +47,14 @@ mod write;
 
 use std::path::Path;
 
+pub use self::{
+    f16::f16_parts,
+    verify::verify,
+    write::{PackOptions, Summary, write, write_if},
+};
 use self::{
     format::{NOT_PACKED, advice, check_alignment, check_format, metadata, stored_precision},
     verify::PACK_AGAIN,
-};
-pub use self::{
-    verify::verify,
-    write::{PackOptions, Summary, f16_parts, write, write_if},
 };
 use crate::{
     config::Config,

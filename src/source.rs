@@ -82,7 +82,7 @@ impl Source<'_> {
         match self {
             Self::Checkpoint(weights) => weights.get(name, &[rows, columns]),
             Self::Packed(model) => model.rows(name, Dtype::F32, rows, columns),
-            Self::MadeUp => Ok(preset::table(name, rows, columns)),
+            Self::MadeUp => preset::table(name, rows, columns),
         }
         .map(Table::Float)
     }
@@ -99,7 +99,7 @@ impl Source<'_> {
     fn values(self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         match self {
             Self::Checkpoint(weights) => weights.finite(name, shape),
-            Self::MadeUp => Ok(preset::values(name, shape.iter().product())),
+            Self::MadeUp => preset::values(name, shape.iter().product()),
             Self::Packed(_) => unreachable!("packed files are asked for panels"),
         }
     }

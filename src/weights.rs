@@ -4,6 +4,7 @@ mod advice;
 mod bytes;
 mod gather;
 mod header;
+mod index;
 mod kind;
 mod pickle;
 mod pytorch;
@@ -13,13 +14,12 @@ mod tests;
 mod zip;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     fs,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 use safetensors::Dtype as FileDtype;
-use serde::Deserialize;
 
 pub(crate) use self::{
     bytes::Bytes,
@@ -307,35 +307,6 @@ impl Weights {
         self.by_name.insert(name.clone(), self.entries.len());
         self.entries.push(Entry { name, dtype, shape, shard: self.shards.len(), bytes });
     }
-
-    fn open_index(kind: Kind, dir: &Path, path: PathBuf) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Index {
-            weight_map: BTreeMap<String, String>,
-        }
-        let json = fs::read(&path).map_err(Error::io(&path))?;
-        let Index { weight_map } = serde_json::from_slice(&json).map_err(Error::json(&path))?;
-        let mut shards = BTreeMap::<&str, Vec<&str>>::new();
-        for (tensor, shard) in &weight_map {
-            if !is_plain_file_name(shard) {
-                let reason = format!("weight_map: tensor {tensor:?}: {shard:?} is not a plain file name");
-                return Err(Error::weights(path, reason));
-            }
-            shards.entry(shard).or_default().push(tensor);
-        }
-        let mut weights = Self::empty(&path);
-        for (shard, tensors) in shards {
-            let shard_path = dir.join(shard);
-            let of_shard = |name: &str| weight_map.get(name).is_some_and(|of| of == shard);
-            weights.add_file(kind, &shard_path, of_shard)?;
-            if let Some(missing) = tensors.into_iter().find(|name| !weights.by_name.contains_key(*name)) {
-                let index = path.file_name().unwrap_or_default().display();
-                let reason = format!("tensor {missing:?} is missing, though {index} says that it is here");
-                return Err(Error::weights(shard_path, reason));
-            }
-        }
-        Ok(weights)
-    }
 }
 
 /// The index of the `at`-th number, row-major, in a tensor of this shape.
@@ -351,11 +322,4 @@ pub(crate) fn place(shape: &[usize], mut at: usize) -> Vec<usize> {
         .collect();
     place.reverse();
     place
-}
-
-/// Whether joining `name` to a directory stays in that directory, on every system.
-fn is_plain_file_name(name: &str) -> bool {
-    let mut parts = Path::new(name).components();
-    matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
-        && !name.contains(['/', '\\', ':'])
 }

@@ -42,7 +42,7 @@ pub struct Summary {
 pub struct PackOptions {
     /// Of the matmuls and the word embeddings; [`Precision::Auto`] is int8.
     pub precision: Precision,
-    /// What is stored in f16 in an int8 file, by the names that [`Config::quantized_parts`] lists; [`f16_parts`] says which
+    /// What is stored in f16 in an int8 file, by the names that [`Config::quantized_parts`] lists; [`f16_parts`](super::f16_parts) says which
     /// of them can be.
     pub keep_f16: BTreeSet<String>,
 }
@@ -130,36 +130,6 @@ pub fn write_if(
     let bytes = output.finish(accept)?;
     let source_bytes = packer.weights.files().map(|(_, bytes, _)| bytes.len() as u64).sum();
     Ok(bytes.map(|bytes| Summary { bytes, tensors, source_bytes }))
-}
-
-/// The names of [`Config::quantized_parts`] of the Hugging Face directory `source` whose every weight f16 holds: what
-/// [`PackOptions::keep_f16`] may name. Reads all weights.
-///
-/// # Errors
-/// If the model can't be loaded or a weight is missing.
-pub fn f16_parts(source: &Path) -> Result<BTreeSet<String>> {
-    let config = Config::from_dir(source)?;
-    let weights = Weights::open_dir(source)?;
-    let fits = |name: &str, shape: &[usize]| -> Result<bool> {
-        let values = weights.get(&format!("{name}.weight"), shape)?.to_f32()?;
-        Ok(numbers::fit(&values, Precision::F16).is_ok())
-    };
-    let mut names = BTreeSet::new();
-    for part in Part::all(&config) {
-        let (name, fits) = match part {
-            Part::Words => (WORDS.to_owned(), fits(WORDS, &[config.vocab_size, config.hidden_size])?),
-            Part::Matmul { name, sources, n, k } => {
-                let shape = [n / sources.len(), k];
-                let all = sources.iter().map(|source| fits(source, &shape)).collect::<Result<Vec<_>>>()?;
-                (name, all.into_iter().all(|fits| fits))
-            }
-            Part::Rows { .. } | Part::Vector { .. } | Part::Vocabulary => continue,
-        };
-        if fits {
-            names.insert(name);
-        }
-    }
-    Ok(names)
 }
 
 /// Refuses to replace a device or a directory, or a part of the checkpoint that is being read.

@@ -1,7 +1,7 @@
 //! Bad arguments and bad input: the exit code, the message that says where, and the rows that stand.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     path::Path,
     process::{Command, Stdio},
 };
@@ -205,6 +205,19 @@ fn weights_beyond_f16_are_refused_where_they_would_be_f16_and_kept_elsewhere() {
         nimbert(&["classify", "--model", out, "--precision", "f16", "一"])
             .failed(&[out, "f16 holds at most"]);
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_model_that_there_is_no_memory_for_is_an_error() {
+    let program = env!("CARGO_BIN_EXE_nimbert");
+    // The program itself, and less than the 400 MB of the weights.
+    let limit = fs::metadata(program).unwrap().len() / 1024 + 300_000;
+    let script = format!("ulimit -v {limit}; exec \"$0\" bench --preset bert-base-chinese --threads 1");
+    let output = Command::new("sh").args(["-c", &script, program]).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.ends_with(" MiB of memory are needed, more than the system gives\n"), "{stderr}");
 }
 
 #[test]

@@ -29,11 +29,11 @@ impl Machine<'_> {
     /// Why `result` is no state dict, and what to do about it.
     pub(super) fn explain(&self, result: Id, path: &Path) -> String {
         let top = Place { id: result, python: "d".to_owned(), keys: Vec::new() };
-        if self.names(result).is_some_and(|names| is_bert(&names)) {
-            return self.tensors_and_more(result, path);
+        let of_bert = |place: &&Place| self.names(place.id).is_some_and(|names| is_bert(&names));
+        if let (Value::Dict(pairs), true) = (&self.values[result], of_bert(&&top)) {
+            return self.tensors_and_more(pairs, path);
         }
         let (dicts, modules) = self.search(top);
-        let of_bert = |place: &&Place| self.names(place.id).is_some_and(|names| is_bert(&names));
         if let Some(found) =
             dicts.iter().find(of_bert).or(if modules.is_empty() { dicts.first() } else { None })
         {
@@ -46,7 +46,7 @@ impl Machine<'_> {
         match (self.refuse_unknown(), &self.values[result]) {
             (Err(refusal), _) => refusal,
             (Ok(()), Value::Dict(pairs)) if pairs.iter().any(|&(_, value)| self.is_tensor(value)) => {
-                self.tensors_and_more(result, path)
+                self.tensors_and_more(pairs, path)
             }
             (Ok(()), value) => format!("data.pkl: not a dictionary of tensors, but {}", kind(value)),
         }
@@ -75,20 +75,19 @@ impl Machine<'_> {
     }
 
     /// A dictionary of tensors, but not of these alone.
-    fn tensors_and_more(&self, top: Id, path: &Path) -> String {
-        let Value::Dict(pairs) = &self.values[top] else { return String::new() };
-        let other = pairs.iter().find(|(key, value)| !self.is_tensor(*value) || self.text(*key).is_err());
-        let (name, what) = other.map_or((String::new(), "nothing"), |(key, value)| {
-            (self.text(*key).map_or("a key that is no string".to_owned(), short), kind(&self.values[*value]))
-        });
+    fn tensors_and_more(&self, pairs: &[(Id, Id)], path: &Path) -> String {
         if let Err(refusal) = self.refuse_unknown() {
             return refusal;
         }
-        let tensors = "{k: v for k, v in d.items() if torch.is_tensor(v)}";
-        format!(
-            "data.pkl: {name} is no tensor, but {what}{}",
-            self.command("; to save the tensors alone: ", path, tensors)
-        )
+        let other = pairs.iter().find(|(_, value)| !self.is_tensor(*value));
+        let (key, value) = other.expect("with tensors alone it is a state dict");
+        let name = self.text(*key).map_or("what has no name".to_owned(), short);
+        let command = self.command(
+            "; to save the tensors alone: ",
+            path,
+            "{k: v for k, v in d.items() if torch.is_tensor(v)}",
+        );
+        format!("data.pkl: {name} is no tensor, but {}{command}", kind(&self.values[*value]))
     }
 
     fn module(&self, found: &Place, path: &Path) -> String {
