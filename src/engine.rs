@@ -17,6 +17,7 @@ use crate::{
     error::{Error, Result},
     exec::{Clock, Exec, Operation},
     limits::{Limits, Work},
+    memory,
     model::{Bert, Trace, parameters},
     options::Precision,
     parallel::Threads,
@@ -150,10 +151,11 @@ impl Engine {
     /// The model's raw outputs for rows of tokens, in label order for each row.
     ///
     /// # Errors
-    /// When a row is empty, longer than the model has positions, or has an id that the model does not know.
+    /// When a row is empty, longer than the model has positions, or has an id that the model does not know; when the answer is
+    /// not finite, or there is no memory.
     pub fn logits(&self, rows: &[Encoding]) -> Result<Vec<Vec<f32>>> {
         let labels = self.0.labels.len();
-        let mut logits = vec![0.0; rows.len() * labels];
+        let mut logits = memory::zeros(rows.len() * labels)?;
         self.logits_into(rows.iter().map(Row::from), &mut logits)?;
         Ok(logits.chunks_exact(labels).map(<[f32]>::to_vec).collect())
     }
@@ -179,12 +181,15 @@ impl Engine {
                 {
                     batch.push(row, config).map_err(|reason| Error::Text { index, reason })?;
                 }
-                bert.forward(exec, config, batch, ws);
+                bert.forward(exec, config, batch, ws)?;
                 let found = &ws.logits[..batch.rows() * labels];
                 if let Some(at) = found.iter().position(|logit| !logit.is_finite()) {
                     let (row, index) = (at / labels, (done + at) / labels);
                     let row = &found[row * labels..(row + 1) * labels];
-                    let reason = format!("{name}: its weights give no finite answer: {row:?}");
+                    let is_packed = self.source_sha256().is_some();
+                    let advice =
+                        if is_packed { " (nimbert verify --file names weights that are none)" } else { "" };
+                    let reason = format!("{name}: its weights give no finite answer: {row:?}{advice}");
                     return Err(Error::Text { index, reason });
                 }
                 logits[done..done + found.len()].copy_from_slice(found);
@@ -205,7 +210,7 @@ impl Engine {
         self.with_workspace(|batch, ws, exec| {
             batch.clear();
             batch.push(row, config).map_err(|reason| Error::Text { index: 0, reason })?;
-            Ok(bert.trace(exec, config, batch, ws))
+            bert.trace(exec, config, batch, ws)
         })
     }
 

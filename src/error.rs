@@ -67,6 +67,12 @@ pub enum Error {
         /// What is wrong with its value.
         reason: String,
     },
+    /// The model or the texts need more memory than the system gives.
+    #[error("{} MiB of memory are needed, more than the system gives", bytes.div_ceil(1 << 20))]
+    Memory {
+        /// What was asked for at once.
+        bytes: usize,
+    },
 }
 
 impl Error {

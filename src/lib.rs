@@ -1,11 +1,15 @@
 //! nimbert: BERT inference on CPUs.
 //!
 //! A model is a Hugging Face checkpoint directory or one packed file; a text goes in, labelled scores come out. See
-//! [`Engine`] for an example, and the repository's README for the command line.
+//! [`Engine`] for an example, and `docs/command-line.md` for the command line.
 //!
 //! How it is built: text → ids ([`Tokenizer`]) → one ragged batch without padding → embeddings → layers of attention
 //! and feed-forward → pooler and classifier → scores by the model's problem type. The matrix products are in the crate
-//! `nimbert-kernels`; precision is known to one file here, `linear.rs`.
+//! `nimbert-kernels`; precision is known to one place here, `linear`.
+//!
+//! Memory that a model or the texts set the size of (weights that are converted, activations, answers) is asked for, and
+//! when the system does not give it a call ends with [`Error::Memory`]. What is small beside that (names, a header, a list)
+//! is allocated as Rust allocates: without memory the process ends.
 
 #![deny(unsafe_code)]
 
@@ -25,7 +29,9 @@ mod head;
 mod import;
 mod limits;
 mod linear;
+mod memory;
 mod model;
+mod numbers;
 mod options;
 mod packed;
 mod parallel;
@@ -51,13 +57,13 @@ pub use model::Trace;
 pub use nimbert_kernels::Isa;
 pub use options::{Options, Precision};
 pub use packed::{
-    PackOptions, PackedInfo, Summary as PackSummary, verify as verify_packed, write as pack,
+    PackOptions, PackedInfo, Summary as PackSummary, f16_parts, verify as verify_packed, write as pack,
     write_if as pack_if,
 };
 pub use preset::Preset;
 pub use tokenizer::{Encoding, OnLong, Tokenizer};
 #[doc(hidden)]
-pub use weights::fuzz_pytorch;
+pub use weights::{fuzz_pytorch, fuzz_safetensors};
 
 /// The README's example is compiled and run with the other examples.
 #[cfg(all(doctest, feature = "demo"))]

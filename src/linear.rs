@@ -1,14 +1,15 @@
-//! `y = activation(x · Wᵀ + b)`: the one file that knows about precision. f32 goes in, f32 comes out.
+//! `y = activation(x · Wᵀ + b)`: the one place that knows about precision. f32 goes in, f32 comes out.
 
-use nimbert_kernels::{
-    Activation, HalfRows, Int8Panels, Int8Weights, PANEL, Panels, QuantizedRows, expand_int8, halve_panels,
-    pack_f32, pack_int8, pad_to_panels, unpack_f32, widen_panels,
-};
+mod weight;
 
+use nimbert_kernels::{Activation, HalfRows, Int8Panels, PANEL, Panels, QuantizedRows, pad_to_panels};
+
+pub(crate) use self::weight::Weight;
 use crate::{
     config,
-    error::Result,
+    error::{Error, Result},
     exec::{Exec, Operation},
+    numbers::Lost,
     options::Precision,
     packed::PackedModel,
     weights::Bytes,
@@ -24,43 +25,6 @@ pub(crate) struct Linear {
     weight: Weight,
     /// Whole panels.
     bias: Vec<f32>,
-}
-
-/// Packed weights, see [`nimbert_kernels::Panels`] and [`nimbert_kernels::Int8Weights`].
-#[derive(Debug, Clone)]
-pub(crate) enum Weight {
-    F32(Bytes),
-    F16(Bytes),
-    Int8 {
-        panels: Bytes,
-        /// Per output column, whole panels.
-        scales: Vec<f32>,
-        /// Likewise.
-        sums: Vec<f32>,
-    },
-}
-
-impl Weight {
-    /// From a row-major `[n, k]` matrix.
-    pub(crate) fn pack(values: &[f32], (n, k): (usize, usize), precision: Precision) -> Self {
-        match precision {
-            Precision::Int8 => {
-                let Int8Weights { panels, scales, sums } = pack_int8(values, n, k);
-                Self::Int8 { panels: Bytes::from_lines(panels), scales, sums }
-            }
-            Precision::F16 => Self::F16(Bytes::from_lines(halve_panels(&pack_f32(values, n, k)))),
-            Precision::Auto | Precision::F32 => Self::F32(Bytes::from_lines(pack_f32(values, n, k))),
-        }
-    }
-
-    /// The row-major `[n, k]` matrix that the panels stand for.
-    fn unpack(&self, (n, k): (usize, usize)) -> Vec<f32> {
-        match self {
-            Self::F32(panels) => unpack_f32(bytemuck::cast_slice(panels), n, k),
-            Self::F16(panels) => unpack_f32(&widen_panels(bytemuck::cast_slice(panels)), n, k),
-            Self::Int8 { panels, scales, .. } => expand_int8(panels, scales, n, k),
-        }
-    }
 }
 
 /// The left side of a product in the number type that it is computed in: scratch, used again and again.
@@ -101,15 +65,16 @@ pub(crate) enum Columns {
 }
 
 impl Linear {
-    /// From a row-major `[n, k]` matrix.
+    /// From a row-major `[n, k]` matrix. `lost` makes an error of a weight that the precision does not hold.
     pub(crate) fn from_f32(
         weight: &[f32],
         bias: &[f32],
         (n, k): (usize, usize),
         precision: Precision,
-    ) -> Self {
-        let weight = Weight::pack(weight, (n, k), precision);
-        Self { n, k, operation: Operation::Head, weight, bias: pad_to_panels(bias) }
+        lost: impl Fn(Lost) -> Error,
+    ) -> Result<Self> {
+        let weight = Weight::pack(weight, (n, k), precision, lost)?;
+        Ok(Self { n, k, operation: Operation::Head, weight, bias: pad_to_panels(bias) })
     }
 
     /// From a packed file: at the file's own precision the panels stay where they are.
@@ -123,7 +88,12 @@ impl Linear {
         if precision == model.precision {
             return Ok(Self { n, k, operation: Operation::Head, weight, bias });
         }
-        Ok(Self::from_f32(&weight.unpack((n, k)), &bias[..n], (n, k), precision))
+        let values = weight.unpack((n, k))?;
+        let lost = |lost: Lost| {
+            let place = [lost.at / k, lost.at % k];
+            model.weights.lost(&format!("{name}.weight"), &place, values[lost.at], lost.reason)
+        };
+        Self::from_f32(&values, &bias[..n], (n, k), precision, lost)
     }
 
     /// The weights, and the bias in whole panels.

@@ -71,8 +71,17 @@ impl Bert {
     }
 
     /// Leaves the batch's logits in the workspace, `[B, labels]`.
-    pub(crate) fn forward(&self, exec: Exec<'_>, config: &Config, batch: &Batch, ws: &mut Workspace) {
-        ws.reserve(config, batch.tokens(), batch.rows(), self.in_int8);
+    ///
+    /// # Errors
+    /// When there is no memory for the activations.
+    pub(crate) fn forward(
+        &self,
+        exec: Exec<'_>,
+        config: &Config,
+        batch: &Batch,
+        ws: &mut Workspace,
+    ) -> Result<()> {
+        ws.reserve(config, batch.tokens(), batch.rows(), self.in_int8)?;
         exec.time(Operation::Embeddings, || self.embeddings.forward(exec, batch, ws));
         if let Some((last, layers)) = self.layers.split_last() {
             for layer in layers {
@@ -83,11 +92,18 @@ impl Bert {
             last.feed_forward.forward(exec, ws);
         }
         self.head.forward(exec, ws);
+        Ok(())
     }
 
     /// [`Bert::forward`] for one text, with all rows of the last layer, keeping what every stage gives.
-    pub(crate) fn trace(&self, exec: Exec<'_>, config: &Config, batch: &Batch, ws: &mut Workspace) -> Trace {
-        ws.reserve(config, batch.tokens(), batch.rows(), self.in_int8);
+    pub(crate) fn trace(
+        &self,
+        exec: Exec<'_>,
+        config: &Config,
+        batch: &Batch,
+        ws: &mut Workspace,
+    ) -> Result<Trace> {
+        ws.reserve(config, batch.tokens(), batch.rows(), self.in_int8)?;
         exec.time(Operation::Embeddings, || self.embeddings.forward(exec, batch, ws));
         let all = batch.tokens() * config.hidden_size;
         let embeddings = ws.hidden.values[..all].to_vec();
@@ -100,7 +116,7 @@ impl Bert {
         ws.keep_rows(config.hidden_size, batch.first_tokens());
         self.head.forward(exec, ws);
         let pooled = ws.pooled[..config.hidden_size].to_vec();
-        Trace { embeddings, layers, pooled, logits: ws.logits[..config.labels.len()].to_vec() }
+        Ok(Trace { embeddings, layers, pooled, logits: ws.logits[..config.labels.len()].to_vec() })
     }
 
     /// The weights of all matrices, in the order in which a forward reads them.

@@ -57,7 +57,8 @@ pub struct Options {
     pub threads: Option<usize>,
     /// What to compute in.
     pub precision: Precision,
-    /// The instruction set; `None`: what the environment variable `NIMBERT_ISA` names, else the machine's best.
+    /// The instruction set; `None`: what the environment variable `NIMBERT_ISA` names, else (also if it is empty) the
+    /// machine's best.
     pub isa: Option<Isa>,
     /// The most tokens of a text, `[CLS]` and `[SEP]` included; `None`: what model and tokenizer allow.
     pub max_tokens: Option<usize>,
@@ -66,7 +67,8 @@ pub struct Options {
     /// Copy a packed file's weights to memory of this process, in large pages where the system has them: a few tokens at
     /// a time are faster, but loading takes longer, and processes no longer share the weights.
     pub copy_weights: bool,
-    /// Read a packed file whole and compare it with the checksums in it before it is used.
+    /// Read a packed file whole before it is used, compare it with the checksums in it, and look for weights that are not
+    /// finite.
     pub verify: bool,
     /// Note how long the parts of a forward take, for [`crate::Engine::profile`].
     pub profile: bool,

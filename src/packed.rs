@@ -36,29 +36,37 @@
 //! and stays in f32. Row 0 of `checksums`, which is the last tensor, is that of the whole header (length, JSON and
 //! spaces); row i that of the i-th tensor in file order.
 
+mod f16;
+mod format;
 mod output;
 mod plan;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod write;
 
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
-pub use self::write::{PackOptions, Summary, write, write_if};
+pub use self::{
+    f16::f16_parts,
+    verify::verify,
+    write::{PackOptions, Summary, write, write_if},
+};
+use self::{
+    format::{NOT_PACKED, advice, check_alignment, check_format, metadata, stored_precision},
+    verify::PACK_AGAIN,
+};
 use crate::{
     config::Config,
     error::{Error, Result},
     linear::Weight,
+    memory,
+    numbers::{self, Lost},
     options::Precision,
     tokenizer::Tokenizer,
-    weights::{Bytes, Dtype, Tensor, Weights},
+    weights::{Bytes, Dtype, Tensor, Weights, kind},
 };
 
-const FORMAT: &str = "nimbert";
-const FORMAT_VERSION: u32 = 2;
-const PANEL_LAYOUT: &str = "n32k4";
 /// Output channels, and input channels in a group, of a panel.
 const PANEL: [usize; 2] = [32, 4];
 /// Everything starts at a multiple of this many bytes.
@@ -70,17 +78,6 @@ const WORDS: &str = "bert.embeddings.word_embeddings";
 const VOCABULARY: &str = "tokenizer.vocab";
 const CHECKSUMS: &str = "checksums";
 const DIGEST: usize = 32;
-
-/// Reads a whole packed file and compares it with the checksums in it.
-///
-/// # Errors
-/// When it is no packed file, or some byte of it is not what was written; the first such part is named.
-pub fn verify(path: &Path) -> Result<PackedInfo> {
-    let model = PackedModel::open(path)?;
-    model.verify_checksums()?;
-    let PackedModel { precision, producer, source_sha256, .. } = model;
-    Ok(PackedInfo { precision, producer, source_sha256 })
-}
 
 /// What a packed file says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,9 +128,19 @@ impl QuantizedRows {
 
 impl PackedModel {
     /// Maps a packed file. Its header, configuration and tokenizer are checked; a tensor's type and shape are when it
-    /// is asked for, its numbers in [`PackedModel::verify_checksums`] only.
+    /// is asked for, and a vector's numbers too; a matrix's are in [`PackedModel::verify`] only, and where they are
+    /// converted.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        Self::from_bytes(Bytes::map(path)?, path)
+        let bytes = Bytes::map(path)?;
+        let kind = kind(&bytes);
+        Self::from_bytes(bytes, path).map_err(|error| match (kind, error) {
+            (Some(kind), _) => Error::weights(path, format!("{kind}, {}", advice(path))),
+            (None, Error::Weights { path, reason }) if reason == NOT_PACKED => {
+                let reason = format!("{reason}, {}", advice(&path));
+                Error::Weights { path, reason }
+            }
+            (None, other) => other,
+        })
     }
 
     /// A packed file in memory that starts on a 64-byte boundary. `name` only names it in errors.
@@ -196,38 +203,25 @@ impl PackedModel {
     /// The f32 matrix `name`, `[rows, columns]` row-major, without padding.
     pub(crate) fn matrix(&self, name: &str, rows: usize, columns: usize) -> Result<Vec<f32>> {
         let tensor = self.rows(name, Dtype::F32, rows, columns)?;
-        let mut values = vec![0.0; rows * columns];
+        let mut values = memory::zeros(rows * columns)?;
         for (row, values) in values.chunks_mut(columns).enumerate() {
             tensor.read_f32(row * tensor.shape[1], values);
         }
         Ok(values)
     }
 
-    /// The f32 vector `name`, without padding.
+    /// The f32 vector `name`, without padding, all of it finite.
     pub(crate) fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>> {
         self.padded(name, len, FLOATS)
     }
 
-    /// Reads the whole file and compares it with the checksums in it. The error names the first part that differs.
-    pub(crate) fn verify_checksums(&self) -> Result<()> {
-        let tensors = self.weights.raw().count();
-        let sums = self.weights.get_as(CHECKSUMS, Dtype::U8, &[tensors, ALIGNMENT])?.bytes;
-        let headers = self.weights.files().map(|(_, bytes, header_len)| ("header", &bytes[..header_len]));
-        let parts = headers.chain(self.weights.raw().filter(|(name, _)| *name != CHECKSUMS));
-        for ((name, bytes), sum) in parts.zip(sums.chunks(ALIGNMENT)) {
-            let (sum, padding) = sum.split_at(DIGEST);
-            if Sha256::digest(bytes)[..] != *sum || padding.iter().any(|&byte| byte != 0) {
-                let reason = format!("{name} does not match its checksum: the file is damaged");
-                return Err(Error::weights(self.weights.path(), reason));
-            }
-        }
-        Ok(())
-    }
-
     fn padded(&self, name: &str, len: usize, unit: usize) -> Result<Vec<f32>> {
         let tensor = self.weights.get_as(name, Dtype::F32, &[len.next_multiple_of(unit)])?;
-        let mut values = vec![0.0; len];
+        let mut values = memory::zeros(len)?;
         tensor.read_f32(0, &mut values);
+        numbers::finite(&values).map_err(|Lost { at, reason }| {
+            self.weights.lost(name, &[at], values[at], &format!("{reason}: {PACK_AGAIN}"))
+        })?;
         Ok(values)
     }
 }
@@ -237,67 +231,6 @@ fn panel_shape(dtype: Dtype, n: usize, k: usize) -> Vec<usize> {
     match dtype {
         Dtype::U8 => vec![n.div_ceil(PANEL[0]), k.div_ceil(PANEL[1]), PANEL[0], PANEL[1]],
         _ => vec![n.div_ceil(PANEL[0]), k, PANEL[0]],
-    }
-}
-
-fn metadata<'a>(weights: &'a Weights, key: &str) -> Result<&'a str, String> {
-    weights.metadata().get(key).map(String::as_str).ok_or_else(|| format!("the metadata lacks {key:?}"))
-}
-
-fn check_format(weights: &Weights) -> Result<(), String> {
-    if weights.metadata().get("format").is_none_or(|format| format != FORMAT) {
-        return Err("not a packed model; to use a checkpoint, name its directory".to_owned());
-    }
-    let version = metadata(weights, "format_version")?;
-    match version.parse::<u32>() {
-        Ok(FORMAT_VERSION) => {}
-        Ok(newer) if newer > FORMAT_VERSION => {
-            return Err(format!("format version {newer} is newer than this program's {FORMAT_VERSION}"));
-        }
-        Ok(older @ 1..) => {
-            let advice = "pack the checkpoint again";
-            return Err(format!(
-                "format version {older} is older than this program's {FORMAT_VERSION}: {advice}"
-            ));
-        }
-        _ => return Err(format!("unknown format version {version:?}")),
-    }
-    let layout = metadata(weights, "panel_layout")?;
-    if layout != PANEL_LAYOUT {
-        return Err(format!("panel_layout is {layout:?}, this program knows {PANEL_LAYOUT:?}"));
-    }
-    Ok(())
-}
-
-fn stored_precision(weights: &Weights) -> Result<Precision, String> {
-    let name = metadata(weights, "precision")?;
-    match name.parse() {
-        Ok(Precision::Auto) | Err(_) => {
-            Err(format!("precision is {name:?}, this program knows \"int8\", \"f16\" and \"f32\""))
-        }
-        Ok(precision) => Ok(precision),
-    }
-}
-
-fn check_alignment(weights: &Weights, address: usize) -> Result<(), String> {
-    match address % ALIGNMENT {
-        0 => {}
-        past => {
-            return Err(format!(
-                "in memory it must start on a {ALIGNMENT}-byte boundary, not {past} bytes past one"
-            ));
-        }
-    }
-    for (_, _, header_len) in weights.files() {
-        if !header_len.is_multiple_of(ALIGNMENT) {
-            return Err(format!("the data starts at byte {header_len}, not at a multiple of {ALIGNMENT}"));
-        }
-    }
-    match weights.raw().find(|(_, bytes)| !bytes.len().is_multiple_of(ALIGNMENT)) {
-        Some((name, bytes)) => {
-            Err(format!("tensor {name:?} has {} bytes, not a multiple of {ALIGNMENT}", bytes.len()))
-        }
-        None => Ok(()),
     }
 }
 

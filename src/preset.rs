@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use bytemuck::cast_slice_mut;
-use nimbert_kernels::zeroed;
+use nimbert_kernels::try_zeroed;
 use serde_json::json;
 
 use crate::{
     config::Config,
+    error::Result,
+    memory,
     tokenizer::Tokenizer,
     weights::{Bytes, Dtype, Tensor},
 };
@@ -62,18 +64,18 @@ impl Preset {
 }
 
 /// Made-up values of the tensor `name`, spread as BERT's are at the start of its training; the same on every machine.
-pub(crate) fn values(name: &str, len: usize) -> Vec<f32> {
-    let mut values = vec![0.0; len];
+pub(crate) fn values(name: &str, len: usize) -> Result<Vec<f32>> {
+    let mut values = memory::zeros(len)?;
     fill(name, &mut values);
-    values
+    Ok(values)
 }
 
 /// [`values`] as a table.
-pub(crate) fn table(name: &str, rows: usize, columns: usize) -> Tensor {
-    let mut lines = zeroed::<f32>(rows * columns);
+pub(crate) fn table(name: &str, rows: usize, columns: usize) -> Result<Tensor> {
+    let mut lines = try_zeroed::<f32>(rows * columns).map_err(memory::refused::<f32>(rows * columns))?;
     fill(name, &mut cast_slice_mut(&mut lines)[..rows * columns]);
     let bytes = Bytes::from_lines(lines).slice(0..4 * rows * columns);
-    Tensor { dtype: Dtype::F32, shape: vec![rows, columns], bytes }
+    Ok(Tensor { dtype: Dtype::F32, shape: vec![rows, columns], bytes })
 }
 
 fn fill(name: &str, out: &mut [f32]) {
@@ -117,13 +119,13 @@ mod tests {
 
     #[test]
     fn values_have_the_spread_of_untrained_weights() {
-        let weights = values("bert.pooler.dense.weight", 1 << 16);
+        let weights = values("bert.pooler.dense.weight", 1 << 16).unwrap();
         let n = weights.len() as f32;
         let mean = weights.iter().sum::<f32>() / n;
         let deviation = (weights.iter().map(|w| (w - mean).powi(2)).sum::<f32>() / n).sqrt();
         assert!(mean.abs() < 4e-4 && (deviation - 0.02).abs() < 4e-4, "{mean} {deviation}");
-        assert_ne!(weights[..8], values("bert.embeddings.word_embeddings.weight", 8));
-        assert_eq!(values("bert.embeddings.LayerNorm.weight", 2), [1.0; 2]);
-        assert_eq!(values("classifier.bias", 2), [0.0; 2]);
+        assert_ne!(weights[..8], values("bert.embeddings.word_embeddings.weight", 8).unwrap());
+        assert_eq!(values("bert.embeddings.LayerNorm.weight", 2).unwrap(), [1.0; 2]);
+        assert_eq!(values("classifier.bias", 2).unwrap(), [0.0; 2]);
     }
 }

@@ -3,8 +3,10 @@
 
 use crate::{
     config::Config,
-    error::Result,
+    error::{Error, Result},
     linear::Linear,
+    memory,
+    numbers::Lost,
     options::Precision,
     packed::{PackedModel, QuantizedRows},
     preset,
@@ -80,7 +82,7 @@ impl Source<'_> {
         match self {
             Self::Checkpoint(weights) => weights.get(name, &[rows, columns]),
             Self::Packed(model) => model.rows(name, Dtype::F32, rows, columns),
-            Self::MadeUp => Ok(preset::table(name, rows, columns)),
+            Self::MadeUp => preset::table(name, rows, columns),
         }
         .map(Table::Float)
     }
@@ -97,7 +99,7 @@ impl Source<'_> {
     fn values(self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         match self {
             Self::Checkpoint(weights) => weights.finite(name, shape),
-            Self::MadeUp => Ok(preset::values(name, shape.iter().product())),
+            Self::MadeUp => preset::values(name, shape.iter().product()),
             Self::Packed(_) => unreachable!("packed files are asked for panels"),
         }
     }
@@ -109,13 +111,27 @@ impl Source<'_> {
         (n, k): (usize, usize),
         precision: Precision,
     ) -> Result<Linear> {
-        let (mut weight, mut bias) = (Vec::with_capacity(n * k), Vec::with_capacity(n));
-        let rows = n / parts.len();
+        let (mut weight, mut bias) = (memory::room(n * k)?, memory::room(n)?);
+        let (rows, matrix) = (n / parts.len(), |name: &String| format!("{name}.weight"));
         for name in parts {
-            weight.extend(self.values(&format!("{name}.weight"), &[rows, k])?);
+            weight.extend(self.values(&matrix(name), &[rows, k])?);
             bias.extend(self.values(&format!("{name}.bias"), &[rows])?);
         }
-        Ok(Linear::from_f32(&weight, &bias, (n, k), precision))
+        let lost = |Lost { at, reason }| {
+            let (row, column) = (at / k, at % k);
+            self.lost(&matrix(&parts[row / rows]), &[row % rows, column], weight[at], reason)
+        };
+        Linear::from_f32(&weight, &bias, (n, k), precision, lost)
+    }
+
+    /// What is wrong with a number of tensor `name`.
+    fn lost(self, name: &str, place: &[usize], value: f32, reason: &str) -> Error {
+        match self {
+            Self::Checkpoint(weights) | Self::Packed(PackedModel { weights, .. }) => {
+                weights.lost(name, place, value, reason)
+            }
+            Self::MadeUp => unreachable!("made-up weights are near 0"),
+        }
     }
 
     /// The layer `name`, from `k` to `n` values.
@@ -146,7 +162,10 @@ impl Source<'_> {
             Self::Packed(model) => {
                 let weight = model.matrix(&format!("{name}.weight"), labels, hidden)?;
                 let bias = model.vector(&format!("{name}.bias"), labels)?;
-                Ok(Linear::from_f32(&weight, &bias, (labels, hidden), Precision::F32))
+                let lost = |Lost { at, reason }| {
+                    self.lost(&format!("{name}.weight"), &[at / hidden, at % hidden], weight[at], reason)
+                };
+                Linear::from_f32(&weight, &bias, (labels, hidden), Precision::F32, lost)
             }
         }
     }

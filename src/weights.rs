@@ -1,8 +1,11 @@
 //! A checkpoint's tensors: memory-mapped files, names and shapes checked on look-up.
 
+mod advice;
 mod bytes;
 mod gather;
 mod header;
+mod index;
+mod kind;
 mod pickle;
 mod pytorch;
 mod tensor;
@@ -11,25 +14,28 @@ mod tests;
 mod zip;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     fs,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
-use nimbert_kernels::aligned_copy;
 use safetensors::Dtype as FileDtype;
-use serde::Deserialize;
 
-#[doc(hidden)]
-pub use self::pytorch::fuzz_pytorch;
 pub(crate) use self::{
     bytes::Bytes,
     gather::gather,
     header::write_header,
+    kind::kind,
     tensor::{Dtype, Tensor},
 };
 use self::{header::Header, pytorch::Place};
-use crate::error::{Error, Result};
+#[doc(hidden)]
+pub use self::{header::fuzz_safetensors, pytorch::fuzz_pytorch};
+use crate::{
+    error::{Error, Result},
+    memory,
+    numbers::{self, Lost},
+};
 
 /// The kinds of files that weights come in, the preferred one first, each with the name of a single file; shards are listed
 /// in a file of this name with [`INDEX`].
@@ -168,14 +174,19 @@ impl Weights {
     /// [`Weights::get`], as numbers, all of them finite: what is not would come out as a plausible answer where numbers
     /// are rounded to bytes.
     pub(crate) fn finite(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let values = self.get(name, shape)?.to_f32();
-        match values.iter().position(|value| !value.is_finite()) {
-            None => Ok(values),
-            Some(at) => {
-                let reason = format!("tensor {name} has no finite number at {at}, but {}", values[at]);
-                Err(Error::weights(&self.path, reason))
-            }
-        }
+        let values = self.get(name, shape)?.to_f32()?;
+        let lost = |Lost { at, reason }| self.lost(name, &place(shape, at), values[at], reason);
+        numbers::finite(&values).map_err(lost)?;
+        Ok(values)
+    }
+
+    /// What is wrong with the number of tensor `name` at `place`.
+    pub(crate) fn lost(&self, name: &str, place: &[usize], value: f32, reason: &str) -> Error {
+        let (name, path) = match self.find(name) {
+            Some(Entry { name, shard, .. }) => (name.as_str(), &self.shards[*shard].path),
+            None => (name, &self.path),
+        };
+        Error::weights(path, format!("tensor {name}{place:?} is {value:?}: {reason}"))
     }
 
     /// The tensor called `name`, of exactly this type.
@@ -196,7 +207,10 @@ impl Weights {
         fits: impl Fn(Dtype) -> bool,
     ) -> Result<Tensor> {
         let Some(entry) = self.find(name) else {
-            return Err(Error::weights(&self.path, format!("tensor {name} is missing")));
+            return Err(Error::weights(
+                &self.path,
+                format!("tensor {name} is missing{}", self.other_names()),
+            ));
         };
         let path = &self.shards[entry.shard].path;
         let own_name = &entry.name;
@@ -213,6 +227,15 @@ impl Weights {
             ));
         };
         Ok(Tensor { dtype, shape: shape.to_vec(), bytes: entry.bytes.clone() })
+    }
+
+    /// What is wrong with all names, if something is, and the command that mends it.
+    fn other_names(&self) -> String {
+        let names: Vec<_> = self.entries.iter().map(|entry| entry.name.as_str()).collect();
+        let Some(prefix) = advice::prefix(&names) else { return String::new() };
+        let (with, all) = (names.iter().filter(|name| name.starts_with(prefix)).count(), names.len());
+        let command = advice::rename_command(&self.path, prefix);
+        format!("; {with} of {all} names begin with {prefix:?}; to take that away: {command}")
     }
 
     fn find(&self, name: &str) -> Option<&Entry> {
@@ -264,14 +287,14 @@ impl Weights {
     }
 
     fn add_pytorch(&mut self, bytes: Bytes, path: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
-        let tensors = pytorch::parse(&bytes).map_err(|reason| Error::weights(path, reason))?;
+        let tensors = pytorch::parse(&bytes, path).map_err(|reason| Error::weights(path, reason))?;
         for pytorch::Found { name, dtype, shape, place } in tensors {
             if !wanted(&name) {
                 continue;
             }
             let bytes = match place {
                 Place::Range(range) => bytes.slice(range),
-                Place::Copy(copy) => Bytes::from_lines(aligned_copy(&copy)).slice(0..copy.len()),
+                Place::Copy(copy) => Bytes::from_lines(memory::aligned_copy(&copy)?).slice(0..copy.len()),
             };
             self.add(name, dtype, shape, bytes);
         }
@@ -284,40 +307,19 @@ impl Weights {
         self.by_name.insert(name.clone(), self.entries.len());
         self.entries.push(Entry { name, dtype, shape, shard: self.shards.len(), bytes });
     }
-
-    fn open_index(kind: Kind, dir: &Path, path: PathBuf) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Index {
-            weight_map: BTreeMap<String, String>,
-        }
-        let json = fs::read(&path).map_err(Error::io(&path))?;
-        let Index { weight_map } = serde_json::from_slice(&json).map_err(Error::json(&path))?;
-        let mut shards = BTreeMap::<&str, Vec<&str>>::new();
-        for (tensor, shard) in &weight_map {
-            if !is_plain_file_name(shard) {
-                let reason = format!("weight_map: tensor {tensor:?}: {shard:?} is not a plain file name");
-                return Err(Error::weights(path, reason));
-            }
-            shards.entry(shard).or_default().push(tensor);
-        }
-        let mut weights = Self::empty(&path);
-        for (shard, tensors) in shards {
-            let shard_path = dir.join(shard);
-            let of_shard = |name: &str| weight_map.get(name).is_some_and(|of| of == shard);
-            weights.add_file(kind, &shard_path, of_shard)?;
-            if let Some(missing) = tensors.into_iter().find(|name| !weights.by_name.contains_key(*name)) {
-                let index = path.file_name().unwrap_or_default().display();
-                let reason = format!("tensor {missing:?} is missing, though {index} says that it is here");
-                return Err(Error::weights(shard_path, reason));
-            }
-        }
-        Ok(weights)
-    }
 }
 
-/// Whether joining `name` to a directory stays in that directory, on every system.
-fn is_plain_file_name(name: &str) -> bool {
-    let mut parts = Path::new(name).components();
-    matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
-        && !name.contains(['/', '\\', ':'])
+/// The index of the `at`-th number, row-major, in a tensor of this shape.
+pub(crate) fn place(shape: &[usize], mut at: usize) -> Vec<usize> {
+    let mut place: Vec<_> = shape
+        .iter()
+        .rev()
+        .map(|&size| {
+            let index = at % size;
+            at /= size;
+            index
+        })
+        .collect();
+    place.reverse();
+    place
 }

@@ -5,7 +5,9 @@ use nimbert_kernels::QuantizedRows;
 
 use crate::{
     config::Config,
+    error::Result,
     linear::{Input, Operand},
+    memory::grow,
 };
 
 /// The activations of one forward pass; a buffer may be longer than its shape says. `R` rows of hidden size `H`, at
@@ -61,20 +63,30 @@ impl Hidden {
 }
 
 impl Workspace {
-    /// Makes room for `tokens` tokens in `texts` texts; with `in_int8` hidden states are kept in eight bits, too.
-    pub(crate) fn reserve(&mut self, config: &Config, tokens: usize, texts: usize, in_int8: bool) {
+    /// Makes room for `tokens` tokens in `texts` texts; with `in_int8` hidden states are kept in eight bits, too. What the
+    /// kernels allocate beside these, the same rows in fewer bits and a head's keys, is less.
+    ///
+    /// # Errors
+    /// When there is no memory; what there is stays as it was.
+    pub(crate) fn reserve(
+        &mut self,
+        config: &Config,
+        tokens: usize,
+        texts: usize,
+        in_int8: bool,
+    ) -> Result<()> {
         let hidden = config.hidden_size;
         self.rows = tokens;
         self.hidden.in_int8 = in_int8;
         self.hidden.is_current = false;
-        grow(&mut self.hidden.values, tokens * hidden);
-        grow(&mut self.qkv, tokens * 3 * hidden);
-        grow(&mut self.first_queries, texts * hidden.next_multiple_of(nimbert_kernels::PANEL));
-        grow(&mut self.context, tokens * hidden);
-        grow(&mut self.dense, tokens * hidden);
-        grow(&mut self.intermediate, tokens * config.intermediate_size);
-        grow(&mut self.pooled, texts * hidden);
-        grow(&mut self.logits, texts * config.labels.len());
+        grow(&mut self.hidden.values, tokens * hidden)?;
+        grow(&mut self.qkv, tokens * 3 * hidden)?;
+        grow(&mut self.first_queries, texts * hidden.next_multiple_of(nimbert_kernels::PANEL))?;
+        grow(&mut self.context, tokens * hidden)?;
+        grow(&mut self.dense, tokens * hidden)?;
+        grow(&mut self.intermediate, tokens * config.intermediate_size)?;
+        grow(&mut self.pooled, texts * hidden)?;
+        grow(&mut self.logits, texts * config.labels.len())
     }
 
     /// Goes on with fewer rows of `hidden`: those of the tokens at `positions`, which ascend.
@@ -86,11 +98,5 @@ impl Workspace {
             self.hidden.values.copy_within(row, self.rows * hidden_size);
             self.rows += 1;
         }
-    }
-}
-
-fn grow(buffer: &mut Vec<f32>, len: usize) {
-    if buffer.len() < len {
-        buffer.resize(len, 0.0);
     }
 }

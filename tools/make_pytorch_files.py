@@ -3,6 +3,7 @@
 
   NAME.bin            good ones: NAME.safetensors beside it has the same tensors
   bad-NAME.bin        ones that must be refused
+  wrapped-NAME.bin    ones with a state dict somewhere in them, or names with a prefix: refused with the command that mends them
   classifier/         a checkpoint directory: odd-heads-of-11 of tests/data/checkpoints, as one pytorch_model.bin
   shards/             two .bin files and pytorch_model.bin.index.json
 """
@@ -12,18 +13,27 @@ import os
 import shutil
 import sys
 import tempfile
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from pathlib import Path
 
 import make_checkpoint
 import needs
 
-with needs.packages("safetensors", "torch"):
+with needs.packages("numpy", "safetensors", "torch"):
+    import numpy as np
     import torch
     from safetensors.torch import load_file, save_file
 
 DATA = Path(__file__).resolve().parent.parent / "tests" / "data"
 OUT = DATA / "pytorch"
+
+
+class Tiny(torch.nn.Module):
+    """A whole module, as torch.save(model) pickles it."""
+
+    def __init__(self):
+        super().__init__()
+        self.embeddings = torch.nn.Embedding(2, 3)
 
 
 class Calls:
@@ -72,6 +82,35 @@ def bad():
     }
 
 
+def wrapped():
+    """What people save instead of a state dict; `bert` stands for a model's."""
+    bert = OrderedDict({"bert.embeddings.word_embeddings.weight": numbers(2, 3), "classifier.bias": numbers(2)})
+    prefixed = lambda prefix: OrderedDict((prefix + name, tensor) for name, tensor in bert.items())
+    parameter = torch.nn.Parameter(numbers(3))
+    optimizer = torch.optim.AdamW([parameter], lr=0.1)
+    parameter.sum().backward()
+    optimizer.step()
+    everything = {
+        "epoch": 3, "loss": 0.1, "best": None, "done": False, "big": 1 << 70, "negative": -(1 << 40), "raw": b"x",
+        "shape": (1, 2.5, "a"), "history": [0.5, [1, 2]], "kinds": {1, 2}, "frozen": frozenset([3]),
+        "args": argparse.Namespace(lr=0.1), "score": np.float64(0.5), "device": torch.device("cpu"),
+        "counts": defaultdict(int, a=1), "optimizer": optimizer.state_dict(),
+    }
+    return {
+        "float": ({"epoch": 3, "loss": 0.1, "model_state_dict": dict(bert)}, {}),
+        "everything": ({**everything, "trainer": {"nets": [prefixed("module.")]}}, {}),
+        "plain-values": ({"optimizer": optimizer.state_dict(), "lr": 1e-5, "model": bert, "ema": bert.copy()}, {}),
+        "lightning": ({"state_dict": prefixed("model."), "pytorch-lightning_version": "2.5.0", "global_step": 7}, {}),
+        "only": ({"state_dict": bert}, {"pickle_protocol": 4}),
+        "mixed": ({**bert, "epoch": 3}, {}),
+        "module": (Tiny(), {}),
+        "module-in-dict": ({"epoch": 1, "model": Tiny()}, {}),
+        "object": ({**bert, "args": argparse.Namespace(lr=0.1)}, {}),
+        "parallel": (prefixed("module."), {}),
+        "compiled": (prefixed("_orig_mod."), {}),
+    }
+
+
 def classifier():
     """The same weights as the shards of the seeded checkpoint."""
     spec = json.loads((DATA / "checkpoints" / "odd-heads-of-11.json").read_text())
@@ -103,7 +142,8 @@ def main():
     parser.parse_args()
     needs.check()
     OUT.mkdir(exist_ok=True)
-    for name, (value, arguments) in {**good(), **bad()}.items():
+    named = {f"wrapped-{name}": what for name, what in wrapped().items()}
+    for name, (value, arguments) in {**good(), **bad(), **named}.items():
         torch.save(value, OUT / f"{name}.bin", **arguments)
     for name, (state_dict, _) in good().items():
         save_file({key: value.detach().clone().contiguous() for key, value in state_dict.items()},

@@ -1,5 +1,7 @@
 //! Memory that starts on a cache line, so that panels can be read with aligned loads and mapped as they are.
 
+use std::collections::TryReserveError;
+
 use bytemuck::{Pod, Zeroable};
 
 /// 64 bytes on a 64-byte boundary: the unit in which panels are allocated.
@@ -9,7 +11,23 @@ pub struct CacheLine(pub [u8; 64]);
 
 /// Zeroed memory for `len` values of `T`, rounded up to whole cache lines. View it with [`bytemuck::cast_slice`].
 pub fn zeroed<T: Pod>(len: usize) -> Vec<CacheLine> {
-    vec![CacheLine::zeroed(); (len * size_of::<T>()).div_ceil(64)]
+    vec![CacheLine::zeroed(); lines::<T>(len)]
+}
+
+/// [`zeroed`], where there may be too little memory.
+///
+/// # Errors
+/// When the system does not give so much.
+pub fn try_zeroed<T: Pod>(len: usize) -> Result<Vec<CacheLine>, TryReserveError> {
+    let (mut zeroed, len) = (Vec::new(), lines::<T>(len));
+    zeroed.try_reserve_exact(len)?;
+    zeroed.resize(len, CacheLine::zeroed());
+    Ok(zeroed)
+}
+
+/// Saturating: a product that wraps would pass a few bytes off as memory for any number of values.
+const fn lines<T>(len: usize) -> usize {
+    len.saturating_mul(size_of::<T>()).div_ceil(64)
 }
 
 /// A copy of `bytes` that starts on a cache line; the last line is filled up with zeros.

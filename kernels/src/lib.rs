@@ -28,14 +28,15 @@ mod quantize;
 pub mod reference;
 mod team;
 
-pub use aligned::{CacheLine, aligned_copy, zeroed};
+pub use aligned::{CacheLine, aligned_copy, try_zeroed, zeroed};
 pub use isa::{Isa, UnknownIsa};
 pub use kernels::{Activation, Attention, HalfRows, Kernels, LayerNorm, QuantizedRows};
 pub use limits::Arithmetic;
 pub use pack::{
-    Panels, f32_panels_len, halve_panels, int8_panels_len, pack_f32, pad_to_panels, unpack_f32, widen_panels,
+    Panels, f32_panels_len, halve_panels, int8_panels_len, pack_f32, pad_to_panels, try_halve_panels,
+    try_pack_f32, unpack,
 };
-pub use quantize::{Int8Panels, Int8Weights, expand_int8, pack_int8};
+pub use quantize::{Int8Panels, Int8Weights, expand_int8, int8_step, int8_steps, pack_int8, try_pack_int8};
 pub use team::Team;
 
 /// Output columns in a panel: two registers of AVX-512, four of AVX2, eight of NEON.

@@ -4,10 +4,12 @@
 //! w + 128 (see [`crate::pack_int8`]). What is outside n × k is zero: columns beyond n are never stored, and values
 //! beyond k meet activations of zero.
 
+use std::collections::TryReserveError;
+
 use bytemuck::{NoUninit, cast_slice, cast_slice_mut};
 use half::{f16, slice::HalfFloatSliceExt};
 
-use crate::{CacheLine, PANEL, zeroed};
+use crate::{CacheLine, PANEL, try_zeroed};
 
 /// f32 values in the panels of an `[n, k]` matrix.
 ///
@@ -43,10 +45,21 @@ pub fn pad_to_panels(values: &[f32]) -> Vec<f32> {
 /// Panels of a row-major `[n, k]` matrix (one row an output), as `nn.Linear` keeps it.
 ///
 /// # Panics
-/// When `weights` has not n × k values.
+/// When `weights` has not n × k values, or there is no memory.
 pub fn pack_f32(weights: &[f32], n: usize, k: usize) -> Vec<CacheLine> {
+    try_pack_f32(weights, n, k).expect("memory for panels")
+}
+
+/// [`pack_f32`], where there may be too little memory.
+///
+/// # Errors
+/// When the system does not give what the panels need.
+///
+/// # Panics
+/// When `weights` has not n × k values.
+pub fn try_pack_f32(weights: &[f32], n: usize, k: usize) -> Result<Vec<CacheLine>, TryReserveError> {
     assert_eq!(weights.len(), n * k, "weights of {n} x {k}");
-    let mut lines = zeroed::<f32>(f32_panels_len(n, k));
+    let mut lines = try_zeroed::<f32>(f32_panels_len(n, k))?;
     if k > 0 {
         let panels: &mut [f32] = cast_slice_mut(&mut lines);
         for (column, row) in weights.chunks_exact(k).enumerate() {
@@ -56,31 +69,37 @@ pub fn pack_f32(weights: &[f32], n: usize, k: usize) -> Vec<CacheLine> {
             }
         }
     }
-    lines
+    Ok(lines)
 }
 
-/// The same panels in half precision, rounded to nearest: `[⌈n/32⌉][k][32]`.
+/// The same panels in half precision, rounded to nearest: `[⌈n/32⌉][k][32]`. What is beyond 65,504 becomes infinite.
+///
+/// # Panics
+/// When there is no memory.
 pub fn halve_panels(lines: &[CacheLine]) -> Vec<CacheLine> {
+    try_halve_panels(lines).expect("memory for panels")
+}
+
+/// [`halve_panels`], where there may be too little memory.
+///
+/// # Errors
+/// When the system does not give what the panels need.
+pub fn try_halve_panels(lines: &[CacheLine]) -> Result<Vec<CacheLine>, TryReserveError> {
     let panels: &[f32] = cast_slice(lines);
-    let mut halves = zeroed::<u16>(panels.len());
+    let mut halves = try_zeroed::<u16>(panels.len())?;
     let out: &mut [f16] = cast_slice_mut(&mut halves);
     out[..panels.len()].convert_from_f32_slice(panels);
-    halves
+    Ok(halves)
 }
 
-/// The same panels in f32, exactly.
-pub fn widen_panels(halves: &[u16]) -> Vec<f32> {
-    halves.iter().map(|&bits| f16::from_bits(bits).to_f32()).collect()
-}
-
-/// A row-major `[n, k]` matrix from panels.
+/// The numbers of a row-major `[n, k]` matrix from its panels.
 ///
 /// # Panics
 /// When `panels` are not those of n × k.
-pub fn unpack_f32(panels: &[f32], n: usize, k: usize) -> Vec<f32> {
+pub fn unpack<T: Copy>(panels: &[T], n: usize, k: usize) -> impl Iterator<Item = T> {
     assert!(panels.len() >= f32_panels_len(n, k), "panels of {n} x {k}");
-    let at = |column: usize, p: usize| (column / PANEL * k + p) * PANEL + column % PANEL;
-    (0..n).flat_map(|column| (0..k).map(move |p| at(column, p))).map(|at| panels[at]).collect()
+    let at = move |column: usize, p: usize| (column / PANEL * k + p) * PANEL + column % PANEL;
+    (0..n).flat_map(move |column| (0..k).map(move |p| panels[at(column, p)]))
 }
 
 /// A view of packed weights.
@@ -181,7 +200,8 @@ mod tests {
     fn unpacked_is_what_was_packed() {
         let (n, k) = (33, 7);
         let weights: Vec<f32> = (0..n * k).map(|i| i as f32).collect();
-        assert_eq!(unpack_f32(cast_slice(&pack_f32(&weights, n, k)), n, k), weights);
+        let panels = pack_f32(&weights, n, k);
+        assert!(unpack::<f32>(cast_slice(&panels), n, k).eq(weights));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Error, Result, bail};
 use clap::{Args, error::ErrorKind};
 use indicatif::BinaryBytes;
-use nimbert::{Engine, Options, PackOptions, PackSummary, Precision};
+use nimbert::{Engine, Options, PackOptions, PackSummary};
 
 use self::contract::Criterion;
 use super::{
@@ -136,16 +136,7 @@ impl Pack {
         keep_f16: &BTreeSet<String>,
         accept: impl FnOnce(&Path) -> bool,
     ) -> Result<Option<PackSummary>> {
-        self.write_as(self.precision.parse().map_err(Error::msg)?, keep_f16, accept)
-    }
-
-    /// The same at another precision.
-    fn write_as(
-        &self,
-        precision: Precision,
-        keep_f16: &BTreeSet<String>,
-        accept: impl FnOnce(&Path) -> bool,
-    ) -> Result<Option<PackSummary>> {
+        let precision = self.precision.parse().map_err(Error::msg)?;
         let bar = progress::steps("packing");
         let options = PackOptions { precision, keep_f16: keep_f16.clone() };
         let mut step = |done, total| {

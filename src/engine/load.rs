@@ -89,7 +89,7 @@ impl Engine {
 
     fn packed(model: PackedModel, path: &Path, options: &Options) -> Result<Self> {
         if options.verify {
-            model.verify_checksums()?;
+            model.verify()?;
         }
         let precision = options.precision.or(model.precision);
         let bert = Bert::load(Source::Packed(&model), &model.config, precision, options.copy_weights)?;
@@ -141,14 +141,15 @@ fn kernels(isa: Option<Isa>) -> Result<Kernels> {
     let (option, isa) = match isa {
         Some(isa) => ("isa", isa),
         None => match std::env::var("NIMBERT_ISA") {
-            Ok(name) => {
+            // An empty variable says nothing: that is how a shell takes one back for a single command.
+            Ok(name) if !name.is_empty() => {
                 let fail = |e: nimbert_kernels::UnknownIsa| Error::Option {
                     option: "NIMBERT_ISA",
                     reason: e.to_string(),
                 };
                 ("NIMBERT_ISA", name.parse().map_err(fail)?)
             }
-            Err(_) => ("isa", Isa::detect()),
+            _ => ("isa", Isa::detect()),
         },
     };
     if !isa.is_available() {

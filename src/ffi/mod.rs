@@ -2,7 +2,7 @@
 //!
 //! Every function checks what can be checked of its arguments, catches panics, and returns a [`Status`]; what was wrong
 //! is told by [`nimbert_last_error`]. The header is made from this module (`cargo test --test library header`); how to build and
-//! link the library is in the README, section *From C*.
+//! link the library is in `docs/c.md`.
 //!
 //! The files: `options` what a program may choose, `status` codes and the last error, `arguments` from pointers to
 //! slices, `score` texts and ids to scores, and here the life of an engine.

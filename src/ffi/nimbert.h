@@ -54,6 +54,8 @@ enum nimbert_status
     NIMBERT_STATUS_CAPACITY = 7,
     // A mistake in this library. The engine may be used further.
     NIMBERT_STATUS_INTERNAL = 8,
+    // The model or the texts need more memory than the system gives. The engine may be used further.
+    NIMBERT_STATUS_MEMORY = 9,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

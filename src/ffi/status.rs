@@ -32,6 +32,8 @@ pub enum Status {
     Capacity = 7,
     /// A mistake in this library. The engine may be used further.
     Internal = 8,
+    /// The model or the texts need more memory than the system gives. The engine may be used further.
+    Memory = 9,
 }
 
 /// A status other than [`Status::Ok`], and a line for people.
@@ -60,6 +62,7 @@ impl From<Error> for Failure {
             }
             Error::Text { .. } => Status::Text,
             Error::Option { .. } => Status::Option,
+            Error::Memory { .. } => Status::Memory,
         };
         Self::new(status, error.to_string())
     }

@@ -1,5 +1,7 @@
 //! What is packed comes back; what is damaged is found; what fails leaves nothing behind.
 
+mod numbers;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -8,7 +10,7 @@ use std::{
 };
 
 use half::f16;
-use nimbert_kernels::{CacheLine, aligned_copy, unpack_f32, widen_panels, zeroed};
+use nimbert_kernels::{CacheLine, aligned_copy, unpack, zeroed};
 use safetensors::tensor::{Dtype as FileDtype, TensorView, serialize};
 use serde_json::{Value, json};
 
@@ -201,7 +203,7 @@ fn check_matmul(model: &PackedModel, source: &Checkpoint, name: &str, sources: &
     assert!(found_bias[n..].iter().all(|&value| value == 0.0));
     let Weight::Int8 { panels, scales, sums } = weight else { panic!("{name} is int8") };
     assert_eq!(panels.as_ptr().addr() % 64, 0);
-    let found = nimbert_kernels::expand_int8(&panels, &scales, n, k);
+    let found: Vec<f32> = nimbert_kernels::expand_int8(&panels, &scales, n, k).collect();
     assert_eq!(found.len(), weights.len());
     for (sum, row) in sums.iter().zip(found.chunks(k)) {
         assert!((sum - row.iter().sum::<f32>()).abs() < 1e-4);
@@ -231,10 +233,12 @@ fn f16_and_f32_files_hold_the_rounded_and_the_very_weights() {
         let (weight, _) = model.matmul(kept, HIDDEN, INTERMEDIATE).unwrap();
         let expected = &checkpoint()[&format!("{kept}.weight")].1;
         let found = match &weight {
-            Weight::F32(panels) => unpack_f32(bytemuck::cast_slice(panels), HIDDEN, INTERMEDIATE),
-            Weight::F16(panels) => {
-                unpack_f32(&widen_panels(bytemuck::cast_slice(panels)), HIDDEN, INTERMEDIATE)
+            Weight::F32(panels) => {
+                unpack::<f32>(bytemuck::cast_slice(panels), HIDDEN, INTERMEDIATE).collect::<Vec<_>>()
             }
+            Weight::F16(panels) => unpack::<u16>(bytemuck::cast_slice(panels), HIDDEN, INTERMEDIATE)
+                .map(|bits| f16::from_bits(bits).to_f32())
+                .collect(),
             Weight::Int8 { .. } => panic!("{kept} is not int8 in {precision}"),
         };
         let rounded =
@@ -304,10 +308,10 @@ fn rows_are_quantized_with_halves_to_even_and_zero_stays_zero() {
     assert_eq!(quantize(&[-254.0, 2.0, 0.0]), (2.0, vec![-127, 1, 0]));
     assert_eq!(quantize(&[0.0, -0.0]), (0.0, vec![0, 0]));
     assert_eq!(quantize(&[f32::MAX, -f32::MAX]).1, [127, -127]);
-    // So small that the scale is rounded to nothing, or down to one unit.
+    // So small that a step is a few units of f32: it is never rounded to nothing.
     let unit = f32::from_bits(1);
-    assert_eq!(quantize(&[unit, -unit]), (0.0, vec![0, 0]));
-    assert_eq!(quantize(&[190.0 * unit, -190.0 * unit]), (unit, vec![127, -127]));
+    assert_eq!(quantize(&[unit, -unit]), (unit, vec![1, -1]));
+    assert_eq!(quantize(&[190.0 * unit, -190.0 * unit]), (2.0 * unit, vec![95, -95]));
 }
 
 #[test]
@@ -377,7 +381,7 @@ fn other_formats_versions_and_layouts_are_refused() {
     let refused = |change: fn(&mut Value), words: &[&str]| {
         says(&open(&with_header(change)).unwrap_err().to_string(), &[&["some.nimbert"], words].concat());
     };
-    refused(|h| h["__metadata__"] = json!({"format": "pt"}), &["not a packed model", "directory"]);
+    refused(|h| h["__metadata__"] = json!({"format": "pt"}), &["not a packed model"]);
     refused(|h| h["__metadata__"] = json!({}), &["not a packed model"]);
     refused(
         |h| h["__metadata__"]["format_version"] = json!("3"),
@@ -401,6 +405,32 @@ fn other_formats_versions_and_layouts_are_refused() {
             header["__metadata__"].as_object_mut().unwrap().remove(key);
         });
         says(&open(&file).unwrap_err().to_string(), &["lacks", &format!("{key:?}")]);
+    }
+}
+
+#[test]
+fn a_file_of_another_kind_is_told_apart_and_a_checkpoint_s_hints_at_its_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    write_checkpoint(dir.path(), &checkpoint());
+    let here = format!("part of a checkpoint: name its directory, {}", dir.path().display());
+    for (name, kind) in [
+        ("config.json", "a JSON text"),
+        ("vocab.txt", "a text"),
+        ("model.safetensors", "a safetensors file, but not a packed model"),
+    ] {
+        let error = PackedModel::open(&dir.path().join(name)).unwrap_err().to_string();
+        says(&error, &[&format!("{name}: {kind}, {here}")]);
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    for (content, kind) in [
+        (&b"root:x:0:0:root:/root:/bin/bash\n"[..], "a text"),
+        (b"", "an empty file"),
+        (b"PK\x03\x04and so on", "a zip archive"),
+    ] {
+        let path = elsewhere.path().join("file");
+        fs::write(&path, content).unwrap();
+        let error = PackedModel::open(&path).unwrap_err().to_string();
+        says(&error, &[&format!("file: {kind}"), "neither a packed model", "nor a checkpoint's directory"]);
     }
 }
 
@@ -460,10 +490,10 @@ fn only(dir: &Path, expected: &[&str]) {
 
 #[test]
 fn weights_that_are_not_finite_are_refused_by_name_and_nothing_is_left_behind() {
-    for (name, value) in [
-        ("bert.embeddings.word_embeddings.weight", f32::NAN),
-        ("bert.encoder.layer.1.attention.self.value.weight", f32::INFINITY),
-        ("classifier.bias", f32::NEG_INFINITY),
+    for (name, place, value) in [
+        ("bert.embeddings.word_embeddings.weight", "[0, 2]", f32::NAN),
+        ("bert.encoder.layer.1.attention.self.value.weight", "[0, 2]", f32::INFINITY),
+        ("classifier.bias", "[2]", f32::NEG_INFINITY),
     ] {
         let mut source = checkpoint();
         source.get_mut(name).unwrap().1[2] = value;
@@ -471,7 +501,8 @@ fn weights_that_are_not_finite_are_refused_by_name_and_nothing_is_left_behind() 
         let out = dir.path().join("old.nimbert");
         fs::write(&out, "as it was").unwrap();
         let error = pack_to(&source, &out).unwrap_err().to_string();
-        says(&error, &["model.safetensors", name, "no finite number at 2", &value.to_string()]);
+        let words = format!("tensor {name}{place} is {value:?}: not a finite number");
+        says(&error, &["model.safetensors: ", &words]);
         only(dir.path(), &["old.nimbert"]);
         assert_eq!(fs::read(&out).unwrap(), b"as it was");
     }

@@ -6,11 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nimbert_kernels::{int8_step, int8_steps};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    ALIGNMENT, FLOATS, FORMAT, FORMAT_VERSION, PANEL, PANEL_LAYOUT, WORDS,
+    ALIGNMENT, FLOATS, PANEL, WORDS,
+    format::{FORMAT, FORMAT_VERSION, PANEL_LAYOUT},
     output::{Output, header},
     plan::Part,
 };
@@ -19,6 +21,8 @@ use crate::{
     error::{Error, Result},
     import::COMPANIONS,
     linear::Weight,
+    memory,
+    numbers::{self, Lost},
     options::Precision,
     source::Source,
     target::Target,
@@ -43,7 +47,8 @@ pub struct Summary {
 pub struct PackOptions {
     /// Of the matmuls and the word embeddings; [`Precision::Auto`] is int8.
     pub precision: Precision,
-    /// What is stored in f16 in an int8 file, by the names that [`Config::quantized_parts`] lists.
+    /// What is stored in f16 in an int8 file, by the names that [`Config::quantized_parts`] lists; [`f16_parts`](super::f16_parts) says which
+    /// of them can be.
     pub keep_f16: BTreeSet<String>,
 }
 
@@ -76,9 +81,9 @@ impl PackOptions {
 ///
 /// # Errors
 ///
-/// If the model can't be loaded, a weight is not finite, the tokenizer has tokens without an embedding, an option names
-/// a part that the model does not have, or the file can't be written or is anything but a regular file. Of a link, the file
-/// that it leads to is replaced.
+/// If the model can't be loaded, a weight is not finite or more than f16 holds where it is to be f16, the tokenizer has tokens
+/// without an embedding, an option names a part that the model does not have, or the file can't be written or is anything but a
+/// regular file. Of a link, the file that it leads to is replaced.
 pub fn write(
     source: &Path,
     out: &Path,
@@ -212,7 +217,7 @@ impl Packer {
             return self.write_table(&name, vocab_size, precision, output);
         }
         let values = self.weights.finite(&name, &[vocab_size, hidden])?;
-        let mut scales = Vec::with_capacity(vocab_size);
+        let mut scales = memory::room(vocab_size)?;
         let mut bytes = vec![0; hidden.next_multiple_of(ALIGNMENT)];
         for row in values.chunks_exact(hidden) {
             scales.push(quantize_row(row, &mut bytes));
@@ -227,6 +232,9 @@ impl Packer {
     fn write_table(&self, name: &str, rows: usize, precision: Precision, output: &mut Output) -> Result<()> {
         let hidden = self.config.hidden_size;
         let values = self.weights.finite(name, &[rows, hidden])?;
+        numbers::fit(&values, precision).map_err(|Lost { at, reason }| {
+            self.weights.lost(name, &[at / hidden, at % hidden], values[at], reason)
+        })?;
         for row in values.chunks_exact(hidden) {
             if precision == Precision::F16 {
                 output.put_halves(row, 2 * FLOATS)?;
@@ -241,11 +249,9 @@ impl Packer {
 /// Writes the row as whole numbers from -127 to 127, halves rounded to even, and returns what one step is worth.
 /// Bytes beyond the row are left alone.
 pub(super) fn quantize_row(row: &[f32], bytes: &mut [u8]) -> f32 {
-    let scale = row.iter().fold(0.0f32, |max, value| max.max(value.abs())) / 127.0;
-    for (byte, value) in bytes.iter_mut().zip(row) {
-        // The cast clamps; it matters when the scale is so small that it has lost its own precision.
-        let step = if scale == 0.0 { 0.0 } else { (value / scale).round_ties_even() };
-        *byte = (step.clamp(-127.0, 127.0) as i8).cast_unsigned();
+    let step = int8_step(row);
+    for (byte, &value) in bytes.iter_mut().zip(row) {
+        *byte = int8_steps(value, step).cast_unsigned();
     }
-    scale
+    step
 }

@@ -1,23 +1,31 @@
 //! A safetensors header, checked in full: after this, every tensor is known to lie inside the file.
 //!
-//! The types are those of the `safetensors` crate. Its own `read_metadata` is not used: of two entries with one name
-//! it keeps the last without a word, it can overflow while adding offsets, and its errors leave out the numbers.
+//! Every header is read that the `safetensors` crate reads (and its Python package, which is the same code), with the same
+//! result: `"__metadata__": null`, keys that nobody knows in a tensor's entry, spaces around the JSON, tensors of no numbers,
+//! of no dimensions and of every type, in any order. Its own `read_metadata` is not used, since its errors leave out names
+//! and numbers. What it reads and this does not is what may not happen without a word:
+//!
+//! - two entries of one name, of which it keeps the last (in `__metadata__` both do);
+//! - offsets so large that its sum of them and the header's length overflows to the file's size.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fmt,
 };
 
-use safetensors::tensor::TensorInfo;
+use safetensors::tensor::{TensorInfo, TensorView};
 use serde::{
     Deserialize, Deserializer,
     de::{Error as _, MapAccess, Visitor},
 };
 use serde_json::{Value, json};
 
+use super::kind::kind;
+
 /// The same limit as in the `safetensors` crate.
 const LONGEST: u64 = 100_000_000;
 const LENGTH_BYTES: usize = size_of::<u64>();
+const TWICE: &str = "two entries are called";
 
 /// What a header says.
 pub(super) struct Header {
@@ -33,8 +41,11 @@ impl Header {
     pub(super) fn parse(file: &[u8]) -> Result<Self, String> {
         let json = json_bytes(file)?;
         let data_start = LENGTH_BYTES + json.len();
-        let Entries { metadata, mut tensors } =
-            serde_json::from_slice(json).map_err(|e| format!("the safetensors header is broken: {e}"))?;
+        let broken = |e: &dyn fmt::Display| format!("the safetensors header is broken: {e}");
+        let json = std::str::from_utf8(json).map_err(|e| broken(&e))?;
+        let Entries { metadata, tensors: Tensors(mut tensors) } =
+            serde_json::from_str(json).map_err(|e| broken(&e))?;
+        let metadata = metadata.unwrap_or_default();
         tensors.sort_by_key(|(_, info)| info.data_offsets);
         check_offsets(&tensors, file.len() - data_start)?;
         Ok(Self { data_start, metadata, tensors })
@@ -42,14 +53,14 @@ impl Header {
 }
 
 fn json_bytes(file: &[u8]) -> Result<&[u8], String> {
-    if file.starts_with(b"version https://git-lfs") {
-        return Err("a Git LFS pointer, not the weights: run `git lfs pull` where it was cloned".to_owned());
-    }
     let Some((length, rest)) = file.split_first_chunk::<LENGTH_BYTES>() else {
         return Err(format!("not a safetensors file: {} bytes are too few for a header", file.len()));
     };
     let length = u64::from_le_bytes(*length);
     if length > rest.len() as u64 {
+        if let Some(kind) = kind(file) {
+            return Err(format!("{kind}, not a safetensors file"));
+        }
         return Err(format!(
             "the safetensors header should have {length} bytes, but only {} follow: cut short, or another format",
             rest.len()
@@ -127,41 +138,58 @@ pub(crate) fn write_header<'a>(
     header
 }
 
+/// The header's JSON, told apart by the same rules as in the `safetensors` crate, whose own structure is like this one but
+/// for the tensors.
+#[derive(Deserialize)]
 struct Entries {
-    metadata: HashMap<String, String>,
-    tensors: Vec<(String, TensorInfo)>,
+    #[serde(rename = "__metadata__")]
+    metadata: Option<HashMap<String, String>>,
+    #[serde(flatten)]
+    tensors: Tensors,
 }
 
-impl<'de> Deserialize<'de> for Entries {
+/// In the header's order, each under a name of its own.
+struct Tensors(Vec<(String, TensorInfo)>);
+
+impl<'de> Deserialize<'de> for Tensors {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(EntriesVisitor)
+        deserializer.deserialize_map(TensorsVisitor)
     }
 }
 
-struct EntriesVisitor;
+struct TensorsVisitor;
 
-impl<'de> Visitor<'de> for EntriesVisitor {
-    type Value = Entries;
+impl<'de> Visitor<'de> for TensorsVisitor {
+    type Value = Tensors;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object of tensors by name")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
-        let mut entries = Entries { metadata: HashMap::new(), tensors: Vec::new() };
-        let mut names = HashSet::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tensors, A::Error> {
+        let (mut tensors, mut names) = (Vec::new(), HashSet::new());
         while let Some(name) = map.next_key::<String>()? {
-            let of_name = |e: A::Error| A::Error::custom(format_args!("{name:?}: {e}"));
             if !names.insert(name.clone()) {
-                return Err(A::Error::custom(format_args!("two entries are called {name:?}")));
+                return Err(A::Error::custom(format_args!("{TWICE} {name:?}")));
             }
-            if name == "__metadata__" {
-                entries.metadata = map.next_value().map_err(of_name)?;
-            } else {
-                let info = map.next_value().map_err(of_name)?;
-                entries.tensors.push((name, info));
-            }
+            let info = map.next_value();
+            let info = info.map_err(|e: A::Error| A::Error::custom(format_args!("{name:?}: {e}")))?;
+            tensors.push((name, info));
         }
-        Ok(entries)
+        Ok(Tensors(tensors))
     }
+}
+
+type Views<'a> = Vec<(String, TensorView<'a>)>;
+
+/// Reads a file in memory: its metadata, and its tensors in file order. What the fuzzer compares with the `safetensors`
+/// crate. The error is the reason; of what the crate reads it is one that [`Header`] lists.
+#[doc(hidden)]
+pub fn fuzz_safetensors(file: &[u8]) -> Result<(HashMap<String, String>, Views<'_>), String> {
+    let Header { data_start, metadata, tensors } = Header::parse(file)?;
+    let view = |(name, TensorInfo { dtype, shape, data_offsets: (from, to) })| {
+        let view = TensorView::new(dtype, shape, &file[data_start..][from..to]).map_err(|e| e.to_string())?;
+        Ok((name, view))
+    };
+    Ok((metadata, tensors.into_iter().map(view).collect::<Result<_, String>>()?))
 }

@@ -4,14 +4,16 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, ops::Range};
+use std::{collections::HashMap, ops::Range, path::Path};
 
 use safetensors::Dtype;
 
 use super::{
+    kind::kind,
     pickle::{Tensor, state_dict},
     zip::{ZipEntry, entries},
 };
+use crate::memory;
 
 /// The state dict of BERT large is 60 KB; this is for hundreds of times as many tensors.
 const LONGEST_PICKLE: usize = 16 << 20;
@@ -34,13 +36,14 @@ pub(super) enum Place {
     Copy(Vec<u8>),
 }
 
-/// The tensors of an archive, in the order of the state dict. The error is the reason, without the file's name.
-pub(super) fn parse(file: &[u8]) -> Result<Vec<Found>, String> {
+/// The tensors of an archive, in the order of the state dict. The error is the reason, without the file's name; `path` is
+/// that of a command in it.
+pub(super) fn parse(file: &[u8], path: &Path) -> Result<Vec<Found>, String> {
     if !file.starts_with(b"PK") {
         return Err(not_zip(file));
     }
     let archive = Archive::open(file)?;
-    let tensors = state_dict(archive.pickle)?;
+    let tensors = state_dict(archive.pickle, path)?;
     let (mut found, mut copied) = (Vec::with_capacity(tensors.len()), 0);
     for (name, tensor) in tensors {
         let place = archive.place(&tensor).map_err(|reason| format!("tensor {name:?}: {reason}"))?;
@@ -57,14 +60,16 @@ pub(super) fn parse(file: &[u8]) -> Result<Vec<Found>, String> {
 
 fn not_zip(file: &[u8]) -> String {
     let advice = "load it with torch.load and write it again with torch.save";
-    if file.starts_with(b"version https://git-lfs") {
-        return "a Git LFS pointer, not the weights: run `git lfs pull` where it was cloned".to_owned();
-    }
     // A pickle of protocol 2 that begins with a number; tar archives name their kind at byte 257.
     if file.starts_with(b"\x80\x02\x8a") || file.get(257..262) == Some(b"ustar") {
         return format!("in the format of PyTorch before 1.6, which is not read: {advice}");
     }
-    format!("no zip archive, as PyTorch writes them since 1.6: another format or damaged; {advice}")
+    match kind(file) {
+        Some(kind) => format!("{kind}, no zip archive, as PyTorch writes them since 1.6"),
+        None => {
+            format!("no zip archive, as PyTorch writes them since 1.6: another format or damaged; {advice}")
+        }
+    }
 }
 
 struct Archive<'a> {
@@ -142,7 +147,7 @@ impl<'a> Archive<'a> {
                 storage.len
             ));
         }
-        Ok(Place::Copy(gather(&self.file[range.clone()], size, tensor, count)))
+        Ok(Place::Copy(gather(&self.file[range.clone()], size, tensor, count)?))
     }
 }
 
@@ -164,8 +169,8 @@ fn is_row_major(shape: &[usize], strides: &[usize]) -> bool {
 }
 
 /// The `count` numbers of `size` bytes, the last index fastest. All places were checked.
-fn gather(storage: &[u8], size: usize, tensor: &Tensor, count: usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(count * size);
+fn gather(storage: &[u8], size: usize, tensor: &Tensor, count: usize) -> Result<Vec<u8>, String> {
+    let mut out = memory::room(count * size).map_err(|error| error.to_string())?;
     let mut index = vec![0; tensor.shape.len()];
     for _ in 0..count {
         let place = index.iter().zip(&tensor.strides).fold(tensor.offset, |at, (i, stride)| at + i * stride);
@@ -178,14 +183,14 @@ fn gather(storage: &[u8], size: usize, tensor: &Tensor, count: usize) -> Vec<u8>
             *i = 0;
         }
     }
-    out
+    Ok(out)
 }
 
 /// Reads a file in memory and every byte of its tensors: what the fuzzer runs. Returns how many bytes these are, or nothing
 /// where it is refused.
 #[doc(hidden)]
 pub fn fuzz_pytorch(file: &[u8]) -> Option<usize> {
-    let tensors = parse(file).ok()?;
+    let tensors = parse(file, Path::new("fuzzed")).ok()?;
     let bytes = |tensor: &Found| match &tensor.place {
         Place::Range(range) => {
             std::hint::black_box(crc32fast::hash(&file[range.clone()]));

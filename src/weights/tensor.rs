@@ -6,6 +6,7 @@ use half::{bf16, f16, slice::HalfFloatSliceExt};
 use safetensors::Dtype as FileDtype;
 
 use super::Bytes;
+use crate::{error::Result, memory};
 
 /// The number types that checkpoints and packed files use here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,10 +73,10 @@ impl Tensor {
     }
 
     /// All numbers, row-major.
-    pub(crate) fn to_f32(&self) -> Vec<f32> {
-        let mut values = vec![0.0; self.len()];
+    pub(crate) fn to_f32(&self) -> Result<Vec<f32>> {
+        let mut values = memory::zeros(self.len())?;
         self.read_f32(0, &mut values);
-        values
+        Ok(values)
     }
 
     /// Fills `out` with the numbers from element `start` on, row-major: one row of a table, for instance.

@@ -4,9 +4,9 @@ use std::{fs, path::Path};
 
 use half::{bf16, f16};
 use nimbert_kernels::aligned_copy;
-use safetensors::tensor::{Dtype as FileDtype, TensorView, serialize};
+use safetensors::tensor::{Dtype as FileDtype, SafeTensors, TensorView, serialize};
 
-use super::{Bytes, Dtype, Tensor, Weights};
+use super::{Bytes, Dtype, Tensor, Weights, fuzz_safetensors};
 
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
@@ -165,7 +165,7 @@ fn sizes_that_overflow_are_refused() {
 fn two_tensors_of_one_name_are_refused() {
     let entry = r#""a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}"#;
     refused(&file(&format!("{{{entry},{entry}}}"), &[0; 4]), &["two entries", "\"a\""]);
-    refused(&file(r#"{"__metadata__":{},"__metadata__":{}}"#, &[]), &["two entries", "__metadata__"]);
+    refused(&file(r#"{"__metadata__":{},"__metadata__":{}}"#, &[]), &["duplicate field", "__metadata__"]);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_flipped_bit_in_the_header_never_panics() {
         let mut file = whole.clone();
         file[bit / 8] ^= 1 << (bit % 8);
         if let Ok(weights) = open(&file) {
-            let _ = weights.get("bert.a", &[2, 3]).map(|tensor| tensor.to_f32());
+            let _ = weights.get("bert.a", &[2, 3]).map(|tensor| tensor.to_f32().unwrap());
             assert_eq!(weights.raw().map(|(_, bytes)| bytes.len()).sum::<usize>(), 40);
         }
     }
@@ -213,7 +213,7 @@ fn names_are_found_with_and_without_prefix_and_in_the_old_spelling() {
             let [weight, bias] = [format!("{own}.{weight}"), format!("{own}.{bias}")];
             let file = floats(&[(&weight, &[2], &[1.0, 2.0]), (&bias, &[2], &[3.0, 4.0])]);
             let weights = open(&file).unwrap();
-            let get = |name: &str| weights.get(&format!("{modern}.{name}"), &[2]).unwrap().to_f32();
+            let get = |name: &str| weights.get(&format!("{modern}.{name}"), &[2]).unwrap().to_f32().unwrap();
             assert_eq!((get("weight"), get("bias")), (vec![1.0, 2.0], vec![3.0, 4.0]), "{own}");
             assert!(weights.contains(&format!("{modern}.bias")));
             assert!(!weights.contains("bert.encoder.layer.1.output.LayerNorm.bias"));
@@ -229,7 +229,7 @@ fn the_modern_name_wins_and_other_layers_have_no_old_spelling() {
         ("bert.a.dense.gamma", &[1], &[3.0]),
     ]);
     let weights = open(&file).unwrap();
-    assert_eq!(weights.get("bert.a.LayerNorm.weight", &[1]).unwrap().to_f32(), [1.0]);
+    assert_eq!(weights.get("bert.a.LayerNorm.weight", &[1]).unwrap().to_f32().unwrap(), [1.0]);
     assert!(!weights.contains("bert.a.dense.weight"));
 }
 
@@ -259,12 +259,12 @@ fn every_half_becomes_the_float_that_it_is() {
     let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
     // Conversion instructions make a signalling NaN a quiet one; every other value must be exact.
     let quiet = |value: f32, nan: bool| if nan { value.to_bits() | 1 << 22 } else { value.to_bits() };
-    for (i, found) in tensor(Dtype::F16).to_f32().into_iter().enumerate() {
+    for (i, found) in tensor(Dtype::F16).to_f32().unwrap().into_iter().enumerate() {
         let half = f16::from_bits(i as u16);
         assert_eq!(quiet(found, half.is_nan()), quiet(half.to_f32_const(), half.is_nan()), "{i:#x}");
     }
     let expected: Vec<u32> = (0..1u32 << 16).map(|i| i << 16).collect();
-    let found = bits(tensor(Dtype::Bf16).to_f32());
+    let found = bits(tensor(Dtype::Bf16).to_f32().unwrap());
     for (i, (found, expected)) in found.into_iter().zip(expected).enumerate() {
         let quiet = if bf16::from_bits(i as u16).is_nan() { 1 << 22 } else { 0 };
         assert_eq!(found | quiet, expected | quiet, "{i:#x}");
@@ -275,7 +275,7 @@ fn every_half_becomes_the_float_that_it_is() {
 fn known_values_of_every_type() {
     let tensor = |dtype, data: &[u8]| {
         let bytes = bytes(data);
-        Tensor { dtype, shape: vec![data.len() / dtype.size()], bytes }.to_f32()
+        Tensor { dtype, shape: vec![data.len() / dtype.size()], bytes }.to_f32().unwrap()
     };
     assert_eq!(tensor(Dtype::F32, &[0, 0, 0x80, 0x3f, 0, 0, 0x20, 0xc0]), [1.0, -2.5]);
     assert_eq!(tensor(Dtype::F16, &[0x00, 0x3c, 0x00, 0xc1, 0x01, 0x00]), [1.0, -2.5, 2f32.powi(-24)]);
@@ -292,7 +292,7 @@ fn data_at_any_alignment_is_read_and_rows_can_be_read_alone() {
         let header = r#"{"a":{"dtype":"F32","shape":[3,4],"data_offsets":[0,48]}}"#;
         let file = file(&format!("{header}{}", " ".repeat(spaces)), &data);
         let tensor = open(&file).unwrap().get("a", &[3, 4]).unwrap();
-        assert_eq!(tensor.to_f32(), values);
+        assert_eq!(tensor.to_f32().unwrap(), values);
         let mut row = [0.0; 4];
         tensor.read_f32(8, &mut row);
         assert_eq!(row, values[8..]);
@@ -308,6 +308,82 @@ fn metadata_names_and_bytes_come_in_file_order() {
     assert_eq!(weights.metadata()["format"], "pt");
     assert_eq!(weights.names().collect::<Vec<_>>(), ["b", "y", "z"]);
     assert_eq!(weights.raw().last(), Some(("z", &b"c"[..])));
+}
+
+/// The same file read by the library and here: the same tensors, or an error from both.
+#[track_caller]
+fn as_the_library_reads(file: &[u8], is_read: bool) {
+    let theirs = SafeTensors::deserialize(file);
+    match (fuzz_safetensors(file), &theirs) {
+        (Ok((metadata, mut ours)), Ok(theirs)) => {
+            let mut tensors = theirs.tensors();
+            tensors.sort_by(|a, b| a.0.cmp(&b.0));
+            ours.sort_by(|a, b| a.0.cmp(&b.0));
+            assert_eq!(ours, tensors);
+            let (_, theirs) = SafeTensors::read_metadata(file).unwrap();
+            assert_eq!(metadata, theirs.metadata().clone().unwrap_or_default());
+            assert!(is_read);
+        }
+        (Err(_), Err(_)) => assert!(!is_read),
+        (ours, theirs) => panic!("{ours:?} here, {theirs:?} there"),
+    }
+}
+
+#[test]
+fn every_header_that_the_library_reads_is_read() {
+    for (header, data) in [
+        (r#"{"__metadata__":null}"#, 0),
+        (r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"__metadata__":null}"#, 4),
+        (r#"{"__metadata__":{"a":"1","a":"2"}}"#, 0),
+        ("  {}\t\r\n ", 0),
+        (r#"{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}"#, 4),
+        (
+            r#"{"a":{"dtype":"F32","shape":[3,0],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}"#,
+            0,
+        ),
+        (
+            r#"{"b":{"shape":[2],"data_offsets":[0,2],"dtype":"U8"},"a":{"data_offsets":[2,2],"shape":[0],"dtype":"I64"}}"#,
+            2,
+        ),
+        (r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"more":{"deep":[null,1.5]}}}"#, 1),
+        (r#"{"a":["U8",[1],[0,1]]}"#, 1),
+        (r#"{"a":{"dtype":{"U8":null},"shape":[1],"data_offsets":[0,1]}}"#, 1),
+        (
+            r#"{"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]},"b":{"dtype":"C64","shape":[1],"data_offsets":[1,9]}}"#,
+            9,
+        ),
+        (r#"{"\u0061\"":{"dtype":"F8_E5M2","shape":[1],"data_offsets":[0,1]}}"#, 1),
+        (r#"{"":{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]}}"#, 1),
+    ] {
+        as_the_library_reads(&file(header, &vec![7; data]), true);
+    }
+    for (header, data) in [
+        (r#"{"__metadata__":{"a":null}}"#, 0),
+        (r#"{"__metadata__":[]}"#, 0),
+        (r#"{"__metadata__":null,"__metadata__":null}"#, 0),
+        (r#"{"a":null}"#, 0),
+        (r#"{"a":{"dtype":"F4","shape":[1],"data_offsets":[0,1]}}"#, 1),
+        (r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"dtype":"U8"}}"#, 1),
+        (r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"x":1e999}}"#, 1),
+        (r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"x":"\ud800"}}"#, 1),
+        (r#"{"a":{"dtype":"U8","shape":[1.0],"data_offsets":[0,1]}}"#, 1),
+        (r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1,2]}}"#, 1),
+        (r#"{"a":{"dtype":0,"shape":[1],"data_offsets":[0,1]}}"#, 1),
+        (r#"{"a":{"dtype":"U8","shape":[9223372036854775808,2,0],"data_offsets":[0,0]}}"#, 0),
+        ("\u{feff}{}", 0),
+        ("{}\0", 0),
+    ] {
+        as_the_library_reads(&file(header, &vec![7; data]), false);
+    }
+    let deep = format!(
+        r#"{{"a":{{"dtype":"U8","shape":[1],"data_offsets":[0,1],"x":{}1{}}}}}"#,
+        "[".repeat(200),
+        "]".repeat(200)
+    );
+    as_the_library_reads(&file(&deep, &[7]), false);
+    let not_utf8 =
+        [&br#"{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"x":""#[..], b"\xff", br#""}}"#].concat();
+    as_the_library_reads(&[&(not_utf8.len() as u64).to_le_bytes(), &not_utf8[..]].concat(), false);
 }
 
 /// A directory with two shards and this index.
@@ -332,8 +408,8 @@ fn shards_are_read_together() {
         r#"{"metadata":{"total_size":12},"weight_map":{"b":"two.safetensors","bert.a":"one.safetensors"}}"#,
     );
     let weights = Weights::open_dir(dir.path()).unwrap();
-    assert_eq!(weights.get("bert.a", &[1]).unwrap().to_f32(), [1.0]);
-    assert_eq!(weights.get("b", &[2]).unwrap().to_f32(), [2.0, 3.0]);
+    assert_eq!(weights.get("bert.a", &[1]).unwrap().to_f32().unwrap(), [1.0]);
+    assert_eq!(weights.get("b", &[2]).unwrap().to_f32().unwrap(), [2.0, 3.0]);
     assert!(!weights.contains("x"), "the index does not list it");
     let files: Vec<_> = weights.files().map(|(path, ..)| path.file_name().unwrap().to_owned()).collect();
     assert_eq!(files, ["one.safetensors", "two.safetensors"]);
@@ -373,7 +449,7 @@ fn a_directory_without_weights_says_what_was_looked_for() {
 fn one_file_is_preferred_to_an_index() {
     let dir = sharded("{");
     fs::write(dir.path().join(SINGLE), floats(&[("a", &[1], &[5.0])])).unwrap();
-    assert_eq!(Weights::open_dir(dir.path()).unwrap().get("a", &[1]).unwrap().to_f32(), [5.0]);
+    assert_eq!(Weights::open_dir(dir.path()).unwrap().get("a", &[1]).unwrap().to_f32().unwrap(), [5.0]);
 }
 
 #[test]
@@ -382,6 +458,6 @@ fn pytorch_shards_are_read_together() {
     let weights = Weights::open_dir(&dir).unwrap();
     let shapes: Vec<_> = weights.tensors().map(|(name, tensor)| (name, tensor.shape)).collect();
     assert_eq!(shapes, [("a", &[2, 2][..]), ("b", &[3])]);
-    assert!(weights.get("b", &[3]).unwrap().to_f32().iter().all(|value| *value != 0.0));
+    assert!(weights.get("b", &[3]).unwrap().to_f32().unwrap().iter().all(|value| *value != 0.0));
     says(&weights.get("b", &[4]).unwrap_err().to_string(), &["pytorch_model-00002-of-00002.bin", "[4]"]);
 }

@@ -95,7 +95,14 @@ fn what_cannot_be_imported_leaves_nothing() {
     for (bad, words) in [
         ("bad-call", &["posix.getpid", "refused"][..]),
         ("bad-legacy", &["before 1.6", "torch.save"]),
-        ("bad-training", &["state_dict", "no tensor"]),
+        (
+            "wrapped-float",
+            &["training checkpoint", "\"model_state_dict\", beside \"epoch\", \"loss\"", "python3 -c"],
+        ),
+        ("wrapped-lightning", &["training checkpoint", "begin with \"model.\"", "k.removeprefix"]),
+        ("wrapped-module", &["whole pickled module", ".state_dict()", "only if you trust"]),
+        ("wrapped-parallel", &["is missing; 2 of 2 names begin with \"module.\"", "k.removeprefix"]),
+        ("bad-training", &["training checkpoint", "\"state_dict\"", "python3 -c"]),
     ] {
         fs::copy(pytorch(&format!("{bad}.bin")), Path::new(&source).join("pytorch_model.bin")).unwrap();
         nimbert(&["import", &source, "-o", to]).failed(&[&["pytorch_model.bin"], words].concat());

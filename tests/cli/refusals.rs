@@ -8,7 +8,7 @@ use std::{
 
 use nimbert_test_support::skip;
 
-use crate::{command, file, nimbert, nimbert_fed, objects, seeded, texts};
+use crate::{command, file, nimbert, nimbert_fed, objects, seeded, seeded_texts, texts, verify::multiply};
 
 const COMMANDS: [&str; 10] =
     ["bench", "classify", "compare", "completions", "eval", "import", "info", "man", "pack", "verify"];
@@ -277,6 +277,77 @@ fn an_unknown_instruction_set_is_named() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.starts_with("nimbert: ") && stderr.contains("sse9"), "{stderr}");
+}
+
+#[test]
+fn a_file_that_is_no_model_is_told_apart_and_a_checkpoint_s_hints_at_its_directory() {
+    let (_model, model) = seeded("gelu-multi-label");
+    let name_it = format!("name its directory, {model}");
+    for (part, kind) in [
+        ("config.json", "a JSON text"),
+        ("vocab.txt", "a text"),
+        ("model.safetensors", "a safetensors file, but not a packed model"),
+    ] {
+        let path = Path::new(&model).join(part);
+        let path = path.to_str().unwrap();
+        nimbert(&["classify", "--model", path, "x"]).failed(&[path, kind, &name_it]);
+        nimbert(&["verify", "--file", path]).failed(&[path, kind, &name_it]);
+    }
+    for (content, kind) in [("root:x:0:0:root:/root:/bin/bash\n", "a text"), ("", "an empty file")] {
+        let (_directory, path) = file("passwd", content);
+        let stdout = nimbert(&["info", "--model", &path]).failed(&[&path, kind, "neither a packed model"]);
+        assert_eq!(stdout, "");
+    }
+}
+
+#[test]
+fn weights_beyond_f16_are_refused_where_they_would_be_f16_and_kept_elsewhere() {
+    let (_model, model) = seeded("gelu-multi-label");
+    let name = "bert.encoder.layer.1.output.dense";
+    multiply(&model, &format!("{name}.weight"), 1e8);
+    let words =
+        [&format!("tensor {name}.weight["), "f16 holds at most 65504, precision int8 or f32 keeps it"];
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out.nimbert");
+    let out = out.to_str().unwrap();
+    nimbert(&["pack", &model, "-o", out, "--precision", "f16"]).failed(&words);
+    nimbert(&["classify", "--model", &model, "--precision", "f16", "一"]).failed(&words);
+    assert_eq!(directory.path().read_dir().unwrap().count(), 0, "nothing half-written");
+    // Under a contract the other parts are tried in f16; the budget is one that nothing keeps.
+    let (_data, data) = file("texts.txt", seeded_texts(40).join("\n"));
+    let contract = ["pack", &model, "-o", out, "--check", &data, "--budget=-1"];
+    nimbert(&contract).failed(&["no file written: even with everything in f16 that it holds"]);
+    for precision in ["int8", "f32"] {
+        nimbert(&["pack", &model, "-o", out, "--precision", precision]).done();
+        nimbert(&["verify", "--file", out]).done();
+        nimbert(&["classify", "--model", out, "一"]).done();
+        nimbert(&["classify", "--model", out, "--precision", "f16", "一"])
+            .failed(&[out, "f16 holds at most"]);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_model_that_there_is_no_memory_for_is_an_error() {
+    let program = env!("CARGO_BIN_EXE_nimbert");
+    // The program itself, and less than the 400 MB of the weights.
+    let limit = fs::metadata(program).unwrap().len() / 1024 + 300_000;
+    let script = format!("ulimit -v {limit}; exec \"$0\" bench --preset bert-base-chinese --threads 1");
+    let output = Command::new("sh").args(["-c", &script, program]).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.ends_with(" MiB of memory are needed, more than the system gives\n"), "{stderr}");
+}
+
+#[test]
+fn an_empty_instruction_set_is_none() {
+    let chosen = |change: fn(&mut Command) -> &mut Command| {
+        let output = change(&mut command(&["info", "--format", "json"])).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        objects(&String::from_utf8(output.stdout).unwrap())[0]["isa"]["chosen"].clone()
+    };
+    assert_eq!(chosen(|of| of.env("NIMBERT_ISA", "portable")), "portable");
+    assert_eq!(chosen(|of| of.env("NIMBERT_ISA", "")), chosen(|of| of.env_remove("NIMBERT_ISA")));
 }
 
 #[test]

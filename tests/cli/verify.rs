@@ -28,7 +28,7 @@ fn good_models_pass_at_every_precision() {
 }
 
 /// Changes one tensor of the checkpoint: each f32 is multiplied.
-fn multiply(model: &str, tensor: &str, by: f32) {
+pub(crate) fn multiply(model: &str, tensor: &str, by: f32) {
     let path = Path::new(model).join("model.safetensors");
     let mut bytes = fs::read(&path).unwrap();
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;

@@ -1,5 +1,7 @@
 //! Attention: every head of every sequence is a task.
 
+use std::slice;
+
 use super::{Kernels, Shared, check};
 use crate::{Team, generic::attention};
 
@@ -83,7 +85,26 @@ impl Kernels {
             };
             // SAFETY: the tier is available (`new`); the shapes were checked above; each task writes rows and columns
             // of its own, each worker has scratch of its own, and worker numbers are below the team's threads.
-            unsafe { attend(&args) }
+            unsafe {
+                attend(&args);
+                if of.half && !is_finite(&args) {
+                    // Numbers that fewer bits do not hold, or that are none in f32 either.
+                    (self.table.attention)(&args);
+                }
+            }
         });
     }
+}
+
+/// Whether all of a head's results are.
+///
+/// # Safety
+/// They were written.
+unsafe fn is_finite(args: &attention::Args) -> bool {
+    let largest = (0..args.queries).map(|row| {
+        // SAFETY: the caller's promise.
+        let row = unsafe { slice::from_raw_parts(args.out.add(row * args.out_stride), args.head_size) };
+        row.iter().fold(0, |largest, x| largest.max(x.abs().to_bits()))
+    });
+    largest.max().is_none_or(|largest| largest < f32::INFINITY.to_bits())
 }

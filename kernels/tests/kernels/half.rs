@@ -124,6 +124,28 @@ fn rows_of_any_size_scale_exactly() {
     }
 }
 
+/// Weights up to the largest half, and rows whose products with them are all of one sign: sums beyond what halves hold. The
+/// error is that of the rounded operands, k·u at worst, beside sums in f32 or in halves of an uneven block.
+#[test]
+fn large_weights_do_not_overflow() {
+    for kernels in tiers() {
+        for size in [100.0, 130.0, 5_000.0, 65_504.0] {
+            let (m, n, k) = (5, 40, 96);
+            let rhs: Vec<f32> =
+                (0..n * k).map(|i| if i / k % 2 == 0 { size } else { -size / (1 + i % 3) as f32 }).collect();
+            let lhs: Vec<f32> = (0..m * k).map(|i| 1.0 + (i % 7) as f32 / 8.0).collect();
+            let product = Product { lhs, rhs, bias: vec![0.5; n], ..Product::new(m, n, k) };
+            let found = product.run(kernels, &Team::solo(), &product.lhs, &mut HalfRows::default());
+            for (i, found) in found.into_iter().enumerate() {
+                let (x, w) = (&product.lhs[i / n * k..][..k], &product.rhs[i % n * k..][..k]);
+                let expected: f64 = x.iter().zip(w).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum();
+                let off = (f64::from(found) - expected).abs() / expected.abs();
+                assert!(off < 0.01, "{} {size}: {found} for {expected}", kernels.isa());
+            }
+        }
+    }
+}
+
 #[test]
 fn panels_of_halves_are_the_rounded_weights() {
     let weights = [1.0, 2.0_f32.powi(-24), 65_504.0, 1.0 + 2.0_f32.powi(-12)];
@@ -181,6 +203,50 @@ fn attention_in_halves_is_within_the_bound_of_the_oracle() {
                             kernels.isa()
                         );
                     }
+                }
+            }
+        }
+    }
+}
+
+/// Where a number or a score is beyond what halves hold, a head has the bits of f32; the others have their own.
+#[test]
+fn attention_of_large_numbers_is_that_of_f32() {
+    let (heads, d, keys) = (2, 32, 20);
+    let hidden = heads * d;
+    for (part, size) in [(0, 1e5), (1, 1e5), (2, 7e4), (2, 1e30)] {
+        let mut rows = Random(9).values(keys * 3 * hidden);
+        for row in rows.chunks_exact_mut(3 * hidden) {
+            row[part * hidden + d..][..d].iter_mut().for_each(|x| *x = size * (1.5 + *x));
+        }
+        for kernels in tiers() {
+            let run = |half| {
+                let cu = [0, keys as u32];
+                let (k, v) = (&rows[hidden..], &rows[2 * hidden..]);
+                let (q_stride, kv_stride) = (3 * hidden, 3 * hidden);
+                let (q, cu_queries, cu_keys) = (&rows[..], &cu[..], &cu[..]);
+                let of = Attention {
+                    heads,
+                    head_size: d,
+                    q,
+                    q_stride,
+                    cu_queries,
+                    k,
+                    v,
+                    kv_stride,
+                    cu_keys,
+                    half,
+                };
+                let mut out = vec![f32::NAN; keys * hidden];
+                kernels.attention(&Team::solo(), &of, &mut out, &mut Vec::new());
+                out
+            };
+            let (found, expected) = (run(true), run(false));
+            assert!(found.iter().all(|x| x.is_finite()), "{} part {part} of {size:e}", kernels.isa());
+            if kernels.isa() == Isa::Avx512Fp16 {
+                for (found, expected) in found.chunks(hidden).zip(expected.chunks(hidden)) {
+                    assert_same_bits(&found[d..], &expected[d..], &format!("part {part} of {size:e}"));
+                    assert_ne!(found[..d], expected[..d], "the small head is in halves");
                 }
             }
         }

@@ -145,10 +145,17 @@ impl Reference<'_> {
         }
     }
 
-    /// The parts (words and matmuls) by how much nearer the logits of the sample come to f32's when it alone is in f16, the most first.
-    fn by_sensitivity(&self, packed: &Engine, half: &Engine) -> Result<Vec<String>> {
+    /// The parts (words and matmuls) of these names by how much nearer the logits of the sample come to f32's when it alone
+    /// is in f16, the most first.
+    fn by_sensitivity(
+        &self,
+        can_be_f16: &BTreeSet<String>,
+        packed: &Engine,
+        half: &Engine,
+    ) -> Result<Vec<String>> {
         let reference = self.engine.logits(&self.sample)?;
-        let names = packed.config().quantized_parts();
+        let mut names = packed.config().quantized_parts();
+        names.retain(|name| can_be_f16.contains(name));
         let bar = progress::steps("measuring parts");
         bar.set_length(names.len() as u64);
         let mut distances = Vec::with_capacity(names.len());
@@ -176,7 +183,7 @@ impl Reference<'_> {
         while !fits(enough)? {
             if enough == names.len() {
                 bail!(
-                    "no file written: even with everything in f16 the loss in {} is above the budget of {} points",
+                    "no file written: even with everything in f16 that it holds the loss in {} is above the budget of {} points",
                     self.criterion.name(),
                     self.check.budget
                 );
@@ -270,18 +277,26 @@ fn plan(reference: &mut Reference<'_>, pack: &Pack, file: &Path, data: &Path) ->
             reference.criterion.name(),
             reference.check.budget
         );
-        let half = in_f16(pack, reference.check)?;
-        let mut names = reference.by_sensitivity(&packed, &half)?;
+        let names = nimbert::f16_parts(pack.model.path())?;
+        ensure!(
+            !names.is_empty(),
+            "no file written: a loss of {lost:.2} points in {}, the budget is {} points; \
+             every part has weights beyond f16, which holds at most 65504",
+            reference.criterion.name(),
+            reference.check.budget
+        );
+        let half = in_f16(pack, reference.check, &names)?;
+        let mut names = reference.by_sensitivity(&names, &packed, &half)?;
         names.truncate(reference.fewest(&names, &packed, &half, data)?);
         promoted = names;
     }
     Ok(Plan { promoted, value, speeds, bytes, packed })
 }
 
-/// The same model in f16, exactly as a file has it.
-fn in_f16(pack: &Pack, check: &Check) -> Result<Engine> {
+/// The same model with these parts in f16, exactly as a file has them.
+fn in_f16(pack: &Pack, check: &Check, names: &BTreeSet<String>) -> Result<Engine> {
     let mut engine = None;
-    pack.write_as(Precision::F16, &BTreeSet::new(), |file| {
+    pack.write(names, |file| {
         engine = Some(pack.load(file, check.options(Precision::Auto)));
         false
     })?;

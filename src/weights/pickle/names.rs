@@ -11,9 +11,9 @@ pub(super) enum Function {
     Storage(Dtype),
 }
 
-/// The function of a name, or a refusal.
-pub(super) fn function(module: &str, name: &str) -> Result<Function, String> {
-    Ok(match (module, name) {
+/// The function of a name, if it is one of them.
+pub(super) fn function(module: &str, name: &str) -> Option<Function> {
+    Some(match (module, name) {
         ("collections", "OrderedDict") => Function::OrderedDict,
         ("torch._utils", "_rebuild_tensor_v2") => Function::RebuildTensor,
         ("torch._utils", "_rebuild_parameter") => Function::RebuildParameter,
@@ -27,31 +27,23 @@ pub(super) fn function(module: &str, name: &str) -> Result<Function, String> {
         ("torch", "CharStorage") => Function::Storage(Dtype::I8),
         ("torch", "ByteStorage") => Function::Storage(Dtype::U8),
         ("torch", "BoolStorage") => Function::Storage(Dtype::BOOL),
-        _ => {
-            let name: String = format!("{module}.{name}").chars().take(200).collect();
-            return Err(format!(
-                "it asks for {name:?}, which no state dict needs: refused, it could run code"
-            ));
-        }
+        _ => return None,
     })
 }
 
 /// Its name in `pickletools`, of those that one may come across.
 pub(super) fn instruction(code: u8) -> String {
     let name = match code {
-        b'i' => "INST",
-        b'o' => "OBJ",
-        0x81 => "NEWOBJ",
-        0x92 => "NEWOBJ_EX",
         0x82..=0x84 => "EXT",
         b'P' => "PERSID",
-        b'0' => "POP",
-        b'1' => "POP_MARK",
-        b'2' => "DUP",
-        b'B' | b'C' | 0x8e => "BINBYTES",
-        b'G' => "BINFLOAT",
+        b'F' => "FLOAT",
         b'I' | b'L' => "INT",
-        b'S' | b'V' => "STRING",
+        b'S' | b'V' | b'T' | b'U' => "STRING",
+        b'd' => "DICT",
+        b'l' => "LIST",
+        b'g' => "GET",
+        b'p' => "PUT",
+        0x96..=0x98 => "BUFFER",
         _ => return format!("{code:#04x}"),
     };
     format!("{name} ({code:#04x})")

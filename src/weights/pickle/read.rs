@@ -21,13 +21,17 @@ pub(super) fn line<'a>(rest: &mut &'a [u8]) -> Result<&'a str, String> {
     std::str::from_utf8(line).map_err(|_| "a name that is not UTF-8".to_owned())
 }
 
-/// A little-endian number of as many bytes as the first one says, in two's complement.
-pub(super) fn long(rest: &mut &[u8]) -> Result<i64, String> {
-    let [length] = take(rest)?;
-    let bytes = slice(rest, length.into())?;
+/// As many bytes as a number of N bytes before them says.
+pub(super) fn counted<'a, const N: usize>(rest: &mut &'a [u8]) -> Result<&'a [u8], String> {
+    let mut length = [0; 8];
+    length[..N].copy_from_slice(&take::<N>(rest)?);
+    slice(rest, usize::try_from(u64::from_le_bytes(length)).map_err(|_| CUT)?)
+}
+
+/// A little-endian number in two's complement, if 64 bits hold it.
+pub(super) fn long(bytes: &[u8]) -> Option<i64> {
     let sign = if bytes.last().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
     let mut wide = [sign; 8];
-    let part = wide.get_mut(..bytes.len()).ok_or("a number of more than 64 bits")?;
-    part.copy_from_slice(bytes);
-    Ok(i64::from_le_bytes(wide))
+    wide.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    Some(i64::from_le_bytes(wide))
 }

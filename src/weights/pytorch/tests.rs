@@ -1,5 +1,7 @@
 //! Files that `torch.save` wrote (tests/data/pytorch, made by tools/make_pytorch_files.py), and files that it never would.
 
+mod wrapped;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -8,7 +10,7 @@ use std::{
 
 use safetensors::SafeTensors;
 
-use super::{Place, parse};
+use super::{Found, Place};
 
 fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/pytorch")
@@ -16,6 +18,10 @@ fn data() -> PathBuf {
 
 fn read(name: &str) -> Vec<u8> {
     fs::read(data().join(name)).unwrap()
+}
+
+fn parse(file: &[u8]) -> Result<Vec<Found>, String> {
+    super::parse(file, Path::new("a dir/pytorch_model.bin"))
 }
 
 #[track_caller]
@@ -62,7 +68,6 @@ fn every_tensor_is_the_one_that_torch_saved() {
 #[test]
 fn what_is_no_state_dict_is_refused_by_name() {
     refused(&read("bad-call.bin"), &["data.pkl, byte", "posix.getpid", "refused, it could run code"]);
-    refused(&read("bad-training.bin"), &["\"state_dict\" is no tensor", "\"state_dict\", \"epoch\""]);
     refused(&read("bad-list.bin"), &["not a dictionary of tensors"]);
     refused(&read("bad-legacy.bin"), &["before 1.6", "torch.save"]);
     refused(&read("bad-expanded.bin"), &["\"a\"", "repeats the 1 numbers"]);
@@ -183,20 +188,28 @@ fn instructions_beyond_a_state_dict_are_named() {
         (&b"\x80\x02cos\nsystem\n."[..], "os.system"),
         (b"\x80\x02c__builtin__\neval\n.", "__builtin__.eval"),
         (b"\x80\x04\x8c\x02os\x8c\x06system\x93.", "os.system"),
-        (b"\x80\x02(ios\nsystem\n.", "INST"),
-        (b"\x80\x02)\x81.", "NEWOBJ"),
+        (b"\x80\x02(ios\nsystem\n.", "os.system"),
+        (b"\x80\x02(cos\nsystem\no.", "os.system"),
+        (b"\x80\x02cos\nsystem\n)\x81.", "os.system"),
+        (b"\x80\x04\x8c\x02os\x8c\x06system\x93)}\x92.", "os.system"),
+        (b"\x80\x02}cos\nsystem\n0.", "os.system"), // even where nothing is left of it
+        (b"\x80\x02)\x81.", "nothing is left"),
+        (b"\x80\x02N)\x81.", "no function"),
+        (b"\x80\x02P0\n.", "PERSID"),
         (b"\x80\x02\xff.", "0xff"),
         (b"\x80\x09.", "protocol 9"),
         (b"\x80\x02NQ.", "no storage"),
         (b"\x80\x02N)R.", "no function"),
         (b"\x80\x02NNb.", "no dictionary"),
         (b"\x80\x02h\x05.", "remembered as 5"),
-        (b"\x80\x02}NK\x01s.", "expected a string"),
+        (b"\x80\x02}NK\x01s.", "but a dictionary"),
         (b"\x80\x02K\x01.", "not a dictionary"),
         (b"\x80\x02.", "nothing is left"),
         (b"\x80\x02t.", "no mark"),
         (b"\x80\x02}X\x01\0\0\0\xff", "UTF-8"),
-        (b"\x80\x02\x8a\x0901234567x.", "64 bits"),
+        (b"\x80\x02\x8a\x0901234567x.", "but a number"),
+        (b"\x80\x02G01234567.", "but a number"),
+        (b"\x80\x02K\x01K\x02a.", "no list"),
         (b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n)R.", "RebuildTensor called with 0 arguments"),
         (b"", "cut short"),
     ] {
