@@ -28,12 +28,13 @@ DATA = Path(__file__).resolve().parent.parent / "tests" / "data"
 OUT = DATA / "pytorch"
 
 
-class Tiny(torch.nn.Module):
-    """A whole module, as torch.save(model) pickles it."""
-
-    def __init__(self):
-        super().__init__()
-        self.embeddings = torch.nn.Embedding(2, 3)
+def tiny():
+    """A whole module, as torch.save(model) pickles it: named by this program, which has it only while torch is there."""
+    kind = type("Tiny", (torch.nn.Module,), {"__module__": __name__})
+    globals()["Tiny"] = kind
+    module = kind()
+    module.embeddings = torch.nn.Embedding(2, 3)
+    return module
 
 
 class Calls:
@@ -103,8 +104,8 @@ def wrapped():
         "lightning": ({"state_dict": prefixed("model."), "pytorch-lightning_version": "2.5.0", "global_step": 7}, {}),
         "only": ({"state_dict": bert}, {"pickle_protocol": 4}),
         "mixed": ({**bert, "epoch": 3}, {}),
-        "module": (Tiny(), {}),
-        "module-in-dict": ({"epoch": 1, "model": Tiny()}, {}),
+        "module": (tiny(), {}),
+        "module-in-dict": ({"epoch": 1, "model": tiny()}, {}),
         "object": ({**bert, "args": argparse.Namespace(lr=0.1)}, {}),
         "parallel": (prefixed("module."), {}),
         "compiled": (prefixed("_orig_mod."), {}),

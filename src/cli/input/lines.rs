@@ -107,7 +107,7 @@ impl Lines {
             Ok(line) => self.line = line,
             Err(error) => {
                 let at = error.utf8_error().valid_up_to() + 1;
-                return Err(self.fault(error.as_bytes(), format!("not valid UTF-8 (byte {at} of the line)")));
+                return Err(self.fault(error.as_bytes(), &format!("not valid UTF-8 (byte {at} of the line)")));
             }
         }
         if self.number == 0 && self.line.starts_with(BOM) {
@@ -129,14 +129,14 @@ impl Lines {
             let chunk = &chunk[..end.unwrap_or(chunk.len())];
             let length = chunk.len();
             if line.try_reserve(length).is_err() {
-                return Err(self.fault(line, "no memory for it".to_owned()));
+                return Err(self.fault(line, "no memory for it"));
             }
             let nul = chunk.iter().position(|&byte| byte == 0).map(|at| line.len() + at + 1);
             line.extend_from_slice(chunk);
             self.input.consume(length);
             if let Some(at) = nul {
                 return Err(
-                    self.fault(line, format!("a NUL character (byte {at} of the line): not a text file"))
+                    self.fault(line, &format!("a NUL character (byte {at} of the line): not a text file"))
                 );
             }
             if line.len() > MOST_BYTES {
@@ -145,7 +145,7 @@ impl Lines {
                 } else {
                     ""
                 };
-                return Err(self.fault(line, format!("longer than {} MiB{hint}", MOST_BYTES >> 20)));
+                return Err(self.fault(line, &format!("longer than {} MiB{hint}", MOST_BYTES >> 20)));
             }
             if end.is_some() || length == 0 {
                 return Ok(());
@@ -154,7 +154,7 @@ impl Lines {
     }
 
     /// What is wrong with the line that is being read, of which this much is known.
-    fn fault(&self, line: &[u8], what: String) -> Error {
+    fn fault(&self, line: &[u8], what: &str) -> Error {
         if self.number == 0 && UTF_16.iter().any(|start| line.starts_with(start)) {
             return anyhow!(
                 "{}: UTF-16 text, expected UTF-8 (iconv -f UTF-16 -t UTF-8 makes it that)",

@@ -87,7 +87,8 @@ impl Finder {
             }
             let token = self.found[found.value() as usize];
             let in_word = || ends_with_word(&text[..start]) || starts_with_word(&text[end..]);
-            if !token.split && !(token.single_word && in_word()) {
+            let passed_over = token.split || (token.single_word && in_word());
+            if !passed_over {
                 return Search::Match(Match { start, end, token });
             }
             // Text like any other, in which no other token is looked for.
