@@ -14,8 +14,11 @@ import json
 import tempfile
 from pathlib import Path
 
-import transformers
-from transformers import AutoTokenizer
+import needs
+
+with needs.packages("transformers"):
+    import transformers
+    from transformers import AutoTokenizer
 
 VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[ANS]", "[EXT]", "[", "]", "ans", "ext", "mask", "good", "film", "<", ">", "n"]
 TEXT = "good [ANS]film [ans] [EXT] [ext] [MASK] [mask] <n> <N> [UNK]good[SEP]"
@@ -161,6 +164,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, required=True)
     args = parser.parse_args()
+    needs.check()
     lines = args.output.read_text(encoding="utf-8").splitlines() if args.output.exists() else []
     before = {case["name"]: case["ids"] for case in map(json.loads, lines)}
     with args.output.open("w", encoding="ascii") as file:

@@ -18,6 +18,7 @@ PROGRAMS = {
     "make_pytorch_files.py": ((), ("numpy", "safetensors", "torch")),
     "make_references.py": ((), TORCH),
     "metrics_reference.py": ((), ("numpy", "scikit-learn")),
+    "special_tokens_reference.py": (("-o", "out"), ("transformers",)),
     "tokenizer_reference.py": ((str(DATA / "tokenizer"), "-o", "out"), ("tokenizers", "transformers")),
 }
 
