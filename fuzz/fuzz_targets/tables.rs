@@ -12,9 +12,9 @@ use libfuzzer_sys::fuzz_target;
 
 use input::{Columns, Format, Label, Row};
 
-#[path = "../../src/cli/input/mod.rs"]
+#[path = "../../src/bin/nimbert/input/mod.rs"]
 mod input;
-#[path = "../../src/cli/shorten.rs"]
+#[path = "../../src/bin/nimbert/shorten.rs"]
 mod shorten;
 
 #[derive(Debug, Arbitrary)]

@@ -1,0 +1,57 @@
+//! The sizes of a model, for reading and in JSON.
+
+use std::fmt;
+
+use indicatif::HumanCount;
+use nimbert::{Activation, Config};
+use serde::{Deserialize, Serialize};
+
+use crate::count::count;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Architecture {
+    #[serde(rename = "type")]
+    kind: String,
+    layers: usize,
+    hidden_size: usize,
+    heads: usize,
+    intermediate_size: usize,
+    activation: String,
+    vocabulary: usize,
+    positions: usize,
+}
+
+impl Architecture {
+    pub(crate) fn new(config: &Config) -> Self {
+        let activation = match config.hidden_act {
+            Activation::Gelu => "gelu",
+            Activation::GeluTanh => "gelu (tanh)",
+            Activation::Relu => "relu",
+        };
+        Self {
+            kind: "bert".to_owned(),
+            layers: config.num_hidden_layers,
+            hidden_size: config.hidden_size,
+            heads: config.num_attention_heads,
+            intermediate_size: config.intermediate_size,
+            activation: activation.to_owned(),
+            vocabulary: config.vocab_size,
+            positions: config.max_position_embeddings,
+        }
+    }
+
+    /// All sizes, those of the tables too, which a shorter description leaves out.
+    pub(crate) fn in_full(&self) -> String {
+        let (words, positions) = (count(self.vocabulary, "word"), count(self.positions, "position"));
+        format!("{self}, {words}, {positions}")
+    }
+}
+
+impl fmt::Display for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, layers, hidden_size, heads, intermediate_size, activation, .. } = self;
+        let [hidden, inside] = [*hidden_size, *intermediate_size].map(|n| HumanCount(n as u64));
+        let (kind, layers, heads) = (kind.to_uppercase(), count(*layers, "layer"), count(*heads, "head"));
+        write!(f, "{kind}, {layers}, hidden {hidden}, {heads}, intermediate {inside}, {activation}")
+    }
+}

@@ -1,0 +1,105 @@
+//! Labelled texts in a file: which columns, and what the labels mean.
+
+use std::path::Path;
+
+use anyhow::{Error, Result, bail};
+use clap::{Args, error::ErrorKind};
+use nimbert::{Engine, Options};
+
+use crate::{
+    evaluation::{Decision, Outcomes},
+    labels::{LabelNames, LabelsAs, ratings},
+    progress::Results,
+    scoring::Source,
+    texts::TextArgs,
+    usage_error,
+};
+
+/// How to read texts and their labels.
+#[derive(Args)]
+pub(crate) struct DataArgs {
+    #[command(flatten)]
+    texts: TextArgs,
+
+    /// Column or key with the label; of a multi-label model also several, or none
+    ///
+    /// In JSON Lines several labels can be an array. A model of a single label reads 1 and 0, or true and false.
+    #[arg(long, value_name = "NAME")]
+    label_column: Option<String>,
+
+    /// What the labels are given as; a number may have a decimal point and a zero (pandas writes 3.0 for 3)
+    #[arg(long, value_enum, default_value = "auto")]
+    labels_as: LabelsAs,
+
+    /// What stands between several labels of one text
+    #[arg(long, value_name = "TEXT", default_value = ",")]
+    label_separator: String,
+
+    /// The labels have an order, that of their indexes (labels that are stars have one anyway)
+    #[arg(long)]
+    ordered: bool,
+}
+
+/// What to do with a model's answers to the data.
+pub(crate) struct Task {
+    pub(crate) names: LabelNames,
+    decision: Decision,
+    ranks: Option<Vec<usize>>,
+    labels: Vec<String>,
+}
+
+impl Task {
+    /// A place for outcomes.
+    pub(crate) fn outcomes(&self) -> Outcomes {
+        Outcomes::new(&self.labels, self.decision, self.ranks.clone())
+    }
+}
+
+impl DataArgs {
+    /// Whether a label column is named.
+    pub(crate) fn is_labelled(&self) -> bool {
+        self.label_column.is_some()
+    }
+
+    /// Whether anything was said of the data.
+    pub(crate) fn says_anything(&self) -> bool {
+        let Self { texts, label_column, labels_as, label_separator, ordered } = self;
+        texts.says_anything()
+            || label_column.is_some()
+            || *labels_as != LabelsAs::Auto
+            || label_separator != ","
+            || *ordered
+    }
+
+    /// A usage error where no label column is named.
+    pub(crate) fn needs_labels(&self, command: &str) -> Result<()> {
+        if self.is_labelled() {
+            return Ok(());
+        }
+        let how = "which column has the labels? Name it with --label-column";
+        Err(usage_error(command, ErrorKind::MissingRequiredArgument, how))
+    }
+
+    /// `options` with what was said here.
+    pub(crate) fn options(&self, options: Options) -> Options {
+        self.texts.options(options)
+    }
+
+    /// Opens the file; a bar shows how far it is read.
+    pub(crate) fn open(&self, command: &str, path: &Path) -> Result<Source> {
+        self.texts.open(command, path, self.label_column.as_deref(), Results::AtTheEnd)
+    }
+
+    /// How this model's answers are judged.
+    pub(crate) fn task(&self, engine: &Engine) -> Result<Task> {
+        let Some(decision) = Decision::of(engine.config().scoring) else {
+            bail!("the model is a regression: it has no labels that could be right or wrong");
+        };
+        let labels = engine.labels().to_vec();
+        let in_order = self.ordered.then(|| (0..labels.len()).collect());
+        let ranks = ratings(&labels).filter(|_| labels.len() > 1).or(in_order);
+        let names =
+            LabelNames::new(engine, decision, self.labels_as, &self.label_separator).map_err(Error::msg)?;
+        Ok(Task { names, decision, ranks, labels })
+    }
+}

@@ -1,0 +1,163 @@
+//! Results out: one [`Writer`] a format.
+
+use std::io::{self, BufWriter, StdoutLock, Write};
+
+use clap::ValueEnum;
+use nimbert::{Classification, Engine, Score};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::{human::Human, input::Row};
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For reading: each text with its stars or bars
+    Human,
+    /// One object a line, with all labels and logits
+    Json,
+    /// One row a label shown: the input's columns, or the text, and what was found
+    Csv,
+}
+
+/// Writes results in the order of their texts. Nothing goes out before the first call of `write` or `flush`.
+pub(crate) trait Writer {
+    /// `index` counts the texts from 0.
+    fn write(&mut self, index: usize, row: &Row, result: &Classification) -> io::Result<()>;
+    /// Passes everything on to where it goes.
+    fn flush(&mut self) -> io::Result<()>;
+}
+
+/// A writer to standard output that shows the best `shown` labels of each text. `columns` are those of the input.
+pub(crate) fn writer(format: Format, shown: usize, engine: &Engine, columns: Vec<String>) -> Box<dyn Writer> {
+    let out = io::stdout().lock();
+    match format {
+        Format::Human => Box::new(Human::new(BufWriter::new(out), shown, engine)),
+        Format::Json => Box::new(Json { out: BufWriter::new(out) }),
+        Format::Csv => {
+            Box::new(Csv { out: csv::Writer::from_writer(out), shown, columns, has_header: false })
+        }
+    }
+}
+
+struct Json {
+    out: BufWriter<StdoutLock<'static>>,
+}
+
+#[derive(Serialize)]
+struct Object<'a> {
+    index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a RawValue>,
+    text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pair: Option<&'a String>,
+    tokens: usize,
+    truncated: bool,
+    scores: Vec<LabelScore<'a>>,
+    logits: &'a [f32],
+}
+
+#[derive(Serialize)]
+struct LabelScore<'a> {
+    label: &'a str,
+    score: f32,
+}
+
+impl Writer for Json {
+    fn write(&mut self, index: usize, row: &Row, result: &Classification) -> io::Result<()> {
+        let scores = result.ranked().into_iter().map(|Score { label, score }| LabelScore { label, score });
+        let object = Object {
+            index,
+            id: row.kept.id.as_deref(),
+            text: &row.fields[0],
+            pair: row.fields.get(1),
+            tokens: result.tokens,
+            truncated: result.truncated,
+            scores: scores.collect(),
+            logits: &result.logits,
+        };
+        serde_json::to_writer(&mut self.out, &object)?;
+        self.out.write_all(b"\n")
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+struct Csv {
+    out: csv::Writer<StdoutLock<'static>>,
+    shown: usize,
+    /// The input's; none of texts without columns.
+    columns: Vec<String>,
+    has_header: bool,
+}
+
+impl Csv {
+    fn header(&mut self) -> io::Result<()> {
+        if !self.has_header {
+            self.out.write_record(header(&self.columns))?;
+            self.has_header = true;
+        }
+        Ok(())
+    }
+}
+
+/// The input's columns, and then ours, of which none has a name that is taken.
+fn header(columns: &[String]) -> Vec<String> {
+    const OURS: [&str; 5] = ["index", "tokens", "truncated", "label", "score"];
+    if columns.is_empty() {
+        return ["index", "text", "tokens", "truncated", "label", "score"].map(str::to_owned).to_vec();
+    }
+    let ours = OURS.iter().map(|name| {
+        let mut name = (*name).to_owned();
+        while columns.contains(&name) {
+            name.insert_str(0, "nimbert_");
+        }
+        name
+    });
+    columns.iter().cloned().chain(ours).collect()
+}
+
+impl Writer for Csv {
+    fn write(&mut self, index: usize, row: &Row, result: &Classification) -> io::Result<()> {
+        self.header()?;
+        let (index, tokens) = (index.to_string(), result.tokens.to_string());
+        let truncated = if result.truncated { "true" } else { "false" };
+        let text = [index.as_str(), row.fields[0].as_str()];
+        for Score { label, score } in result.ranked().into_iter().take(self.shown) {
+            let score = score.to_string();
+            if self.columns.is_empty() {
+                text.iter().try_for_each(|field| self.out.write_field(field))?;
+            } else {
+                row.kept.columns.iter().try_for_each(|field| self.out.write_field(field))?;
+                self.out.write_field(&index)?;
+            }
+            self.out.write_record([&tokens, truncated, label, &score])?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.header()?;
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::header;
+
+    #[test]
+    fn the_input_s_columns_keep_their_names() {
+        let names = |columns: &[&str]| {
+            header(&columns.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).join(",")
+        };
+        assert_eq!(names(&[]), "index,text,tokens,truncated,label,score");
+        assert_eq!(names(&["id", "text"]), "id,text,index,tokens,truncated,label,score");
+        assert_eq!(
+            names(&["score", "nimbert_score", "label", "label"]),
+            "score,nimbert_score,label,label,index,tokens,truncated,nimbert_label,nimbert_nimbert_score"
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! Rows through models, a batch at a time: the answers are handed on and forgotten.
+
+use std::{
+    iter,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Error, Result, anyhow, ensure};
+use indicatif::ProgressBar;
+use nimbert::{Classification, Engine};
+
+use crate::{
+    count::count,
+    data::Task,
+    evaluation::LabelSet,
+    input::{Input, MOST_BYTES, Row, Rows},
+};
+
+/// Texts scored at once; answers do not depend on it.
+const BATCH: usize = 32;
+
+/// An open input.
+pub(crate) struct Source {
+    pub(crate) input: Input,
+    /// How far it is read.
+    pub(crate) bar: ProgressBar,
+    /// Whether fields of several lines are texts, whatever they look like.
+    pub(crate) multiline: bool,
+}
+
+/// The next rows to be scored at once: `most`, or fewer that are long; none at the end. An error stands beside the rows
+/// that come before it.
+pub(crate) fn next_batch(rows: &mut Rows, most: usize) -> (Vec<Row>, Result<()>) {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    while batch.len() < most && bytes < MOST_BYTES {
+        match rows.next() {
+            Some(Ok(row)) => {
+                bytes += row.bytes();
+                batch.push(row);
+            }
+            Some(Err(error)) => return (batch, Err(error)),
+            None => break,
+        }
+    }
+    (batch, Ok(()))
+}
+
+/// Scores texts or pairs of texts.
+pub(crate) fn classify(engine: &Engine, rows: &[Row]) -> Result<Vec<Classification>, nimbert::Error> {
+    let pairs: Vec<_> =
+        rows.iter().filter_map(|row| Some((row.fields[0].as_str(), row.fields.get(1)?.as_str()))).collect();
+    if pairs.len() == rows.len() {
+        return engine.classify_pairs(&pairs);
+    }
+    let texts: Vec<_> = rows.iter().map(|row| row.fields[0].as_str()).collect();
+    engine.classify(&texts)
+}
+
+/// Names the row that an error is about.
+pub(crate) fn at_row(error: nimbert::Error, rows: &[Row]) -> Error {
+    match error {
+        nimbert::Error::Text { index, reason } if index < rows.len() => {
+            anyhow!("{}: {reason}", rows[index].place)
+        }
+        error => error.into(),
+    }
+}
+
+/// How much was scored, and how long it took.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Speed {
+    pub(crate) texts: usize,
+    pub(crate) tokens: usize,
+    pub(crate) time: Duration,
+}
+
+impl Speed {
+    pub(crate) fn texts_per_second(&self) -> f64 {
+        self.texts as f64 / self.time.as_secs_f64()
+    }
+}
+
+/// Scores all rows with each of `engines`, batch by batch in turn, so that their times compare. `each` gets every row
+/// with the answers, one of each engine. A row that may be several is an error, unless the source says it is not.
+pub(crate) fn score<const N: usize>(
+    engines: [&Engine; N],
+    source: Source,
+    mut each: impl FnMut(&Row, [&Classification; N]) -> Result<()>,
+) -> Result<[Speed; N]> {
+    let Source { input: Input { mut rows, .. }, bar, multiline } = source;
+    let mut speeds = [Speed::default(); N];
+    let start = Instant::now();
+    loop {
+        let (batch, outcome) = next_batch(&mut rows, BATCH);
+        outcome?;
+        if batch.is_empty() {
+            break;
+        }
+        if !multiline {
+            batch.iter().try_for_each(expect_one_row)?;
+        }
+        let mut answers = [const { Vec::new() }; N];
+        for ((engine, answers), speed) in iter::zip(&engines, &mut answers).zip(&mut speeds) {
+            let start = Instant::now();
+            *answers = classify(engine, &batch).map_err(|error| at_row(error, &batch))?;
+            speed.time += start.elapsed();
+            speed.texts += batch.len();
+            speed.tokens += answers.iter().map(|answer| answer.tokens).sum::<usize>();
+        }
+        for (i, row) in batch.iter().enumerate() {
+            each(row, answers.each_ref().map(|answers| &answers[i]))?;
+        }
+        let texts = speeds[0].texts;
+        let rate = texts as f64 / start.elapsed().as_secs_f64();
+        bar.set_message(format!("{}, {rate:.0}/s", count(texts, "text")));
+    }
+    bar.finish_and_clear();
+    Ok(speeds)
+}
+
+/// What is measured on a file must not be measured on fewer rows than it has.
+fn expect_one_row(row: &Row) -> Result<()> {
+    ensure!(
+        row.rows_in_one == 0,
+        "{}: its {} look like a row each: merged by a quote that is missing or one too many? If they are one text, say \
+         --multiline",
+        row.place,
+        count(row.rows_in_one, "line")
+    );
+    Ok(())
+}
+
+/// The labels that the row has.
+pub(crate) fn truth(task: &Task, row: &Row) -> Result<LabelSet> {
+    let label = row.label.as_ref().ok_or_else(|| anyhow!("{}: no label", row.place))?;
+    task.names.parse(label).map_err(|reason| anyhow!("{}: {reason}", row.place))
+}

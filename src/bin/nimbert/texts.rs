@@ -1,0 +1,127 @@
+//! Which texts, and how they are read: the options that every command with texts has.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use anyhow::{Result, anyhow, bail};
+use clap::{Args, error::ErrorKind};
+use nimbert::Options;
+
+use crate::{
+    input::{self, Columns, Format},
+    positive,
+    progress::{self, Results},
+    scoring::Source,
+    usage_error,
+};
+
+/// How to read texts.
+#[derive(Args)]
+#[command(next_help_heading = "Reading the texts")]
+pub(crate) struct TextArgs {
+    /// What the file is [default: from its ending (.csv, .tsv, .jsonl, .ndjson), else lines]
+    ///
+    /// All are UTF-8; lines end with LF or CR LF and, as a record of csv, have at most 16 MiB. lines: each is a text, an
+    /// empty one too. csv, tsv: the first row names the columns, and each row has as many fields; empty lines may stand
+    /// at the end only. jsonl: an object a line, no key in it twice.
+    #[arg(long, alias = "data-format", value_name = "FORMAT", value_enum)]
+    input_format: Option<Format>,
+
+    /// Column (csv, tsv) or key (jsonl) with the text [default: text]
+    #[arg(short, long, alias = "text-column", value_name = "NAME")]
+    column: Option<String>,
+
+    /// Column or key with a second text, to score the two as a pair
+    #[arg(long, value_name = "NAME")]
+    pair_column: Option<String>,
+
+    /// Fields of several lines in csv are texts, even where each line looks like a row
+    ///
+    /// Where a quote is missing, or one too many, several rows become one. A record of which each line has as many commas
+    /// as a row is therefore refused in data that a model is measured on, and pointed out by `classify`, unless this is
+    /// given.
+    #[arg(long)]
+    multiline: bool,
+
+    /// Most tokens of a text, [CLS] and [SEP] included [default: as many as the model takes]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    max_tokens: Option<usize>,
+}
+
+impl TextArgs {
+    /// Whether anything was said.
+    pub(crate) fn says_anything(&self) -> bool {
+        let Self { input_format, column, pair_column, multiline, max_tokens } = self;
+        input_format.is_some()
+            || column.is_some()
+            || pair_column.is_some()
+            || *multiline
+            || max_tokens.is_some()
+    }
+
+    /// `options` with what was said here.
+    pub(crate) fn options(&self, options: Options) -> Options {
+        Options { max_tokens: self.max_tokens, ..options }
+    }
+
+    /// Opens the file at `path`, or standard input if that is `-`, and reads the header; a bar shows how far it is read.
+    pub(crate) fn open(
+        &self,
+        command: &str,
+        path: &Path,
+        label: Option<&str>,
+        results: Results,
+    ) -> Result<Source> {
+        let format = self.input_format.unwrap_or_else(|| Format::guess(path));
+        if format == Format::Lines {
+            self.refuse_columns(command, label)?;
+        }
+        let text = self.column.clone().unwrap_or_else(|| "text".to_owned());
+        let columns = Columns {
+            texts: [Some(text), self.pair_column.clone()].into_iter().flatten().collect(),
+            label: label.map(str::to_owned),
+            keep: results == Results::AsTheyCome,
+        };
+        let name = name(path);
+        let (source, bar) = open(path, &name, results)?;
+        Ok(Source { input: input::open(source, &name, format, &columns)?, bar, multiline: self.multiline })
+    }
+
+    fn refuse_columns(&self, command: &str, label: Option<&str>) -> Result<()> {
+        let options = [
+            ("--column", self.column.is_some()),
+            ("--pair-column", self.pair_column.is_some()),
+            ("--label-column", label.is_some()),
+        ];
+        let Some((option, _)) = options.into_iter().find(|(_, is_given)| *is_given) else { return Ok(()) };
+        let how = format!("lines have no columns: {option} needs --input-format csv, tsv or jsonl");
+        Err(usage_error(command, ErrorKind::ArgumentConflict, &how))
+    }
+}
+
+/// Whether the path stands for standard input.
+pub(crate) fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// What errors and results call the input.
+pub(crate) fn name(path: &Path) -> String {
+    if is_stdin(path) { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+/// What is at `path`, whose name is `name`, with a bar of how far it is read.
+fn open(path: &Path, name: &str, results: Results) -> Result<(Box<dyn Read>, indicatif::ProgressBar)> {
+    if is_stdin(path) {
+        let bar = progress::endless(results);
+        return Ok((Box::new(bar.wrap_read(io::stdin())), bar));
+    }
+    let file = File::open(path).map_err(|error| anyhow!("{name}: {error}"))?;
+    if file.metadata().is_ok_and(|about| about.is_dir()) {
+        bail!("{name}: a directory, expected a file of texts");
+    }
+    let bar = progress::reading(&file, results);
+    Ok((Box::new(bar.wrap_read(file)), bar))
+}
