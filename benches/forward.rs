@@ -11,18 +11,7 @@ use nimbert::{Encoding, Engine, Options, Precision, Preset};
 
 const SHAPES: [(usize, usize); 6] = [(1, 8), (1, 16), (1, 32), (1, 128), (1, 512), (16, 32)];
 
-/// Layers, hidden size, intermediate size.
-type Size = (u64, u64, u64);
-
-/// Operations of a forward: all of a layer's weights meet every token, but in the last layer only keys and values do.
-fn operations((layers, hidden, inside): Size, texts: u64, tokens: u64) -> u64 {
-    let (whole, keys_and_values) = (4 * hidden * hidden + 2 * hidden * inside, 2 * hidden * hidden);
-    let last = texts * (whole - keys_and_values) + texts * tokens * keys_and_values;
-    let attention = 4 * hidden * texts * ((layers - 1) * tokens * tokens + tokens);
-    2 * ((layers - 1) * texts * tokens * whole + last) + attention
-}
-
-fn forward(criterion: &mut Criterion, name: &str, size: Size, load: impl Fn(Options) -> Engine) {
+fn forward(criterion: &mut Criterion, name: &str, load: impl Fn(Options) -> Engine) {
     let mut group = criterion.benchmark_group(name);
     group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
     for precision in [Precision::Int8, Precision::F16, Precision::F32] {
@@ -37,9 +26,10 @@ fn forward(criterion: &mut Criterion, name: &str, size: Size, load: impl Fn(Opti
                 truncated: false,
             };
             let rows: Vec<_> = (0..texts).map(row).collect();
-            group.throughput(Throughput::Elements(operations(size, texts as u64, tokens as u64)));
+            let engine = &*engine;
+            let work = engine.work(&vec![tokens; texts]);
+            group.throughput(Throughput::Elements((work.matmul + work.attention) as u64));
             group.bench_function(id, |b| {
-                let engine = &*engine;
                 b.iter(|| black_box(engine.logits(&rows).expect("good rows")));
             });
         }
@@ -48,13 +38,11 @@ fn forward(criterion: &mut Criterion, name: &str, size: Size, load: impl Fn(Opti
 }
 
 fn forwards(criterion: &mut Criterion) {
-    forward(criterion, "bert-base-chinese", (12, 768, 3_072), |options| {
+    forward(criterion, "bert-base-chinese", |options| {
         Engine::preset(Preset::BertBaseChinese, options).expect("options of this machine")
     });
     #[cfg(feature = "demo")]
-    forward(criterion, "demo", (6, 384, 1_536), |options| {
-        Engine::demo(options).expect("options of this machine")
-    });
+    forward(criterion, "demo", |options| Engine::demo(options).expect("options of this machine"));
 }
 
 criterion_group!(benches, forwards);

@@ -1,6 +1,8 @@
 //! Text in, labelled scores out.
 
+mod limits;
 mod load;
+mod preset;
 
 use std::{
     collections::BTreeSet,
@@ -10,19 +12,22 @@ use std::{
 
 use nimbert_kernels::{Isa, Kernels};
 
+pub use self::{
+    limits::{Limits, Work},
+    preset::Preset,
+};
 use crate::{
-    batch::{Batch, Row},
-    classification::Classification,
     config::Config,
+    encoder::{Batch, Row, Workspace},
     error::{Error, Result},
     exec::{Clock, Exec, Operation},
-    limits::{Limits, Work},
     memory,
-    model::{Bert, Trace, parameters},
-    options::Precision,
+    model::{Model, Trace},
+    options::NumberType,
     parallel::Threads,
+    plan::Plan,
+    tasks::{Classification, Scoring},
     tokenizer::{Encoding, OnLong, Tokenizer},
-    workspace::Workspace,
 };
 
 /// Tokens of a thread that go through the model together, at most, unless one text has more: enough that every weight
@@ -55,10 +60,11 @@ struct Inner {
     config: Config,
     labels: Arc<[String]>,
     tokenizer: Arc<Tokenizer>,
-    bert: Bert,
+    plan: Plan,
+    model: Model,
     /// The file or directory, for errors.
     name: String,
-    precision: Precision,
+    precision: NumberType,
     stored: String,
     source_sha256: Option<String>,
     max_tokens: usize,
@@ -77,20 +83,22 @@ impl Engine {
     /// # Errors
     /// When the two are not of the same shape, or there is no part of such a name.
     pub fn with_parts_of(&self, other: &Self, names: &BTreeSet<String>) -> Result<Self> {
-        let (inner, parts) = (&*self.0, self.0.config.quantized_parts());
+        let inner = &*self.0;
         let refuse = |reason: String| Err(Error::Option { option: "names", reason });
         if other.0.config != inner.config {
             return refuse(format!("{} and {} are not the same model", inner.name, other.0.name));
         }
-        if let Some(name) = names.iter().find(|name| !parts.contains(name)) {
+        let there = |name: &str| inner.plan.parts().any(|part| part.is_quantizable() && part.name() == name);
+        if let Some(name) = names.iter().find(|name| !there(name)) {
             return refuse(format!("no part of the model that could be int8 is called {name}"));
         }
-        let takes: Vec<_> = parts.iter().map(|name| names.contains(name)).collect();
+        let words = inner.plan.embeddings.words.part();
         Ok(Self(Arc::new(Inner {
             config: inner.config.clone(),
             labels: Arc::clone(&inner.labels),
             tokenizer: Arc::clone(&inner.tokenizer),
-            bert: inner.bert.with_parts_of(&other.0.bert, &takes),
+            plan: inner.plan.clone(),
+            model: inner.model.with_parts_of(&other.0.model, words, names),
             name: inner.name.clone(),
             stored: inner.stored.clone(),
             source_sha256: inner.source_sha256.clone(),
@@ -126,7 +134,7 @@ impl Engine {
         let rows = texts.enumerate().map(encode).collect::<Result<Vec<_>>>()?;
         let logits = self.logits(&rows)?;
         let answer = |(row, logits): (&Encoding, Vec<f32>)| Classification {
-            scores: config.scoring.scores(&logits),
+            scores: config.sequence().scoring.scores(&logits),
             logits,
             tokens: row.token_ids.len(),
             truncated: row.truncated,
@@ -169,9 +177,9 @@ impl Engine {
     /// # Panics
     /// When `logits` is not of that length.
     pub fn logits_into<'a>(&self, rows: impl Iterator<Item = Row<'a>>, logits: &mut [f32]) -> Result<()> {
-        let Inner { config, bert, name, .. } = &*self.0;
+        let Inner { config, model, labels, name, .. } = &*self.0;
         let most = (BATCH_TOKENS * self.threads()).min(MOST_BATCH_TOKENS);
-        let (labels, mut done) = (config.labels.len(), 0);
+        let (labels, mut done) = (labels.len(), 0);
         let mut rows = rows.enumerate().peekable();
         self.with_workspace(|batch, ws, exec| {
             while rows.peek().is_some() {
@@ -179,9 +187,9 @@ impl Engine {
                 while let Some((index, row)) =
                     rows.next_if(|(_, row)| batch.rows() == 0 || batch.tokens() + row.token_ids.len() <= most)
                 {
-                    batch.push(row, config).map_err(|reason| Error::Text { index, reason })?;
+                    batch.push(row, &config.encoder).map_err(|reason| Error::Text { index, reason })?;
                 }
-                bert.forward(exec, config, batch, ws)?;
+                model.forward(exec, batch, ws)?;
                 let found = &ws.logits[..batch.rows() * labels];
                 if let Some(at) = found.iter().position(|logit| !logit.is_finite()) {
                     let (row, index) = (at / labels, (done + at) / labels);
@@ -205,12 +213,12 @@ impl Engine {
     /// # Errors
     /// As [`Engine::logits`].
     pub fn trace(&self, token_ids: &[u32], token_type_ids: &[u32]) -> Result<Trace> {
-        let Inner { config, bert, .. } = &*self.0;
+        let Inner { config, model, .. } = &*self.0;
         let row = Row { token_ids, token_type_ids: Some(token_type_ids) };
         self.with_workspace(|batch, ws, exec| {
             batch.clear();
-            batch.push(row, config).map_err(|reason| Error::Text { index: 0, reason })?;
-            bert.trace(exec, config, batch, ws)
+            batch.push(row, &config.encoder).map_err(|reason| Error::Text { index: 0, reason })?;
+            model.trace(exec, batch, ws)
         })
     }
 
@@ -232,17 +240,22 @@ impl Engine {
 
     /// Measures what this machine allows with this engine's precision, instructions and threads. Takes a second or less.
     pub fn limits(&self) -> Limits {
-        self.with_workspace(|_, _, exec| Limits::measure(exec, self.0.precision, &self.0.bert.panels()))
+        self.with_workspace(|_, _, exec| Limits::measure(exec, self.0.precision, &self.0.model.panels()))
     }
 
     /// What has to be done to score rows of so many tokens.
     pub fn work(&self, lengths: &[usize]) -> Work {
-        Work::new(&self.0.config, &self.0.bert.panels(), lengths)
+        Work::new(&self.0.plan, &self.0.model.panels(), lengths)
     }
 
     /// The labels' names, by index.
     pub fn labels(&self) -> &[String] {
         &self.0.labels
+    }
+
+    /// How logits become scores.
+    pub fn scoring(&self) -> Scoring {
+        self.0.config.sequence().scoring
     }
 
     /// The model's configuration.
@@ -270,8 +283,8 @@ impl Engine {
         self.0.kernels.isa()
     }
 
-    /// What is computed in; never [`Precision::Auto`].
-    pub fn precision(&self) -> Precision {
+    /// What is computed in.
+    pub fn precision(&self) -> NumberType {
         self.0.precision
     }
 
@@ -288,11 +301,11 @@ impl Engine {
 
     /// Numbers that the model was trained to have.
     pub fn parameters(&self) -> usize {
-        parameters(&self.0.config)
+        self.0.plan.parameters()
     }
 
     /// Bytes that the weights take, in the file's map or in memory.
     pub fn weight_bytes(&self) -> usize {
-        self.0.bert.weight_bytes()
+        self.0.model.weight_bytes()
     }
 }

@@ -13,57 +13,44 @@
 
 #![deny(unsafe_code)]
 
-mod attention;
-mod batch;
-mod classification;
+mod checkpoint;
 mod config;
 #[cfg(feature = "demo")]
 mod demo;
-mod embeddings;
+mod encoder;
 mod engine;
 mod error;
 mod exec;
-mod feed_forward;
+mod family;
 pub mod ffi;
-mod head;
-mod import;
-mod limits;
+#[doc(hidden)]
+pub mod files;
+mod heads;
 mod linear;
 mod memory;
 mod model;
-mod numbers;
 mod options;
-mod packed;
 mod parallel;
-mod preset;
-mod source;
-#[doc(hidden)]
-pub mod target;
-#[doc(hidden)]
-pub mod temporary;
+mod plan;
+mod tasks;
 mod tokenizer;
-mod weights;
-mod workspace;
 
-pub use batch::Row;
-pub use classification::{Classification, Score};
-pub use config::{Activation, Config, Scoring};
-pub use engine::Engine;
+pub use checkpoint::{
+    ImportSummary, PackOptions, PackSummary, PackedInfo, f16_parts, import, pack, pack_if, verify_packed,
+};
+#[doc(hidden)]
+pub use checkpoint::{fuzz_pytorch, fuzz_safetensors};
+pub use config::{Activation, Config, Head, Sequence, Shape};
+pub use encoder::Row;
+pub use engine::{Engine, Limits, Preset, Work};
 pub use error::{Error, Result};
 pub use exec::Operation;
-pub use import::{ImportSummary, import};
-pub use limits::{Limits, Work};
+pub use family::Family;
 pub use model::Trace;
 pub use nimbert_kernels::Isa;
-pub use options::{Options, Precision};
-pub use packed::{
-    PackOptions, PackedInfo, Summary as PackSummary, f16_parts, verify as verify_packed, write as pack,
-    write_if as pack_if,
-};
-pub use preset::Preset;
+pub use options::{NumberType, Options, Precision};
+pub use tasks::{Classification, Score, Scoring};
 pub use tokenizer::{Encoding, OnLong, Tokenizer};
-#[doc(hidden)]
-pub use weights::{fuzz_pytorch, fuzz_safetensors};
 
 /// The README's example is compiled and run with the other examples.
 #[cfg(all(doctest, feature = "demo"))]

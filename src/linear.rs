@@ -2,22 +2,23 @@
 
 mod weight;
 
+use std::sync::Arc;
+
 use nimbert_kernels::{Activation, HalfRows, Int8Panels, PANEL, Panels, QuantizedRows, pad_to_panels};
 
 pub(crate) use self::weight::Weight;
 use crate::{
-    config,
+    checkpoint::{numbers::Lost, weights::Bytes},
     error::{Error, Result},
     exec::{Exec, Operation},
-    numbers::Lost,
-    options::Precision,
-    packed::PackedModel,
-    weights::Bytes,
+    options::NumberType,
+    plan::Matmul,
 };
 
 /// A fully connected layer from `k` to `n` values.
 #[derive(Debug, Clone)]
 pub(crate) struct Linear {
+    name: Arc<str>,
     n: usize,
     k: usize,
     /// What a profile counts it as.
@@ -65,35 +66,26 @@ pub(crate) enum Columns {
 }
 
 impl Linear {
-    /// From a row-major `[n, k]` matrix. `lost` makes an error of a weight that the precision does not hold.
-    pub(crate) fn from_f32(
-        weight: &[f32],
-        bias: &[f32],
-        (n, k): (usize, usize),
-        precision: Precision,
-        lost: impl Fn(Lost) -> Error,
-    ) -> Result<Self> {
-        let weight = Weight::pack(weight, (n, k), precision, lost)?;
-        Ok(Self { n, k, operation: Operation::Head, weight, bias: pad_to_panels(bias) })
+    /// Of weights that are packed, and a bias in whole panels.
+    pub(crate) fn new(Matmul { name, n, k, operation, .. }: &Matmul, weight: Weight, bias: Vec<f32>) -> Self {
+        Self { name: name.as_str().into(), n: *n, k: *k, operation: *operation, weight, bias }
     }
 
-    /// From a packed file: at the file's own precision the panels stay where they are.
-    pub(crate) fn from_packed(
-        model: &PackedModel,
-        name: &str,
-        (n, k): (usize, usize),
-        precision: Precision,
+    /// From a row-major `[n, k]` matrix. `lost` makes an error of a weight that the precision does not hold.
+    pub(crate) fn from_f32(
+        matmul: &Matmul,
+        weight: &[f32],
+        bias: &[f32],
+        precision: NumberType,
+        lost: impl Fn(Lost) -> Error,
     ) -> Result<Self> {
-        let (weight, bias) = model.matmul(name, n, k)?;
-        if precision == model.precision {
-            return Ok(Self { n, k, operation: Operation::Head, weight, bias });
-        }
-        let values = weight.unpack((n, k))?;
-        let lost = |lost: Lost| {
-            let place = [lost.at / k, lost.at % k];
-            model.weights.lost(&format!("{name}.weight"), &place, values[lost.at], lost.reason)
-        };
-        Self::from_f32(&values, &bias[..n], (n, k), precision, lost)
+        let weight = Weight::pack(weight, (matmul.n, matmul.k), precision, lost)?;
+        Ok(Self::new(matmul, weight, pad_to_panels(bias)))
+    }
+
+    /// By which it is chosen among others.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The weights, and the bias in whole panels.
@@ -109,11 +101,6 @@ impl Linear {
     /// Values of an input row.
     pub(crate) fn k(&self) -> usize {
         self.k
-    }
-
-    /// Has a profile count its time as that of `operation`.
-    pub(crate) fn counted_as(self, operation: Operation) -> Self {
-        Self { operation, ..self }
     }
 
     /// The packed weights, as they are read by a product.
@@ -199,16 +186,6 @@ impl Columns {
             Self::All => panels,
             Self::From(first) => panels.from_panel(first),
             Self::To(end) => panels.to_panel(end),
-        }
-    }
-}
-
-impl From<config::Activation> for Activation {
-    fn from(activation: config::Activation) -> Self {
-        match activation {
-            config::Activation::Gelu => Self::Gelu,
-            config::Activation::GeluTanh => Self::GeluTanh,
-            config::Activation::Relu => Self::Relu,
         }
     }
 }

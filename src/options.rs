@@ -6,7 +6,7 @@ use nimbert_kernels::Isa;
 
 use crate::tokenizer::OnLong;
 
-/// The number type that matrix products are computed in.
+/// What a user may ask for: a number type, or what the model's files suggest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Precision {
@@ -21,10 +21,37 @@ pub enum Precision {
     Int8,
 }
 
+/// The number type that matrices are stored or computed in: a [`Precision`] that is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NumberType {
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats.
+    F16,
+    /// 8-bit integers with scales.
+    Int8,
+}
+
 impl Precision {
-    /// This one, or `other` where it is [`Precision::Auto`].
-    pub(crate) fn or(self, other: Self) -> Self {
-        if self == Self::Auto { other } else { self }
+    /// What was asked for, or `auto` where that is left open.
+    pub(crate) fn or(self, auto: NumberType) -> NumberType {
+        match self {
+            Self::Auto => auto,
+            Self::F32 => NumberType::F32,
+            Self::F16 => NumberType::F16,
+            Self::Int8 => NumberType::Int8,
+        }
+    }
+}
+
+impl From<NumberType> for Precision {
+    fn from(settled: NumberType) -> Self {
+        match settled {
+            NumberType::F32 => Self::F32,
+            NumberType::F16 => Self::F16,
+            NumberType::Int8 => Self::Int8,
+        }
     }
 }
 
@@ -36,6 +63,12 @@ impl fmt::Display for Precision {
             Self::F16 => "f16",
             Self::Int8 => "int8",
         })
+    }
+}
+
+impl fmt::Display for NumberType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Precision::from(*self).fmt(f)
     }
 }
 

@@ -9,9 +9,8 @@ use std::{fs, io, path::Path};
 use nimbert_kernels::aligned_copy;
 
 use crate::{
-    batch::Row,
+    checkpoint::weights::Bytes,
     error::{Error, Result},
-    weights::Bytes,
 };
 use added::AddedTokens;
 use ids::Ids;
@@ -44,12 +43,6 @@ pub struct Encoding {
     pub token_type_ids: Vec<u32>,
     /// Whether tokens were cut off to respect the limit.
     pub truncated: bool,
-}
-
-impl<'a> From<&'a Encoding> for Row<'a> {
-    fn from(Encoding { token_ids, token_type_ids, .. }: &'a Encoding) -> Self {
-        Self { token_ids, token_type_ids: Some(token_type_ids) }
-    }
 }
 
 /// What happens to a text of more tokens than the limit.

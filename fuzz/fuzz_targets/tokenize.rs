@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
@@ -61,8 +61,8 @@ impl Input<'_> {
     }
 
     fn reference(&self, vocabulary: &[String], max_tokens: usize) -> Reference {
-        let vocabulary = vocabulary.iter().cloned().zip(0_u32..);
-        let model = WordPiece::builder().vocab(vocabulary.collect()).unk_token("[UNK]".into()).build().unwrap();
+        let vocabulary: HashMap<_, _> = vocabulary.iter().cloned().zip(0_u32..).collect();
+        let model = WordPiece::builder().vocab(vocabulary).unk_token("[UNK]".into()).build().unwrap();
         let mut tokenizer = Reference::new(model);
         tokenizer.with_normalizer(Some(BertNormalizer::new(true, self.chinese, self.strip_accents, self.lower_case)));
         tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));

@@ -7,29 +7,47 @@ use std::{
 
 use nimbert_kernels::{Isa, Kernels};
 
-use super::{Engine, Inner};
+use super::{Engine, Inner, Preset};
 use crate::{
+    checkpoint::{
+        packed::PackedModel,
+        source::Source,
+        weights::{Bytes, Weights},
+    },
     config::Config,
     error::{Error, Result},
     exec::Clock,
-    model::Bert,
-    options::{Options, Precision},
-    packed::PackedModel,
+    model::Model,
+    options::{NumberType, Options},
     parallel::Threads,
-    preset::Preset,
-    source::Source,
+    plan::Plan,
     tokenizer::Tokenizer,
-    weights::{Bytes, Weights},
 };
 
 /// What is loaded of a model.
 struct Parts {
-    bert: Bert,
     config: Config,
     tokenizer: Tokenizer,
+    network: Network,
+    source_sha256: Option<String>,
+}
+
+/// The part that makes numbers of numbers.
+struct Network {
+    plan: Plan,
+    model: Model,
+    precision: NumberType,
     /// What the matrices are stored as, for people.
     stored: String,
-    source_sha256: Option<String>,
+}
+
+impl Network {
+    fn load(source: Source<'_>, config: &Config, precision: NumberType, options: &Options) -> Result<Self> {
+        let plan = config.plan();
+        let model = Model::load(source, config, &plan, precision, options.copy_weights)?;
+        let stored = source.stored(plan.head.matmuls().next().unwrap_or(&plan.layers[0].output))?;
+        Ok(Self { plan, model, precision, stored })
+    }
 }
 
 impl Engine {
@@ -42,17 +60,14 @@ impl Engine {
     pub fn load(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         let path = path.as_ref();
         if !std::fs::metadata(path).map_err(Error::io(path))?.is_dir() {
-            return Self::packed(PackedModel::open(path)?, path, &options);
+            return Self::packed(PackedModel::open(path)?, path, options);
         }
         let config = Config::from_dir(path)?;
         let tokenizer = Tokenizer::from_dir(path)?;
         let weights = Weights::open_dir(path)?;
-        let precision = options.precision.or(Precision::F32);
-        let source = Source::Checkpoint(&weights);
-        let bert = Bert::load(source, &config, precision, options.copy_weights)?;
-        let stored = source.stored(&config)?;
-        let parts = Parts { bert, config, tokenizer, stored, source_sha256: None };
-        Self::new(parts, path, Options { precision, ..options })
+        let precision = options.precision.or(NumberType::F32);
+        let network = Network::load(Source::Checkpoint(&weights), &config, precision, &options)?;
+        Self::new(Parts { config, tokenizer, network, source_sha256: None }, path, options)
     }
 
     /// A packed file that is part of the program, on a 64-byte boundary.
@@ -61,7 +76,7 @@ impl Engine {
     /// As [`Engine::load`].
     pub fn from_static(bytes: &'static [u8], options: Options) -> Result<Self> {
         let name = Path::new("model in memory");
-        Self::packed(PackedModel::from_bytes(Bytes::from_static(bytes), name)?, name, &options)
+        Self::packed(PackedModel::from_bytes(Bytes::from_static(bytes), name)?, name, options)
     }
 
     /// The demo model that is compiled in: stars for Chinese film comments. See `src/demo/README.md`.
@@ -71,7 +86,7 @@ impl Engine {
     #[cfg(feature = "demo")]
     pub fn demo(options: Options) -> Result<Self> {
         let name = Path::new("demo model");
-        Self::packed(PackedModel::from_bytes(Bytes::from_static(crate::demo::MODEL), name)?, name, &options)
+        Self::packed(PackedModel::from_bytes(Bytes::from_static(crate::demo::MODEL), name)?, name, options)
     }
 
     /// A model of a known shape with made-up weights, the same on every machine: to measure speed, not to score texts.
@@ -79,36 +94,34 @@ impl Engine {
     /// # Errors
     /// When an option does not fit the machine.
     pub fn preset(preset: Preset, options: Options) -> Result<Self> {
-        let precision = options.precision.or(Precision::F32);
-        let (source, config) = (Source::MadeUp, preset.config());
-        let bert = Bert::load(source, &config, precision, options.copy_weights)?;
-        let (stored, tokenizer) = (source.stored(&config)?, preset.tokenizer());
-        let parts = Parts { bert, config, tokenizer, stored, source_sha256: None };
-        Self::new(parts, Path::new(preset.name()), Options { precision, ..options })
+        let precision = options.precision.or(NumberType::F32);
+        let (config, tokenizer) = (preset.config(), preset.tokenizer());
+        let network = Network::load(Source::MadeUp, &config, precision, &options)?;
+        let parts = Parts { config, tokenizer, network, source_sha256: None };
+        Self::new(parts, Path::new(preset.name()), options)
     }
 
-    fn packed(model: PackedModel, path: &Path, options: &Options) -> Result<Self> {
+    fn packed(model: PackedModel, path: &Path, options: Options) -> Result<Self> {
         if options.verify {
             model.verify()?;
         }
         let precision = options.precision.or(model.precision);
-        let bert = Bert::load(Source::Packed(&model), &model.config, precision, options.copy_weights)?;
-        let PackedModel { config, tokenizer, precision: stored, source_sha256, .. } = model;
-        let parts =
-            Parts { bert, config, tokenizer, stored: stored.to_string(), source_sha256: Some(source_sha256) };
-        Self::new(parts, path, Options { precision, ..*options })
+        let network = Network::load(Source::Packed(&model), &model.config, precision, &options)?;
+        let PackedModel { config, tokenizer, source_sha256, .. } = model;
+        Self::new(Parts { config, tokenizer, network, source_sha256: Some(source_sha256) }, path, options)
     }
 
     fn new(parts: Parts, path: &Path, options: Options) -> Result<Self> {
-        let Parts { bert, config, tokenizer, stored, source_sha256 } = parts;
-        if tokenizer.vocab_size() > config.vocab_size {
-            let (ids, words) = (tokenizer.vocab_size(), config.vocab_size);
+        let Parts { config, tokenizer, network, source_sha256 } = parts;
+        let Network { plan, model, precision, stored } = network;
+        if tokenizer.vocab_size() > config.encoder.vocab_size {
+            let (ids, words) = (tokenizer.vocab_size(), config.encoder.vocab_size);
             return Err(Error::tokenizer(
                 path,
                 format!("the tokenizer has {ids} tokens, but the model {words} words"),
             ));
         }
-        let most = config.max_position_embeddings;
+        let most = config.encoder.max_position_embeddings;
         let natural = tokenizer.model_max_length().map_or(most, |length| length.min(most));
         let max_tokens = options.max_tokens.unwrap_or(natural);
         if !(2..=most).contains(&max_tokens) {
@@ -117,12 +130,13 @@ impl Engine {
             return Err(Error::Option { option: "max-tokens", reason });
         }
         Ok(Self(Arc::new(Inner {
-            labels: config.labels.clone().into(),
+            labels: config.sequence().labels.clone().into(),
             config,
             tokenizer: Arc::new(tokenizer),
-            bert,
+            model,
+            plan,
             name: path.display().to_string(),
-            precision: options.precision,
+            precision,
             stored,
             source_sha256,
             max_tokens,

@@ -7,7 +7,7 @@ use super::{
     arguments::{buffer, check_apart, out, reference, slice, text},
     status::{Failure, Status, guard},
 };
-use crate::{batch::Row, error::Error, tokenizer::Encoding};
+use crate::{encoder::Row, error::Error, tokenizer::Encoding};
 
 /// Scores `count` texts.
 ///
@@ -295,7 +295,7 @@ impl<'a> Answers<'a> {
 
 impl Handle {
     fn apply_scoring(&self, logits: &mut [f32]) {
-        let scoring = self.engine.config().scoring;
+        let scoring = self.engine.scoring();
         logits.chunks_exact_mut(self.labels.len()).for_each(|row| scoring.apply(row));
     }
 }

@@ -7,11 +7,13 @@ use nimbert_kernels::{
 };
 
 use crate::{
+    checkpoint::{
+        numbers::{self, Lost},
+        weights::Bytes,
+    },
     error::{Error, Result},
     memory,
-    numbers::{self, Lost},
-    options::Precision,
-    weights::Bytes,
+    options::NumberType,
 };
 
 /// Packed weights, see [`nimbert_kernels::Panels`] and [`nimbert_kernels::Int8Weights`].
@@ -33,13 +35,13 @@ impl Weight {
     pub(crate) fn pack(
         values: &[f32],
         (n, k): (usize, usize),
-        precision: Precision,
+        precision: NumberType,
         lost: impl Fn(Lost) -> Error,
     ) -> Result<Self> {
         numbers::fit(values, precision).map_err(&lost)?;
         let pack_f32 = || try_pack_f32(values, n, k).map_err(memory::refused::<f32>(f32_panels_len(n, k)));
         Ok(match precision {
-            Precision::Int8 => {
+            NumberType::Int8 => {
                 let packed =
                     try_pack_int8(values, n, k).map_err(memory::refused::<u8>(int8_panels_len(n, k)))?;
                 let Int8Weights { panels, scales, sums } = packed;
@@ -50,17 +52,17 @@ impl Weight {
                 }
                 Self::Int8 { panels: Bytes::from_lines(panels), scales, sums }
             }
-            Precision::F16 => {
+            NumberType::F16 => {
                 let panels = pack_f32()?;
                 let halves = try_halve_panels(&panels);
                 Self::F16(Bytes::from_lines(halves.map_err(memory::refused::<f16>(f32_panels_len(n, k)))?))
             }
-            Precision::Auto | Precision::F32 => Self::F32(Bytes::from_lines(pack_f32()?)),
+            NumberType::F32 => Self::F32(Bytes::from_lines(pack_f32()?)),
         })
     }
 
     /// The row-major `[n, k]` matrix that the panels stand for.
-    pub(super) fn unpack(&self, (n, k): (usize, usize)) -> Result<Vec<f32>> {
+    pub(crate) fn unpack(&self, (n, k): (usize, usize)) -> Result<Vec<f32>> {
         match self {
             Self::F32(panels) => memory::collect(n * k, unpack(bytemuck::cast_slice(panels), n, k)),
             Self::F16(panels) => {

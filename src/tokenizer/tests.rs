@@ -10,7 +10,7 @@ use super::{
     vocabulary::Vocabulary,
     wordpiece::WordPiece,
 };
-use crate::{error::Result, weights::Bytes};
+use crate::{checkpoint::weights::Bytes, error::Result};
 
 /// Numbers that are the same in every run.
 pub(super) struct Random(pub(super) u32);

@@ -10,8 +10,8 @@ use serde::{
 
 use super::table::{Hash, MAX_TOKENS, Table};
 use crate::{
+    checkpoint::weights::Bytes,
     error::{Error, Result},
-    weights::Bytes,
 };
 
 /// Tokens with their ids. No token is empty: such a one can't occur in a text.

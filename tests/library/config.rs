@@ -30,14 +30,27 @@ fn refused(changes: &[(&str, Value)]) -> String {
 #[test]
 fn old_files_take_berts_defaults() {
     let config = read(&[]);
-    assert_eq!((config.vocab_size, config.hidden_size, config.num_hidden_layers), (50, 72, 3));
-    assert_eq!((config.num_attention_heads, config.head_size(), config.intermediate_size), (6, 12, 100));
     assert_eq!(
-        (config.max_position_embeddings, config.type_vocab_size, config.layer_norm_eps),
+        (config.encoder.vocab_size, config.encoder.hidden_size, config.encoder.num_hidden_layers),
+        (50, 72, 3)
+    );
+    assert_eq!(
+        (config.encoder.num_attention_heads, config.encoder.head_size(), config.encoder.intermediate_size),
+        (6, 12, 100)
+    );
+    assert_eq!(
+        (
+            config.encoder.max_position_embeddings,
+            config.encoder.type_vocab_size,
+            config.encoder.layer_norm_eps
+        ),
         (512, 2, 1e-12)
     );
-    assert_eq!(config.hidden_act, Activation::Gelu);
-    assert_eq!((config.labels.join(" "), config.scoring), ("LABEL_0 LABEL_1".to_owned(), Scoring::Softmax));
+    assert_eq!(config.encoder.hidden_act, Activation::Gelu);
+    assert_eq!(
+        (config.sequence().labels.join(" "), config.sequence().scoring),
+        ("LABEL_0 LABEL_1".to_owned(), Scoring::Softmax)
+    );
     let mut without_type = base();
     without_type.as_object_mut().unwrap().remove("model_type");
     let json = without_type.to_string();
@@ -59,8 +72,12 @@ fn scoring_is_the_pipelines() {
         (json!("single_label_classification"), 5, Scoring::Softmax),
     ] {
         let config = read(&[labels(count), ("problem_type", problem.clone())]);
-        assert_eq!((config.scoring, config.labels.len()), (expected, count), "{problem} {count}");
-        assert_eq!(config.problem_type.as_deref(), problem.as_str());
+        assert_eq!(
+            (config.sequence().scoring, config.sequence().labels.len()),
+            (expected, count),
+            "{problem} {count}"
+        );
+        assert_eq!(config.sequence().problem_type.as_deref(), problem.as_str());
     }
 }
 
@@ -72,16 +89,16 @@ fn activations() {
         ("gelu_pytorch_tanh", Activation::GeluTanh),
         ("relu", Activation::Relu),
     ] {
-        assert_eq!(read(&[("hidden_act", json!(name))]).hidden_act, expected);
+        assert_eq!(read(&[("hidden_act", json!(name))]).encoder.hidden_act, expected);
     }
 }
 
 #[test]
 fn labels_go_by_id() {
     let many: Value = (0..12).rev().map(|id| (id.to_string(), json!(format!("Star_{id}")))).collect();
-    assert_eq!(read(&[("id2label", many)]).labels[9..], ["Star_9", "Star_10", "Star_11"]);
-    assert_eq!(read(&[("num_labels", json!(3))]).labels, ["LABEL_0", "LABEL_1", "LABEL_2"]);
-    assert_eq!(read(&[("id2label", json!({"0": "no", "1": 7}))]).labels, ["no", "7"]);
+    assert_eq!(read(&[("id2label", many)]).sequence().labels[9..], ["Star_9", "Star_10", "Star_11"]);
+    assert_eq!(read(&[("num_labels", json!(3))]).sequence().labels, ["LABEL_0", "LABEL_1", "LABEL_2"]);
+    assert_eq!(read(&[("id2label", json!({"0": "no", "1": 7}))]).sequence().labels, ["no", "7"]);
 }
 
 #[test]

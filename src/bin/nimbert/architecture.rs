@@ -23,20 +23,20 @@ pub(crate) struct Architecture {
 
 impl Architecture {
     pub(crate) fn new(config: &Config) -> Self {
-        let activation = match config.hidden_act {
+        let activation = match config.encoder.hidden_act {
             Activation::Gelu => "gelu",
             Activation::GeluTanh => "gelu (tanh)",
             Activation::Relu => "relu",
         };
         Self {
             kind: "bert".to_owned(),
-            layers: config.num_hidden_layers,
-            hidden_size: config.hidden_size,
-            heads: config.num_attention_heads,
-            intermediate_size: config.intermediate_size,
+            layers: config.encoder.num_hidden_layers,
+            hidden_size: config.encoder.hidden_size,
+            heads: config.encoder.num_attention_heads,
+            intermediate_size: config.encoder.intermediate_size,
             activation: activation.to_owned(),
-            vocabulary: config.vocab_size,
-            positions: config.max_position_embeddings,
+            vocabulary: config.encoder.vocab_size,
+            positions: config.encoder.max_position_embeddings,
         }
     }
 

@@ -92,7 +92,7 @@ impl DataArgs {
 
     /// How this model's answers are judged.
     pub(crate) fn task(&self, engine: &Engine) -> Result<Task> {
-        let Some(decision) = Decision::of(engine.config().scoring) else {
+        let Some(decision) = Decision::of(engine.scoring()) else {
             bail!("the model is a regression: it has no labels that could be right or wrong");
         };
         let labels = engine.labels().to_vec();

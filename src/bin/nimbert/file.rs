@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Result, anyhow, bail};
-use nimbert::{
+use nimbert::files::{
     target::{Target, is_same},
     temporary::Temporary,
 };

@@ -55,7 +55,7 @@ impl Paint {
 
 impl<W: Write> Human<W> {
     pub(crate) fn new(out: W, shown: usize, engine: &Engine) -> Self {
-        let has_bars = engine.config().scoring != Scoring::Identity;
+        let has_bars = engine.scoring() != Scoring::Identity;
         Self { out, shown, has_bars, stars: stars(engine.labels()), paint: Paint::for_stdout() }
     }
 

@@ -10,7 +10,7 @@
 use std::{mem, ptr, thread};
 
 use libc::{SIG_BLOCK, SIG_IGN, SIG_UNBLOCK, SIGBUS, SIGHUP, SIGINT, SIGTERM, SIGXFSZ, c_int, sigset_t};
-use nimbert::temporary;
+use nimbert::files::temporary;
 
 /// To be called before anything else starts a thread: threads get the signals to block from the one that starts them.
 pub(crate) fn install() {

@@ -9,7 +9,7 @@ use tokenizers::{
 };
 
 use super::*;
-use crate::{tokenizer::tests::Random, weights::Bytes};
+use crate::{checkpoint::weights::Bytes, tokenizer::tests::Random};
 
 /// What the crate's `AddedVocabulary` asks of a model: the tokens' ids, and how many there are.
 struct Lookup<'a>(&'a Vocabulary);

@@ -209,7 +209,7 @@ impl Compare {
 fn expect_same_kind([a, b]: [&Engine; 2], [name_a, name_b]: &[String; 2]) -> Result<()> {
     let [labels_a, labels_b] = [a, b].map(|engine| engine.labels().join(", "));
     ensure!(a.labels() == b.labels(), "{name_b} has other labels than {name_a}: {labels_b} and {labels_a}");
-    let [scoring_a, scoring_b] = [a, b].map(|engine| engine.config().scoring);
+    let [scoring_a, scoring_b] = [a, b].map(|engine| engine.scoring());
     ensure!(
         scoring_a == scoring_b,
         "{name_b} makes scores in another way than {name_a} ({scoring_b:?} and {scoring_a:?}): their decisions do not \

@@ -37,11 +37,11 @@ pub(super) struct Timing {
 impl Workload {
     /// Texts of `lengths` tokens, given to the engine `batch` at a time, in their order.
     pub(super) fn new(engine: &Engine, lengths: &[usize], batch: usize) -> Result<Self> {
-        let config = engine.config();
-        if let Some(length) = lengths.iter().find(|&&length| length > config.max_position_embeddings) {
-            bail!("{length} tokens, and the model has positions for {}", config.max_position_embeddings);
+        let shape = &engine.config().encoder;
+        if let Some(length) = lengths.iter().find(|&&length| length > shape.max_position_embeddings) {
+            bail!("{length} tokens, and the model has positions for {}", shape.max_position_embeddings);
         }
-        let mut words = words(config.vocab_size);
+        let mut words = words(shape.vocab_size);
         let mut text = |&length: &usize| Encoding {
             token_ids: words.by_ref().take(length).collect(),
             token_type_ids: vec![0; length],

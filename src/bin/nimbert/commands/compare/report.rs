@@ -59,7 +59,7 @@ pub(super) fn human(
 
 /// That of both: a regression has no labels that could agree.
 fn scoring(models: &[(String, &Engine); 2]) -> Scoring {
-    models[0].1.config().scoring
+    models[0].1.scoring()
 }
 
 pub(super) fn object(models: &[(String, &Engine); 2], comparison: &Comparison) -> Value {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use anyhow::{Result, anyhow, bail, ensure};
-use nimbert::{Classification, Encoding, Engine, OnLong, Options, PackSummary, Precision};
+use nimbert::{Classification, Encoding, Engine, NumberType, OnLong, Options, PackSummary, Precision};
 
 use super::{Check, Pack};
 use crate::{
@@ -75,7 +75,7 @@ impl Reference<'_> {
     fn open<'a>(pack: &'a Pack, check: &'a Check) -> Result<Reference<'a>> {
         let engine = load(Some(pack.model.path()), check.options(Precision::F32))?;
         ensure!(
-            Decision::of(engine.config().scoring).is_some(),
+            Decision::of(engine.scoring()).is_some(),
             "{}: a regression, which has no labels that could change",
             pack.model.path().display()
         );
@@ -269,7 +269,7 @@ fn plan(reference: &mut Reference<'_>, pack: &Pack, file: &Path, data: &Path) ->
     let mut promoted = Vec::new();
     if !reference.check.allows(lost) {
         ensure!(
-            packed.precision() == Precision::Int8,
+            packed.precision() == NumberType::Int8,
             "no file written: a loss of {lost:.2} points in {}, the budget is {} points; \
              only int8 files have parts that can be stored in a better way",
             reference.criterion.name(),

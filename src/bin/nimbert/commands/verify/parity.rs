@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::{Result, anyhow, ensure};
-use nimbert::{Engine, Precision, Trace};
+use nimbert::{Engine, NumberType, Trace};
 
 use super::reference::{Reference, Row};
 use crate::progress;
@@ -14,10 +14,10 @@ use crate::progress;
 /// apart, and the project's own tests hold every checkpoint to 1e-4. The others are limits against damage, not promises: in
 /// the tests' checkpoints f16 is up to 0.0018 apart (more where the machine adds in f16), int8 up to 0.07. A wrong scale or
 /// a swapped panel gives differences of the size of the values themselves.
-fn tolerance(precision: Precision) -> f32 {
+fn tolerance(precision: NumberType) -> f32 {
     match precision {
-        Precision::F16 => 1e-2,
-        Precision::Int8 => 0.15,
+        NumberType::F16 => 1e-2,
+        NumberType::Int8 => 0.15,
         _ => 1e-4,
     }
 }

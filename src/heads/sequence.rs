@@ -1,0 +1,33 @@
+//! `…ForSequenceClassification`: from each text's first hidden state to its logits.
+
+use nimbert_kernels::Activation;
+
+use crate::{
+    encoder::Workspace,
+    error::Result,
+    exec::Exec,
+    linear::{Input, Linear},
+    memory::grow,
+};
+
+/// Pooler and classifier.
+#[derive(Debug, Clone)]
+pub(crate) struct SequenceHead {
+    pub(super) pooler: Linear,
+    pub(super) classifier: Linear,
+}
+
+impl SequenceHead {
+    pub(super) fn reserve(&self, texts: usize, ws: &mut Workspace) -> Result<()> {
+        grow(&mut ws.pooled, texts * self.pooler.n())?;
+        grow(&mut ws.logits, texts * self.classifier.n())
+    }
+
+    pub(super) fn forward(&self, exec: Exec<'_>, texts: usize, ws: &mut Workspace) {
+        let len = texts * self.pooler.k();
+        let pooled = &mut ws.pooled[..len];
+        let logits = &mut ws.logits[..texts * self.classifier.n()];
+        self.pooler.forward(exec, ws.hidden.input(len), Activation::Tanh, pooled, &mut ws.operand);
+        self.classifier.forward(exec, Input::from(&*pooled), Activation::Identity, logits, &mut ws.operand);
+    }
+}

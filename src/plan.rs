@@ -1,0 +1,205 @@
+//! The named parts of a model: one tree, made by its [family](crate::family), that whoever has to know a model's shape
+//! walks: loading, packing, the choice of parts for f16, and the counts of parameters and operations.
+
+use crate::exec::Operation;
+
+/// All parts, in the order in which a forward meets them, which is also a packed file's.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Plan {
+    pub(crate) embeddings: Embeddings,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) head: Head,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Embeddings {
+    pub(crate) words: Table,
+    pub(crate) positions: Table,
+    pub(crate) token_types: Table,
+    pub(crate) norm: Norm,
+}
+
+/// One layer of the encoder.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Layer {
+    /// Query, key and value, one below the other.
+    pub(crate) qkv: Matmul,
+    pub(crate) attention_output: Matmul,
+    pub(crate) attention_norm: Norm,
+    pub(crate) intermediate: Matmul,
+    pub(crate) output: Matmul,
+    pub(crate) output_norm: Norm,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Head {
+    /// Reads the first row of a text.
+    Sequence { pooler: Matmul, classifier: Matmul },
+}
+
+/// Rows that are looked up by number.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Table {
+    /// The tensor's name.
+    pub(crate) name: String,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    /// Whether it may be stored in fewer bits than f32 has.
+    pub(crate) quantizable: bool,
+}
+
+/// Numbers that stay in f32.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Vector {
+    /// The tensor's name.
+    pub(crate) name: String,
+    pub(crate) len: usize,
+}
+
+/// The weights and bias of a normalization.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Norm {
+    pub(crate) weight: Vector,
+    pub(crate) bias: Vector,
+    pub(crate) epsilon: f32,
+}
+
+/// A fully connected layer from `k` numbers to `n`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Matmul {
+    /// Without `.weight` or `.bias`.
+    pub(crate) name: String,
+    /// What a checkpoint has in its place, one below the other: the same name, or several.
+    pub(crate) sources: Vec<String>,
+    pub(crate) n: usize,
+    pub(crate) k: usize,
+    /// What a profile counts it as.
+    pub(crate) operation: Operation,
+    /// Whether it is small and its outputs are the answer: then it is f32, stored row by row.
+    pub(crate) decisive: bool,
+}
+
+/// Any of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part<'a> {
+    Table(&'a Table),
+    Vector(&'a Vector),
+    Matmul(&'a Matmul),
+}
+
+impl Plan {
+    /// Everything, in order.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        let Embeddings { words, positions, token_types, norm } = &self.embeddings;
+        let tables = [words, positions, token_types].map(Part::Table);
+        let layers = self.layers.iter().flat_map(Layer::parts);
+        tables.into_iter().chain(norm.parts()).chain(layers).chain(self.head.matmuls().map(Part::Matmul))
+    }
+
+    /// Numbers that the model was trained to have.
+    pub(crate) fn parameters(&self) -> usize {
+        self.parts().map(Part::parameters).sum()
+    }
+}
+
+impl Layer {
+    fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        let Self { qkv, attention_output, attention_norm, intermediate, output, output_norm } = self;
+        let attention = [qkv, attention_output].map(Part::Matmul).into_iter().chain(attention_norm.parts());
+        let feed_forward = [intermediate, output].map(Part::Matmul).into_iter().chain(output_norm.parts());
+        attention.chain(feed_forward)
+    }
+
+    pub(crate) fn matmuls(&self) -> [&Matmul; 4] {
+        [&self.qkv, &self.attention_output, &self.intermediate, &self.output]
+    }
+}
+
+impl Head {
+    pub(crate) fn matmuls(&self) -> impl Iterator<Item = &Matmul> {
+        let Self::Sequence { pooler, classifier } = self;
+        [pooler, classifier].into_iter()
+    }
+}
+
+impl Table {
+    pub(crate) fn new(name: String, rows: usize, columns: usize) -> Self {
+        Self { name, rows, columns, quantizable: false }
+    }
+
+    /// One that may be in f16 or int8.
+    pub(crate) fn quantizable(self) -> Self {
+        Self { quantizable: true, ..self }
+    }
+
+    /// Its name without `.weight`, by which it is chosen.
+    pub(crate) fn part(&self) -> &str {
+        self.name.strip_suffix(".weight").unwrap_or(&self.name)
+    }
+}
+
+impl Vector {
+    pub(crate) fn new(name: String, len: usize) -> Self {
+        Self { name, len }
+    }
+}
+
+impl Norm {
+    fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        [&self.weight, &self.bias].into_iter().map(Part::Vector)
+    }
+}
+
+impl Matmul {
+    pub(crate) fn new(name: String, n: usize, k: usize, operation: Operation) -> Self {
+        Self { sources: vec![name.clone()], name, n, k, operation, decisive: false }
+    }
+
+    /// Several of a checkpoint, each from `k` numbers to `n`, that read the same rows.
+    pub(crate) fn stacked<const PARTS: usize>(
+        name: String,
+        sources: [String; PARTS],
+        n: usize,
+        k: usize,
+        operation: Operation,
+    ) -> Self {
+        Self { sources: sources.into(), ..Self::new(name, PARTS * n, k, operation) }
+    }
+
+    pub(crate) fn decisive(self) -> Self {
+        Self { decisive: true, ..self }
+    }
+
+    /// Multiply-adds of a row.
+    pub(crate) fn weights(&self) -> usize {
+        self.n * self.k
+    }
+}
+
+impl<'a> Part<'a> {
+    /// Whether it may be stored in fewer bits than f32 has.
+    pub(crate) fn is_quantizable(self) -> bool {
+        match self {
+            Self::Table(table) => table.quantizable,
+            Self::Vector(_) => false,
+            Self::Matmul(matmul) => !matmul.decisive,
+        }
+    }
+
+    /// By which a part of a model is chosen: without `.weight`.
+    pub(crate) fn name(self) -> &'a str {
+        match self {
+            Self::Table(table) => table.part(),
+            Self::Vector(vector) => &vector.name,
+            Self::Matmul(matmul) => &matmul.name,
+        }
+    }
+
+    fn parameters(self) -> usize {
+        match self {
+            Self::Table(table) => table.rows * table.columns,
+            Self::Vector(vector) => vector.len,
+            Self::Matmul(matmul) => matmul.weights() + matmul.n,
+        }
+    }
+}
