@@ -2,8 +2,9 @@
 
 #![no_main]
 
-use std::{collections::HashMap, path::Path};
+use std::path::Path;
 
+use ahash::AHashMap;
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use nimbert::{OnLong, Tokenizer};
@@ -61,7 +62,7 @@ impl Input<'_> {
     }
 
     fn reference(&self, vocabulary: &[String], max_tokens: usize) -> Reference {
-        let vocabulary: HashMap<_, _> = vocabulary.iter().cloned().zip(0_u32..).collect();
+        let vocabulary: AHashMap<_, _> = vocabulary.iter().cloned().zip(0_u32..).collect();
         let model = WordPiece::builder().vocab(vocabulary).unk_token("[UNK]".into()).build().unwrap();
         let mut tokenizer = Reference::new(model);
         tokenizer.with_normalizer(Some(BertNormalizer::new(true, self.chinese, self.strip_accents, self.lower_case)));
