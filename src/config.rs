@@ -86,6 +86,11 @@ impl Shape {
 pub enum Head {
     /// `…ForSequenceClassification`: a few numbers for each text.
     Sequence(Sequence),
+    /// No head, or one that is not computed here: of such a model there is the encoder.
+    Encoder {
+        /// The class that `architectures` names.
+        class: String,
+    },
 }
 
 /// The outputs of a sequence classifier, and what they mean.
@@ -125,10 +130,23 @@ impl Config {
         self.family.to_json(self)
     }
 
-    /// The sequence classifier's labels and scoring.
-    pub fn sequence(&self) -> &Sequence {
-        let Head::Sequence(sequence) = &self.head;
-        sequence
+    /// The class of the model, as transformers calls it.
+    pub fn class(&self) -> &str {
+        self.family.class(self)
+    }
+
+    /// The same model without its head.
+    pub(crate) fn encoder_alone(self) -> Self {
+        let head = Head::Encoder { class: self.class().to_owned() };
+        Self { head, ..self }
+    }
+
+    /// A sequence classifier's labels and scoring.
+    pub fn sequence(&self) -> Option<&Sequence> {
+        match &self.head {
+            Head::Sequence(sequence) => Some(sequence),
+            Head::Encoder { .. } => None,
+        }
     }
 
     /// The names of what an int8 file has in int8, in file order: the word embeddings, then the matrices of each layer, and

@@ -12,6 +12,7 @@ use std::{
 
 use nimbert_kernels::{Isa, Kernels};
 
+pub(crate) use self::load::Task;
 pub use self::{
     limits::{Limits, Work},
     preset::Preset,
@@ -58,7 +59,9 @@ pub struct Engine(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     config: Config,
+    /// Of a sequence classifier; none otherwise.
     labels: Arc<[String]>,
+    scoring: Scoring,
     tokenizer: Arc<Tokenizer>,
     plan: Plan,
     model: Model,
@@ -129,12 +132,12 @@ impl Engine {
         &self,
         texts: impl Iterator<Item = (&'a str, Option<&'a str>)>,
     ) -> Result<Vec<Classification>> {
-        let Inner { max_tokens, config, labels, .. } = &*self.0;
+        let Inner { max_tokens, scoring, labels, .. } = &*self.0;
         let encode = |(index, (text, pair))| self.encode(index, text, pair, *max_tokens);
         let rows = texts.enumerate().map(encode).collect::<Result<Vec<_>>>()?;
         let logits = self.logits(&rows)?;
         let answer = |(row, logits): (&Encoding, Vec<f32>)| Classification {
-            scores: config.sequence().scoring.scores(&logits),
+            scores: scoring.scores(&logits),
             logits,
             tokens: row.token_ids.len(),
             truncated: row.truncated,
@@ -177,9 +180,41 @@ impl Engine {
     /// # Panics
     /// When `logits` is not of that length.
     pub fn logits_into<'a>(&self, rows: impl Iterator<Item = Row<'a>>, logits: &mut [f32]) -> Result<()> {
-        let Inner { config, model, labels, name, .. } = &*self.0;
-        let most = (BATCH_TOKENS * self.threads()).min(MOST_BATCH_TOKENS);
+        let Inner { model, labels, name, .. } = &*self.0;
         let (labels, mut done) = (labels.len(), 0);
+        self.batches(rows, |batch, ws, exec| {
+            model.forward(exec, batch, ws)?;
+            let found = &ws.logits[..batch.rows() * labels];
+            if let Some(at) = found.iter().position(|logit| !logit.is_finite()) {
+                let (row, index) = (at / labels, (done + at) / labels);
+                let row = &found[row * labels..(row + 1) * labels];
+                let reason = format!("{name}: its weights give no finite answer: {row:?}{}", self.advice());
+                return Err(Error::Text { index, reason });
+            }
+            logits[done..done + found.len()].copy_from_slice(found);
+            done += found.len();
+            Ok(())
+        })?;
+        assert_eq!(done, logits.len(), "logits for {} rows of {labels} labels", done / labels.max(1));
+        Ok(())
+    }
+
+    /// What to do where weights give no finite answer.
+    pub(crate) fn advice(&self) -> &'static str {
+        let is_packed = self.source_sha256().is_some();
+        if is_packed { " (nimbert verify --file names weights that are none)" } else { "" }
+    }
+
+    /// Gathers rows to batches, as many tokens in each as it pays to compute together, and hands them on in order.
+    ///
+    /// # Errors
+    /// When a row is none that the model has an answer for, or as `each`.
+    pub(crate) fn batches<'a>(
+        &self,
+        rows: impl Iterator<Item = Row<'a>>,
+        mut each: impl FnMut(&Batch, &mut Workspace, Exec<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let most = self.batch_tokens();
         let mut rows = rows.enumerate().peekable();
         self.with_workspace(|batch, ws, exec| {
             while rows.peek().is_some() {
@@ -187,25 +222,24 @@ impl Engine {
                 while let Some((index, row)) =
                     rows.next_if(|(_, row)| batch.rows() == 0 || batch.tokens() + row.token_ids.len() <= most)
                 {
-                    batch.push(row, &config.encoder).map_err(|reason| Error::Text { index, reason })?;
+                    batch
+                        .push(row, &self.0.config.encoder)
+                        .map_err(|reason| Error::Text { index, reason })?;
                 }
-                model.forward(exec, batch, ws)?;
-                let found = &ws.logits[..batch.rows() * labels];
-                if let Some(at) = found.iter().position(|logit| !logit.is_finite()) {
-                    let (row, index) = (at / labels, (done + at) / labels);
-                    let row = &found[row * labels..(row + 1) * labels];
-                    let is_packed = self.source_sha256().is_some();
-                    let advice =
-                        if is_packed { " (nimbert verify --file names weights that are none)" } else { "" };
-                    let reason = format!("{name}: its weights give no finite answer: {row:?}{advice}");
-                    return Err(Error::Text { index, reason });
-                }
-                logits[done..done + found.len()].copy_from_slice(found);
-                done += found.len();
+                each(batch, ws, exec)?;
             }
-            assert_eq!(done, logits.len(), "logits for {} rows of {labels} labels", done / labels);
             Ok(())
         })
+    }
+
+    /// Tokens that go through the model together, at most, unless one text has more: to wait for more texts than these have
+    /// buys nothing.
+    pub fn batch_tokens(&self) -> usize {
+        (BATCH_TOKENS * self.threads()).min(MOST_BATCH_TOKENS)
+    }
+
+    pub(crate) fn model(&self) -> &Model {
+        &self.0.model
     }
 
     /// Every intermediate result for one row of tokens: to compare with a reference, layer by layer.
@@ -255,7 +289,7 @@ impl Engine {
 
     /// How logits become scores.
     pub fn scoring(&self) -> Scoring {
-        self.0.config.sequence().scoring
+        self.0.scoring
     }
 
     /// The model's configuration.

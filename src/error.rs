@@ -35,6 +35,18 @@ pub enum Error {
         /// What is wrong with it, its value named.
         reason: String,
     },
+    /// A model that is not made for what is asked of it.
+    #[error("{}: {class} has no {wanted}; {advice}", path.display())]
+    Task {
+        /// The directory or file.
+        path: PathBuf,
+        /// The model's class, as transformers calls it.
+        class: String,
+        /// What the task reads.
+        wanted: &'static str,
+        /// What else can be done with the model.
+        advice: &'static str,
+    },
     /// The weights are damaged, incomplete or of another shape than the configuration says.
     #[error("{}: {reason}", path.display())]
     Weights {

@@ -35,6 +35,12 @@ impl Family {
         }
     }
 
+    pub(crate) fn class(self, config: &Config) -> &str {
+        match self {
+            Self::Bert => bert::class(config),
+        }
+    }
+
     pub(crate) fn to_json(self, config: &Config) -> String {
         match self {
             Self::Bert => bert::to_json(config),

@@ -10,16 +10,20 @@ use crate::{
 
 #[derive(Debug, Clone)]
 pub(crate) enum Head {
+    /// Hidden states are the answer.
+    None,
     Sequence(SequenceHead),
 }
 
 impl Head {
     pub(crate) fn load(source: Source<'_>, plan: &plan::Head, precision: NumberType) -> Result<Self> {
-        let plan::Head::Sequence { pooler, classifier } = plan;
-        Ok(Self::Sequence(SequenceHead {
-            pooler: source.matmul(pooler, precision)?,
-            classifier: source.matmul(classifier, precision)?,
-        }))
+        Ok(match plan {
+            plan::Head::None => Self::None,
+            plan::Head::Sequence { pooler, classifier } => Self::Sequence(SequenceHead {
+                pooler: source.matmul(pooler, precision)?,
+                classifier: source.matmul(classifier, precision)?,
+            }),
+        })
     }
 
     /// Makes room for the outputs of so many texts.
@@ -27,29 +31,42 @@ impl Head {
     /// # Errors
     /// When there is no memory.
     pub(crate) fn reserve(&self, texts: usize, ws: &mut Workspace) -> Result<()> {
-        let Self::Sequence(head) = self;
-        head.reserve(texts, ws)
+        match self {
+            Self::None => Ok(()),
+            Self::Sequence(head) => head.reserve(texts, ws),
+        }
     }
 
     /// Reads the first `texts` rows of `hidden`, the first token of each text; writes `pooled` and `logits`.
     pub(crate) fn forward(&self, exec: Exec<'_>, texts: usize, ws: &mut Workspace) {
-        let Self::Sequence(head) = self;
-        head.forward(exec, texts, ws);
+        if let Self::Sequence(head) = self {
+            head.forward(exec, texts, ws);
+        }
     }
 
     /// What [`Head::forward`] has written: `pooled`, `[texts, H]`, and `logits`, `[texts, labels]`.
     pub(crate) fn outputs<'a>(&self, texts: usize, ws: &'a Workspace) -> (&'a [f32], &'a [f32]) {
-        let Self::Sequence(SequenceHead { pooler, classifier }) = self;
-        (&ws.pooled[..texts * pooler.n()], &ws.logits[..texts * classifier.n()])
+        match self {
+            Self::None => (&[], &[]),
+            Self::Sequence(SequenceHead { pooler, classifier }) => {
+                (&ws.pooled[..texts * pooler.n()], &ws.logits[..texts * classifier.n()])
+            }
+        }
     }
 
     pub(crate) fn linears(&self) -> impl Iterator<Item = &Linear> {
-        let Self::Sequence(SequenceHead { pooler, classifier }) = self;
-        [pooler, classifier].into_iter()
+        let linears = match self {
+            Self::None => None,
+            Self::Sequence(SequenceHead { pooler, classifier }) => Some([pooler, classifier]),
+        };
+        linears.into_iter().flatten()
     }
 
     pub(crate) fn linears_mut(&mut self) -> impl Iterator<Item = &mut Linear> {
-        let Self::Sequence(SequenceHead { pooler, classifier }) = self;
-        [pooler, classifier].into_iter()
+        let linears = match self {
+            Self::None => None,
+            Self::Sequence(SequenceHead { pooler, classifier }) => Some([pooler, classifier]),
+        };
+        linears.into_iter().flatten()
     }
 }

@@ -75,6 +75,23 @@ impl Model {
         Ok(())
     }
 
+    /// Leaves the hidden states that are wanted in the workspace, `[rows, H]`.
+    ///
+    /// # Errors
+    /// When there is no memory for the activations.
+    pub(crate) fn hidden<'a>(
+        &self,
+        exec: Exec<'_>,
+        batch: &Batch,
+        wanted: Wanted<'_>,
+        ws: &'a mut Workspace,
+    ) -> Result<&'a [f32]> {
+        let (mut len, rows) = (0, wanted.count(batch));
+        self.encoder.forward(exec, batch, wanted, ws, &mut |hidden| len = hidden.len())?;
+        debug_assert_eq!(len % rows.max(1), 0);
+        Ok(&ws.hidden.values[..len])
+    }
+
     /// The same for one text, with all rows of the last layer, keeping what every stage gives.
     ///
     /// # Errors

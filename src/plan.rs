@@ -33,6 +33,8 @@ pub(crate) struct Layer {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Head {
+    /// Hidden states are the answer.
+    None,
     /// Reads the first row of a text.
     Sequence { pooler: Matmul, classifier: Matmul },
 }
@@ -117,8 +119,11 @@ impl Layer {
 
 impl Head {
     pub(crate) fn matmuls(&self) -> impl Iterator<Item = &Matmul> {
-        let Self::Sequence { pooler, classifier } = self;
-        [pooler, classifier].into_iter()
+        let matmuls = match self {
+            Self::None => None,
+            Self::Sequence { pooler, classifier } => Some([pooler, classifier]),
+        };
+        matmuls.into_iter().flatten()
     }
 }
 

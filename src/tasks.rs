@@ -1,9 +1,13 @@
-//! What is made of a head's outputs: pure functions, a file each.
+//! What is made of a head's outputs, or of hidden states: a file each.
 
 mod classify;
+mod embed;
+mod pooling;
 mod scoring;
 
 pub use self::{
     classify::{Classification, Score},
+    embed::{EmbedOptions, Embedder, Embedding, Prompt},
+    pooling::Pooling,
     scoring::Scoring,
 };

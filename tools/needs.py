@@ -25,7 +25,7 @@ if sys.version_info < OLDEST:
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 PIN = re.compile(r"([\w-]+)==(\S+) +# (\d+) MB")
 # What is imported of a package, where the name is another.
-MODULES = {"scikit-learn": "sklearn"}
+MODULES = {"scikit-learn": "sklearn", "sentence-transformers": "sentence_transformers"}
 _needed: dict[str, None] = {}
 
 

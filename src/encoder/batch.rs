@@ -1,5 +1,7 @@
 //! Texts of different lengths, one after the other: no padding, no mask.
 
+use std::ops::Range;
+
 use super::Wanted;
 use crate::{config::Shape, tokenizer::Encoding};
 
@@ -27,6 +29,8 @@ pub(crate) struct Batch {
     pub(crate) token_type_ids: Vec<u32>,
     /// `[B + 1]`: row `b` is tokens `cu_seqlens[b]..cu_seqlens[b + 1]`.
     pub(crate) cu_seqlens: Vec<u32>,
+    /// `[B]`: the position of each row's last token.
+    last: Vec<u32>,
     /// `[B + 1]`: 0, 1, 2 … B, the `cu_seqlens` of one token a row.
     pub(crate) cu_rows: Vec<u32>,
 }
@@ -38,6 +42,7 @@ impl Batch {
         self.token_type_ids.clear();
         self.cu_seqlens.clear();
         self.cu_seqlens.push(0);
+        self.last.clear();
         self.cu_rows.clear();
         self.cu_rows.push(0);
     }
@@ -69,6 +74,7 @@ impl Batch {
         self.token_type_ids.extend(token_type_ids.unwrap_or_default());
         self.token_type_ids.resize(self.token_ids.len(), 0);
         self.cu_seqlens.push(self.token_ids.len() as u32);
+        self.last.push(self.token_ids.len() as u32 - 1);
         self.cu_rows.push(self.cu_rows.len() as u32);
         Ok(())
     }
@@ -81,6 +87,16 @@ impl Batch {
     /// `B`
     pub(crate) fn rows(&self) -> usize {
         self.cu_rows.len().saturating_sub(1)
+    }
+
+    /// The tokens of row `row` among all.
+    pub(crate) fn range(&self, row: usize) -> Range<usize> {
+        self.cu_seqlens[row] as usize..self.cu_seqlens[row + 1] as usize
+    }
+
+    /// Each row's last token.
+    pub(crate) fn last(&self) -> Wanted<'_> {
+        Wanted::Rows { positions: &self.last, cu: &self.cu_rows }
     }
 
     /// Each row's first token, `[CLS]`.

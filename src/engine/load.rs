@@ -21,8 +21,34 @@ use crate::{
     options::{NumberType, Options},
     parallel::Threads,
     plan::Plan,
+    tasks::Scoring,
     tokenizer::Tokenizer,
 };
+
+/// What a model is loaded for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// Its sequence classifier.
+    Classify,
+    /// Its hidden states, whatever head it has.
+    Embed,
+}
+
+impl Task {
+    /// The model with the head that the task reads, or an error that says what the model is for.
+    fn of(self, config: Config, path: &Path) -> Result<Config> {
+        match self {
+            Self::Embed => Ok(config.encoder_alone()),
+            Self::Classify if config.sequence().is_some() => Ok(config),
+            Self::Classify => Err(Error::Task {
+                path: path.to_owned(),
+                class: config.class().to_owned(),
+                wanted: "sequence classifier",
+                advice: "`nimbert embed` reads its encoder",
+            }),
+        }
+    }
+}
 
 /// What is loaded of a model.
 struct Parts {
@@ -58,11 +84,15 @@ impl Engine {
     /// # Errors
     /// When something is missing, damaged, or not what this engine computes, or an option does not fit the machine.
     pub fn load(path: impl AsRef<Path>, options: Options) -> Result<Self> {
-        let path = path.as_ref();
+        Self::open(path.as_ref(), options, Task::Classify)
+    }
+
+    /// Loads what `task` reads.
+    pub(crate) fn open(path: &Path, options: Options, task: Task) -> Result<Self> {
         if !std::fs::metadata(path).map_err(Error::io(path))?.is_dir() {
-            return Self::packed(PackedModel::open(path)?, path, options);
+            return Self::packed(PackedModel::open(path)?, path, options, task);
         }
-        let config = Config::from_dir(path)?;
+        let config = task.of(Config::from_dir(path)?, path)?;
         let tokenizer = Tokenizer::from_dir(path)?;
         let weights = Weights::open_dir(path)?;
         let precision = options.precision.or(NumberType::F32);
@@ -76,7 +106,7 @@ impl Engine {
     /// As [`Engine::load`].
     pub fn from_static(bytes: &'static [u8], options: Options) -> Result<Self> {
         let name = Path::new("model in memory");
-        Self::packed(PackedModel::from_bytes(Bytes::from_static(bytes), name)?, name, options)
+        Self::packed(PackedModel::from_bytes(Bytes::from_static(bytes), name)?, name, options, Task::Classify)
     }
 
     /// The demo model that is compiled in: stars for Chinese film comments. See `src/demo/README.md`.
@@ -86,7 +116,12 @@ impl Engine {
     #[cfg(feature = "demo")]
     pub fn demo(options: Options) -> Result<Self> {
         let name = Path::new("demo model");
-        Self::packed(PackedModel::from_bytes(Bytes::from_static(crate::demo::MODEL), name)?, name, options)
+        Self::packed(
+            PackedModel::from_bytes(Bytes::from_static(crate::demo::MODEL), name)?,
+            name,
+            options,
+            Task::Classify,
+        )
     }
 
     /// A model of a known shape with made-up weights, the same on every machine: to measure speed, not to score texts.
@@ -101,13 +136,14 @@ impl Engine {
         Self::new(parts, Path::new(preset.name()), options)
     }
 
-    fn packed(model: PackedModel, path: &Path, options: Options) -> Result<Self> {
+    fn packed(model: PackedModel, path: &Path, options: Options, task: Task) -> Result<Self> {
         if options.verify {
             model.verify()?;
         }
         let precision = options.precision.or(model.precision);
-        let network = Network::load(Source::Packed(&model), &model.config, precision, &options)?;
-        let PackedModel { config, tokenizer, source_sha256, .. } = model;
+        let config = task.of(model.config.clone(), path)?;
+        let network = Network::load(Source::Packed(&model), &config, precision, &options)?;
+        let PackedModel { tokenizer, source_sha256, .. } = model;
         Self::new(Parts { config, tokenizer, network, source_sha256: Some(source_sha256) }, path, options)
     }
 
@@ -130,7 +166,8 @@ impl Engine {
             return Err(Error::Option { option: "max-tokens", reason });
         }
         Ok(Self(Arc::new(Inner {
-            labels: config.sequence().labels.clone().into(),
+            labels: config.sequence().map(|head| head.labels.clone()).unwrap_or_default().into(),
+            scoring: config.sequence().map_or(Scoring::Identity, |head| head.scoring),
             config,
             tokenizer: Arc::new(tokenizer),
             model,

@@ -13,12 +13,21 @@ use crate::{
 
 /// What the names of the encoder's tensors begin with; a checkpoint of the encoder alone leaves it out.
 pub(super) const PREFIX: &str = "bert.";
-const ARCHITECTURE: &str = "BertForSequenceClassification";
+const CLASSIFIER: &str = "BertForSequenceClassification";
+/// Classes whose encoder is read; what else they have is not.
+const OTHERS: [&str; 7] = [
+    "BertModel",
+    "BertForMaskedLM",
+    "BertForPreTraining",
+    "BertForTokenClassification",
+    "BertForQuestionAnswering",
+    "BertForNextSentencePrediction",
+    "BertForMultipleChoice",
+];
 
 pub(super) fn config(file: &File<'_>) -> Result<Config> {
     refuse_what_is_not_computed(file)?;
-    let labels = file.labels()?;
-    let problem_type = file.problem_type()?;
+    let head = read_head(file)?;
     let encoder = Shape {
         vocab_size: file.size("vocab_size", 1 << 24, None)?,
         hidden_size: file.size("hidden_size", 1 << 16, None)?,
@@ -35,8 +44,6 @@ pub(super) fn config(file: &File<'_>) -> Result<Config> {
         let reason = format!("{hidden_size} is not a multiple of num_attention_heads {num_attention_heads}");
         return Err(file.error("hidden_size", reason));
     }
-    let scoring = Scoring::new(problem_type.as_deref(), labels.len());
-    let head = Head::Sequence(Sequence { labels, scoring, problem_type });
     Ok(Config { family: Family::Bert, encoder, head })
 }
 
@@ -54,27 +61,46 @@ fn refuse_what_is_not_computed(file: &File<'_>) -> Result<()> {
     for (key, accepted) in harmless {
         file.only(key, accepted)?;
     }
-    match file.get("architectures") {
-        None => Ok(()),
-        Some(Value::Array(names)) if names.is_empty() || names.contains(&json!(ARCHITECTURE)) => Ok(()),
-        Some(other) => {
-            let reason = format!("{other} has no sequence classifier, expected {ARCHITECTURE:?}");
-            Err(file.error("architectures", reason))
-        }
+    Ok(())
+}
+
+/// A sequence classifier, unless another class is named.
+fn read_head(file: &File<'_>) -> Result<Head> {
+    let named = match file.get("architectures") {
+        Some(Value::Array(names)) if names.is_empty() || names.contains(&json!(CLASSIFIER)) => None,
+        other => other,
+    };
+    if let Some(named) = named {
+        let known = |name: &&str| named.as_array().is_some_and(|names| names.contains(&json!(name)));
+        return match OTHERS.into_iter().find(known) {
+            Some(class) => Ok(Head::Encoder { class: class.to_owned() }),
+            None => {
+                let reason = format!("{named} is none of {CLASSIFIER}, {}", OTHERS.join(", "));
+                Err(file.error("architectures", reason))
+            }
+        };
+    }
+    let (labels, problem_type) = (file.labels()?, file.problem_type()?);
+    let scoring = Scoring::new(problem_type.as_deref(), labels.len());
+    Ok(Head::Sequence(Sequence { labels, scoring, problem_type }))
+}
+
+pub(super) fn class(config: &Config) -> &str {
+    match &config.head {
+        Head::Sequence(_) => CLASSIFIER,
+        Head::Encoder { class } => class,
     }
 }
 
 pub(super) fn to_json(config: &Config) -> String {
-    let (encoder, Head::Sequence(Sequence { labels, problem_type, .. })) = (&config.encoder, &config.head);
+    let encoder = &config.encoder;
     let hidden_act = match encoder.hidden_act {
         Activation::Gelu => "gelu",
         Activation::GeluTanh => "gelu_new",
         Activation::Relu => "relu",
     };
-    let id2label: Map<_, _> =
-        labels.iter().enumerate().map(|(id, label)| (id.to_string(), json!(label))).collect();
-    json!({
-        "architectures": [ARCHITECTURE],
+    let mut json = json!({
+        "architectures": [class(config)],
         "model_type": "bert",
         "vocab_size": encoder.vocab_size,
         "hidden_size": encoder.hidden_size,
@@ -86,10 +112,13 @@ pub(super) fn to_json(config: &Config) -> String {
         // Widening is exact, so that reading it back gives the same bits.
         "layer_norm_eps": f64::from(encoder.layer_norm_eps),
         "hidden_act": hidden_act,
-        "id2label": id2label,
-        "problem_type": problem_type,
-    })
-    .to_string()
+    });
+    if let Head::Sequence(Sequence { labels, problem_type, .. }) = &config.head {
+        let id2label = labels.iter().enumerate().map(|(id, label)| (id.to_string(), json!(label)));
+        json["id2label"] = id2label.collect::<Map<_, _>>().into();
+        json["problem_type"] = json!(problem_type);
+    }
+    json.to_string()
 }
 
 pub(super) fn plan(config: &Config) -> Plan {
@@ -131,7 +160,9 @@ fn layer(name: &str, encoder: &Shape) -> plan::Layer {
 }
 
 fn head(config: &Config) -> plan::Head {
-    let (hidden, Head::Sequence(sequence)) = (config.encoder.hidden_size, &config.head);
+    let (hidden, Head::Sequence(sequence)) = (config.encoder.hidden_size, &config.head) else {
+        return plan::Head::None;
+    };
     let pooler = Matmul::new(format!("{PREFIX}pooler.dense"), hidden, hidden, Operation::Head);
     let classifier = Matmul::new("classifier".to_owned(), sequence.labels.len(), hidden, Operation::Head);
     plan::Head::Sequence { pooler, classifier: classifier.decisive() }

@@ -57,9 +57,11 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let status = match error {
             Error::Io { .. } => Status::Io,
-            Error::Json { .. } | Error::Config { .. } | Error::Weights { .. } | Error::Tokenizer { .. } => {
-                Status::Model
-            }
+            Error::Json { .. }
+            | Error::Config { .. }
+            | Error::Task { .. }
+            | Error::Weights { .. }
+            | Error::Tokenizer { .. } => Status::Model,
             Error::Text { .. } => Status::Text,
             Error::Option { .. } => Status::Option,
             Error::Memory { .. } => Status::Memory,

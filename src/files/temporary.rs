@@ -139,6 +139,12 @@ impl io::Write for Temporary {
     }
 }
 
+impl io::Seek for Temporary {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
 impl Drop for Temporary {
     fn drop(&mut self) {
         let mut unfinished = unfinished();

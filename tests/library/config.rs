@@ -48,7 +48,7 @@ fn old_files_take_berts_defaults() {
     );
     assert_eq!(config.encoder.hidden_act, Activation::Gelu);
     assert_eq!(
-        (config.sequence().labels.join(" "), config.sequence().scoring),
+        (config.sequence().unwrap().labels.join(" "), config.sequence().unwrap().scoring),
         ("LABEL_0 LABEL_1".to_owned(), Scoring::Softmax)
     );
     let mut without_type = base();
@@ -73,11 +73,11 @@ fn scoring_is_the_pipelines() {
     ] {
         let config = read(&[labels(count), ("problem_type", problem.clone())]);
         assert_eq!(
-            (config.sequence().scoring, config.sequence().labels.len()),
+            (config.sequence().unwrap().scoring, config.sequence().unwrap().labels.len()),
             (expected, count),
             "{problem} {count}"
         );
-        assert_eq!(config.sequence().problem_type.as_deref(), problem.as_str());
+        assert_eq!(config.sequence().unwrap().problem_type.as_deref(), problem.as_str());
     }
 }
 
@@ -96,9 +96,12 @@ fn activations() {
 #[test]
 fn labels_go_by_id() {
     let many: Value = (0..12).rev().map(|id| (id.to_string(), json!(format!("Star_{id}")))).collect();
-    assert_eq!(read(&[("id2label", many)]).sequence().labels[9..], ["Star_9", "Star_10", "Star_11"]);
-    assert_eq!(read(&[("num_labels", json!(3))]).sequence().labels, ["LABEL_0", "LABEL_1", "LABEL_2"]);
-    assert_eq!(read(&[("id2label", json!({"0": "no", "1": 7}))]).sequence().labels, ["no", "7"]);
+    assert_eq!(read(&[("id2label", many)]).sequence().unwrap().labels[9..], ["Star_9", "Star_10", "Star_11"]);
+    assert_eq!(
+        read(&[("num_labels", json!(3))]).sequence().unwrap().labels,
+        ["LABEL_0", "LABEL_1", "LABEL_2"]
+    );
+    assert_eq!(read(&[("id2label", json!({"0": "no", "1": 7}))]).sequence().unwrap().labels, ["no", "7"]);
 }
 
 #[test]
@@ -207,8 +210,8 @@ fn what_is_not_computed_is_named() {
         ("hidden_act", json!("silu")),
         ("hidden_act", Value::Null),
         ("problem_type", json!("ranking")),
-        ("architectures", json!(["BertForMaskedLM"])),
-        ("architectures", json!("BertModel")),
+        ("architectures", json!(["BertLMHeadModel"])),
+        ("architectures", json!("BertModel2")),
     ] {
         let message = refused(&[(key, value.clone())]);
         assert!(message.starts_with(&format!("config.json: {key}: {value} ")), "{message}");

@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod config;
+mod embed;
 mod header;
 mod parity;
 mod same_bits;

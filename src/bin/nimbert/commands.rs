@@ -4,6 +4,7 @@ mod bench;
 mod classify;
 mod compare;
 mod completions;
+mod embed;
 mod eval;
 mod import;
 mod info;
@@ -20,6 +21,7 @@ pub(crate) enum Command {
     Classify(classify::Classify),
     Compare(compare::Compare),
     Completions(completions::Completions),
+    Embed(embed::Embed),
     Eval(eval::Eval),
     Import(import::Import),
     Info(info::Info),
@@ -35,6 +37,7 @@ impl Command {
             Self::Classify(command) => command.run(),
             Self::Compare(command) => command.run(),
             Self::Completions(command) => command.run(),
+            Self::Embed(command) => command.run(),
             Self::Eval(command) => command.run(),
             Self::Import(command) => command.run(),
             Self::Info(command) => command.run(),

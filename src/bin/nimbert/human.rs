@@ -11,7 +11,7 @@ use std::{
 use clap::builder::styling::{AnsiColor, Style};
 use nimbert::{Classification, Engine, Score, Scoring};
 
-use crate::{input::Row, labels::ratings, output::Writer, shorten::shorten};
+use crate::{input::Row, labels::ratings, shorten::shorten, stream::Writer};
 
 /// How long a bar for the score 1 is.
 const BAR: usize = 20;
@@ -89,7 +89,7 @@ impl<W: Write> Human<W> {
     }
 }
 
-impl<W: Write> Writer for Human<W> {
+impl<W: Write> Writer<Classification> for Human<W> {
     fn write(&mut self, index: usize, row: &Row, result: &Classification) -> io::Result<()> {
         if self.shown > 1 && index > 0 {
             writeln!(self.out)?;

@@ -17,12 +17,14 @@ mod input;
 mod labels;
 mod memory;
 mod model;
+mod named;
 mod output;
 mod progress;
 mod scoring;
 mod shorten;
 #[cfg(unix)]
 mod signals;
+mod stream;
 mod texts;
 
 use std::{

@@ -7,7 +7,7 @@ use nimbert::{Classification, Engine, Score};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{human::Human, input::Row};
+use crate::{human::Human, input::Row, stream::Writer};
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -19,16 +19,13 @@ pub(crate) enum Format {
     Csv,
 }
 
-/// Writes results in the order of their texts. Nothing goes out before the first call of `write` or `flush`.
-pub(crate) trait Writer {
-    /// `index` counts the texts from 0.
-    fn write(&mut self, index: usize, row: &Row, result: &Classification) -> io::Result<()>;
-    /// Passes everything on to where it goes.
-    fn flush(&mut self) -> io::Result<()>;
-}
-
 /// A writer to standard output that shows the best `shown` labels of each text. `columns` are those of the input.
-pub(crate) fn writer(format: Format, shown: usize, engine: &Engine, columns: Vec<String>) -> Box<dyn Writer> {
+pub(crate) fn writer(
+    format: Format,
+    shown: usize,
+    engine: &Engine,
+    columns: Vec<String>,
+) -> Box<dyn Writer<Classification>> {
     let out = io::stdout().lock();
     match format {
         Format::Human => Box::new(Human::new(BufWriter::new(out), shown, engine)),
@@ -63,7 +60,7 @@ struct LabelScore<'a> {
     score: f32,
 }
 
-impl Writer for Json {
+impl Writer<Classification> for Json {
     fn write(&mut self, index: usize, row: &Row, result: &Classification) -> io::Result<()> {
         let scores = result.ranked().into_iter().map(|Score { label, score }| LabelScore { label, score });
         let object = Object {
@@ -119,7 +116,7 @@ fn header(columns: &[String]) -> Vec<String> {
     columns.iter().cloned().chain(ours).collect()
 }
 
-impl Writer for Csv {
+impl Writer<Classification> for Csv {
     fn write(&mut self, index: usize, row: &Row, result: &Classification) -> io::Result<()> {
         self.header()?;
         let (index, tokens) = (index.to_string(), result.tokens.to_string());

@@ -62,6 +62,11 @@ impl TextArgs {
             || max_tokens.is_some()
     }
 
+    /// Whether a second text is asked for.
+    pub(crate) fn has_pairs(&self) -> bool {
+        self.pair_column.is_some()
+    }
+
     /// `options` with what was said here.
     pub(crate) fn options(&self, options: Options) -> Options {
         Options { max_tokens: self.max_tokens, ..options }

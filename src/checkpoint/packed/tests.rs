@@ -160,7 +160,7 @@ fn close(found: &[f32], expected: &[f32]) {
 fn everything_comes_back() {
     let (source, model) = (checkpoint(), open(packed()).unwrap());
     let values = |name: &str| source[name].1.as_slice();
-    assert_eq!(model.config.sequence().labels, ["bad", "so so", "好"]);
+    assert_eq!(model.config.sequence().unwrap().labels, ["bad", "so so", "好"]);
     assert_eq!(model.tokenizer.vocab_size(), WORDS);
     assert_eq!(model.tokenizer.encode("词9", None, 20, crate::OnLong::Truncate).unwrap().token_ids.len(), 4);
     assert_eq!(model.precision, NumberType::Int8);

@@ -15,19 +15,19 @@ use crate::{hint, shorten::shorten, usage_error};
 const COMMAND: usize = 300;
 
 /// A text that names a model is an error that says the right command; of one that names another file that is a hint.
-pub(super) fn check(texts: &[String]) -> Result<()> {
+pub(crate) fn check(command: &str, texts: &[String]) -> Result<()> {
     for (at, text) in texts.iter().enumerate() {
         let Some(model) = model(Path::new(text)) else { continue };
         let others = texts.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, text)| quoted(text));
         let others = others.collect::<Vec<_>>().join(" ");
         let others = if others.is_empty() { "TEXT" } else { &others };
-        let command = format!("nimbert classify --model {} {others}", quoted(&model.to_string_lossy()));
-        let how = format!("{text:?} is a model, not a text to score: {}", shorten(&command, COMMAND));
-        return Err(usage_error("classify", ErrorKind::ValueValidation, &how));
+        let right = format!("nimbert {command} --model {} {others}", quoted(&model.to_string_lossy()));
+        let how = format!("{text:?} is a model, not a text: {}", shorten(&right, COMMAND));
+        return Err(usage_error(command, ErrorKind::ValueValidation, &how));
     }
     if let Some(text) = texts.iter().find(|text| Path::new(text).is_file()) {
-        let command = format!("nimbert classify --input {}", quoted(text));
-        hint(&format!("{text:?} is a file; to score its lines: {}", shorten(&command, COMMAND)));
+        let right = format!("nimbert {command} --input {}", quoted(text));
+        hint(&format!("{text:?} is a file; for its lines: {}", shorten(&right, COMMAND)));
     }
     Ok(())
 }

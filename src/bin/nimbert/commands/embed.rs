@@ -1,0 +1,155 @@
+//! `nimbert embed`: texts in, vectors out, as a stream.
+
+mod matrix;
+mod output;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, error::ErrorKind};
+use nimbert::{EmbedOptions, Embedder, OnLong, Options, Pooling, Prompt};
+
+use self::{matrix::Matrix, output::Format};
+use crate::{
+    count::count,
+    input::{Input, Row},
+    model::ModelArgs,
+    positive,
+    progress::{self, Results},
+    scoring::Source,
+    show,
+    stream::{self, Stream, Writer, arguments},
+    texts::TextArgs,
+    to_stdout, usage_error,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  nimbert embed --model bge-small-en-v1.5 'a warm film' 'a cold film'
+  nimbert embed -m DIR --prompt-name query --format json 'what is a warm film?' | jq -c .embedding
+  nimbert embed -m DIR -i reviews.csv --column comment --output reviews.npy
+  nimbert embed -m bert-base-chinese --pooling cls --normalize '好看'
+
+A directory of sentence-transformers says itself how its vectors are made: modules.json, prompts, the most tokens. Of any other
+BERT the encoder is read, whatever head it has, and pooled as --pooling says.
+
+JSON is an object a line: index, id (where the input has one), embedding, tokens and truncated.";
+
+/// Make a vector of each text, to search, to cluster and to compare
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Embed {
+    /// Texts
+    #[arg(value_name = "TEXT")]
+    #[arg(conflicts_with_all = ["input", "input_format", "column", "pair_column", "multiline"])]
+    texts: Vec<String>,
+
+    /// Read the texts from a file; `-` is standard input
+    #[arg(short, long, alias = "data", value_name = "FILE")]
+    input: Option<PathBuf>,
+
+    #[command(flatten)]
+    model: ModelArgs,
+
+    /// Texts computed at once; vectors do not depend on it
+    /// [default: 32, or 1 for a terminal's input]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    batch: Option<usize>,
+
+    /// What to do with a text of more tokens: read its start, or stop
+    #[arg(long, default_value = "truncate", value_parser = super::classify::on_long())]
+    on_long: OnLong,
+
+    #[command(flatten)]
+    reading: TextArgs,
+
+    /// How the hidden states of a text's tokens become one vector: mean, cls, max, last, mean_sqrt_len_tokens, weightedmean
+    /// [default: as the directory says, else mean]
+    #[arg(long, value_name = "HOW", help_heading = "Vectors")]
+    pooling: Option<Pooling>,
+
+    /// Scale vectors to length 1, if the model does not
+    #[arg(long, help_heading = "Vectors")]
+    normalize: bool,
+
+    /// Keep the first N numbers of each vector, scaled to length 1 if the whole one is
+    #[arg(long, value_name = "N", value_parser = positive, help_heading = "Vectors")]
+    dimensions: Option<usize>,
+
+    /// The model's prompt of this name before each text [default: the model's default, if it has one]
+    #[arg(long, value_name = "NAME", conflicts_with = "prompt", help_heading = "Vectors")]
+    prompt_name: Option<String>,
+
+    /// This text before each text
+    #[arg(long, value_name = "TEXT", help_heading = "Vectors")]
+    prompt: Option<String>,
+
+    /// How results are written to standard output
+    #[arg(short, long, value_enum, default_value = "human", help_heading = "Results")]
+    format: Format,
+
+    /// Write all vectors as one matrix to this file, .npy or .safetensors, instead
+    #[arg(short, long, value_name = "FILE", conflicts_with = "format", help_heading = "Results")]
+    output: Option<PathBuf>,
+}
+
+impl Embed {
+    pub(crate) fn run(self) -> Result<()> {
+        let Some(model) = self.model.path() else {
+            let how = "which model? Name one with --model PATH: the demo inside this program rates texts";
+            return Err(usage_error("embed", ErrorKind::MissingRequiredArgument, how));
+        };
+        if self.reading.has_pairs() {
+            let how = "a vector is of one text: --pair-column is not for this command";
+            return Err(usage_error("embed", ErrorKind::ArgumentConflict, how));
+        }
+        let Source { input: Input { rows, .. }, bar, multiline } = match &self.input {
+            Some(path) => self.reading.open("embed", path, None, Results::AsTheyCome)?,
+            None => arguments("embed", self.texts.clone())?,
+        };
+        let options = self.reading.options(Options { on_long: self.on_long, ..Options::default() });
+        let options = self.model.options(options);
+        let embedder = progress::during("loading the model", || Embedder::load(model, options, self.how()))?;
+        let mut matrix = match &self.output {
+            Some(path) => {
+                let inputs: Vec<_> = [self.input.as_deref(), Some(model)].into_iter().flatten().collect();
+                Some(Matrix::create(path, &inputs, embedder.dimensions())?)
+            }
+            None => None,
+        };
+        let mut shown = output::writer(self.format);
+        let writer: &mut dyn Writer<_> = match &mut matrix {
+            Some(matrix) => matrix,
+            None => &mut *shown,
+        };
+        let mut stream = Stream {
+            answer: &|rows: &[Row]| {
+                embedder.embed(&rows.iter().map(|row| row.fields[0].as_str()).collect::<Vec<_>>())
+            },
+            writer,
+            batch: self.batch.unwrap_or_else(|| stream::batch(self.input.as_deref())),
+            bar,
+            multiline,
+            told: if self.output.is_some() { |result| Ok(result?) } else { to_stdout },
+            done: 0,
+        };
+        stream.run(rows)?;
+        let (done, width) = (stream.done, embedder.dimensions());
+        match (matrix, &self.output) {
+            (Some(matrix), Some(path)) => {
+                matrix.finish()?;
+                show(&format!("{}: {}, {width} numbers each\n", path.display(), count(done, "vector")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn how(&self) -> EmbedOptions {
+        let prompt = match (&self.prompt_name, &self.prompt) {
+            (Some(name), _) => Prompt::Named(name.clone()),
+            (None, Some(text)) => Prompt::Text(text.clone()),
+            (None, None) => Prompt::Default,
+        };
+        EmbedOptions { pooling: self.pooling, normalize: self.normalize, dimensions: self.dimensions, prompt }
+    }
+}

@@ -1,0 +1,265 @@
+//! Directories of sentence-transformers: which modules follow the encoder, how it is asked, and in how many tokens.
+//!
+//! Old and new forms of the files, as versions 2 to 6 write them. A module or a value that is not computed is refused by name.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::weights::Weights;
+use crate::{
+    config::Config,
+    error::{Error, Result},
+    tasks::Pooling,
+};
+
+/// What follows the encoder, and what goes before a text.
+#[derive(Debug)]
+pub(crate) struct Sentence {
+    /// Where the encoder and its tokenizer are.
+    pub(crate) encoder: PathBuf,
+    /// The most tokens of a text, if the directory says so.
+    pub(crate) max_tokens: Option<usize>,
+    /// Whether texts become lower-case before they are tokenized.
+    pub(crate) lower_case: bool,
+    /// Concatenated in this order.
+    pub(crate) pooling: Vec<Pooling>,
+    /// Whether the tokens of a prompt are pooled like the others.
+    pub(crate) include_prompt: bool,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) prompts: BTreeMap<String, String>,
+    pub(crate) default_prompt: Option<String>,
+}
+
+/// After pooling.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Dense(Dense),
+    Normalize,
+}
+
+/// A fully connected layer, row-major.
+#[derive(Debug)]
+pub(crate) struct Dense {
+    pub(crate) weight: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+    pub(crate) activation: DenseActivation,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DenseActivation {
+    Identity,
+    Tanh,
+    Relu,
+    Gelu,
+    Sigmoid,
+}
+
+#[derive(Deserialize)]
+struct Module {
+    path: String,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+impl Sentence {
+    /// What `modules.json` in `dir` tells of, or nothing where there is none.
+    pub(crate) fn open(dir: &Path) -> Result<Option<Self>> {
+        let path = dir.join("modules.json");
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let modules: Vec<Module> = serde_json::from_slice(&fs::read(&path).map_err(Error::io(&path))?)
+            .map_err(Error::json(&path))?;
+        let mut modules = modules.into_iter();
+        let mut next = |wanted: &str| match modules.next() {
+            Some(module) if kind(&module) == Some(wanted) => Ok(module),
+            Some(module) => Err(unknown(&path, &module, wanted)),
+            None => Err(Error::config(&path, wanted, "the module is missing")),
+        };
+        let encoder = dir.join(next("Transformer")?.path);
+        let pooling = Json::open(&dir.join(next("Pooling")?.path).join("config.json"))?;
+        let (max_tokens, lower_case) = limits(&encoder)?;
+        let modes = modes(&pooling)?;
+        let hidden = Config::from_dir(&encoder)?.encoder.hidden_size;
+        for key in ["embedding_dimension", "word_embedding_dimension"] {
+            if let Some(size) = pooling.get(key).filter(|size| **size != hidden) {
+                return Err(pooling.error(key, format!("{size} is not the encoder's hidden size, {hidden}")));
+            }
+        }
+        let (mut steps, mut width) = (Vec::new(), hidden * modes.len());
+        for module in modules {
+            match kind(&module) {
+                Some("Normalize") => steps.push(Step::Normalize),
+                Some("Dense") => {
+                    let dense = Dense::open(&dir.join(&module.path), width)?;
+                    width = dense.outputs;
+                    steps.push(Step::Dense(dense));
+                }
+                _ => return Err(unknown(&path, &module, "Dense or Normalize")),
+            }
+        }
+        let include_prompt = pooling.flag("include_prompt", true)?;
+        let (prompts, default_prompt) = prompts(dir)?;
+        let pooling = modes;
+        let sentence =
+            Self { encoder, max_tokens, lower_case, pooling, include_prompt, steps, prompts, default_prompt };
+        Ok(Some(sentence))
+    }
+}
+
+/// The class of a module of sentence-transformers itself.
+fn kind(module: &Module) -> Option<&str> {
+    module.kind.strip_prefix("sentence_transformers.")?.rsplit('.').next()
+}
+
+fn unknown(path: &Path, module: &Module, wanted: &str) -> Error {
+    Error::config(path, "type", format!("{:?} is not supported here, only {wanted}", module.kind))
+}
+
+/// `max_seq_length` and `do_lower_case`.
+fn limits(encoder: &Path) -> Result<(Option<usize>, bool)> {
+    let path = encoder.join("sentence_bert_config.json");
+    if !path.is_file() {
+        return Ok((None, false));
+    }
+    let json = Json::open(&path)?;
+    let max_tokens = json.get("max_seq_length").map(|_| json.size("max_seq_length")).transpose()?;
+    Ok((max_tokens, json.flag("do_lower_case", false)?))
+}
+
+fn modes(json: &Json) -> Result<Vec<Pooling>> {
+    const OLD: [(&str, Pooling); 6] = [
+        ("pooling_mode_cls_token", Pooling::Cls),
+        ("pooling_mode_max_tokens", Pooling::Max),
+        ("pooling_mode_mean_tokens", Pooling::Mean),
+        ("pooling_mode_mean_sqrt_len_tokens", Pooling::MeanSqrtLen),
+        ("pooling_mode_weightedmean_tokens", Pooling::WeightedMean),
+        ("pooling_mode_lasttoken", Pooling::Last),
+    ];
+    let one = |value: &Value| match value.as_str().map(str::parse) {
+        Some(Ok(pooling)) => Ok(pooling),
+        Some(Err(reason)) => Err(json.error("pooling_mode", reason)),
+        None => Err(json.error("pooling_mode", format!("{value} is not a name"))),
+    };
+    let modes = match json.get("pooling_mode") {
+        Some(Value::Array(names)) => names.iter().map(one).collect::<Result<Vec<_>>>()?,
+        Some(name) => vec![one(name)?],
+        None => {
+            let mut modes = Vec::new();
+            for (key, pooling) in OLD {
+                if json.flag(key, false)? {
+                    modes.push(pooling);
+                }
+            }
+            modes
+        }
+    };
+    if modes.is_empty() {
+        return Err(json.error("pooling_mode", "no mode is named"));
+    }
+    Ok(modes)
+}
+
+fn prompts(dir: &Path) -> Result<(BTreeMap<String, String>, Option<String>)> {
+    let path = dir.join("config_sentence_transformers.json");
+    if !path.is_file() {
+        return Ok((BTreeMap::new(), None));
+    }
+    let json = Json::open(&path)?;
+    let mut prompts = BTreeMap::new();
+    let named = json.get("prompts").and_then(Value::as_object);
+    for (name, prompt) in named.into_iter().flatten().filter(|(_, prompt)| !prompt.is_null()) {
+        let prompt =
+            prompt.as_str().ok_or_else(|| json.error("prompts", format!("{name}: {prompt} is no text")))?;
+        prompts.insert(name.clone(), prompt.to_owned());
+    }
+    let default = match json.get("default_prompt_name") {
+        None => None,
+        Some(Value::String(name)) if prompts.contains_key(name) => Some(name.clone()),
+        Some(other) => return Err(json.error("default_prompt_name", format!("{other} is not in prompts"))),
+    };
+    Ok((prompts, default))
+}
+
+impl Dense {
+    /// The module in `dir`, which reads `width` numbers.
+    fn open(dir: &Path, width: usize) -> Result<Self> {
+        let json = Json::open(&dir.join("config.json"))?;
+        let [inputs, outputs] = [json.size("in_features")?, json.size("out_features")?];
+        if inputs != width {
+            let reason = format!("{inputs}, but what comes before it gives {width}");
+            return Err(json.error("in_features", reason));
+        }
+        for key in ["module_input_name", "module_output_name"] {
+            if let Some(name) = json.get(key).filter(|name| *name != "sentence_embedding") {
+                return Err(json.error(key, format!("{name} is not supported, only \"sentence_embedding\"")));
+            }
+        }
+        let activation = match json.get("activation_function").map(|name| name.as_str().unwrap_or_default()) {
+            None | Some("torch.nn.modules.activation.Tanh") => DenseActivation::Tanh,
+            Some("torch.nn.modules.linear.Identity") => DenseActivation::Identity,
+            Some("torch.nn.modules.activation.ReLU") => DenseActivation::Relu,
+            Some("torch.nn.modules.activation.GELU") => DenseActivation::Gelu,
+            Some("torch.nn.modules.activation.Sigmoid") => DenseActivation::Sigmoid,
+            Some(other) => {
+                let reason =
+                    format!("{other:?} is not supported, only Identity, Tanh, ReLU, GELU and Sigmoid");
+                return Err(json.error("activation_function", reason));
+            }
+        };
+        let weights = Weights::open_dir(dir)?;
+        let weight = weights.finite("linear.weight", &[outputs, inputs])?;
+        let bias = if json.flag("bias", true)? {
+            weights.finite("linear.bias", &[outputs])?
+        } else {
+            vec![0.0; outputs]
+        };
+        Ok(Self { weight, bias, inputs, outputs, activation })
+    }
+}
+
+/// A file with one object, with getters whose errors name the key and its value.
+struct Json {
+    path: PathBuf,
+    map: Map<String, Value>,
+}
+
+impl Json {
+    fn open(path: &Path) -> Result<Self> {
+        let bytes = fs::read(path).map_err(Error::io(path))?;
+        let map = serde_json::from_slice(&bytes).map_err(Error::json(path))?;
+        Ok(Self { path: path.to_owned(), map })
+    }
+
+    fn get(&self, key: &str) -> Option<&Value> {
+        self.map.get(key).filter(|value| !value.is_null())
+    }
+
+    fn error(&self, key: &str, reason: impl Into<String>) -> Error {
+        Error::config(&self.path, key, reason)
+    }
+
+    fn size(&self, key: &str) -> Result<usize> {
+        let value = self.get(key).ok_or_else(|| self.error(key, "missing"))?;
+        let size = value.as_u64().filter(|size| (1..=1 << 20).contains(size));
+        size.map(|size| size as usize)
+            .ok_or_else(|| self.error(key, format!("{value} is not a whole number from 1 to {}", 1 << 20)))
+    }
+
+    fn flag(&self, key: &str, default: bool) -> Result<bool> {
+        match self.get(key) {
+            None => Ok(default),
+            Some(value) => {
+                value.as_bool().ok_or_else(|| self.error(key, format!("{value} is neither true nor false")))
+            }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Vectors of texts, against what transformers and sentence-transformers compute.
+
+use std::{fs, path::Path};
+
+use nimbert::{EmbedOptions, Embedder, Error, Options, Pooling, Precision, Prompt};
+use nimbert_test_support::{checkpoint::Spec, data, distance, shared};
+use serde_json::Value;
+
+/// A text of some hundred additions in f32, in another order: 1e-5 is a hundred roundings of the largest values here.
+const CLOSE: f32 = 1e-5;
+
+/// A classifier with tokens of which the texts here have some.
+fn seeded() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    Spec::read("gelu-multi-label").write(dir.path());
+    dir
+}
+
+fn expected(dir: &Path) -> Value {
+    serde_json::from_slice(&fs::read(dir.join("expected.json")).unwrap()).unwrap()
+}
+
+fn floats(value: &Value) -> Vec<f32> {
+    value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
+}
+
+fn embedder(dir: &Path, how: EmbedOptions) -> Embedder {
+    Embedder::load(dir, Options { threads: Some(1), ..Options::default() }, how).unwrap()
+}
+
+/// All rows are as `key` says.
+fn check(embedder: &Embedder, rows: &Value, key: &str) {
+    let rows = rows.as_array().unwrap();
+    let texts: Vec<_> = rows.iter().map(|row| row["text"].as_str().unwrap()).collect();
+    for (row, found) in rows.iter().zip(embedder.embed(&texts).unwrap()) {
+        assert_eq!(found.values.len(), embedder.dimensions());
+        let apart = distance(&found.values, &floats(&row[key]));
+        assert!(apart <= CLOSE, "{key} of {}: {apart}", row["text"]);
+        if let Some(ids) = row["ids"].as_array() {
+            assert_eq!(found.tokens, ids.len(), "{}", row["text"]);
+        }
+    }
+}
+
+#[test]
+fn a_plain_encoder_pools_as_it_is_told() {
+    let Some(dir) = shared("family/bert-embed") else { return };
+    let expected = expected(&dir);
+    let pooled = |pooling, normalize| {
+        embedder(&dir, EmbedOptions { pooling: Some(pooling), normalize, ..EmbedOptions::default() })
+    };
+    check(&pooled(Pooling::Mean, false), &expected["rows"], "mean");
+    check(&pooled(Pooling::Cls, false), &expected["rows"], "cls");
+    check(&pooled(Pooling::Max, false), &expected["rows"], "max");
+    check(&pooled(Pooling::Mean, true), &expected["rows"], "mean_normalized");
+    check(&embedder(&dir, EmbedOptions::default()), &expected["rows"], "mean");
+}
+
+/// A directory of tests/data/sentence, with the encoder that it was made with.
+fn sentence(name: &str) -> tempfile::TempDir {
+    let dir = seeded();
+    copy(&data("sentence").join(name), dir.path());
+    dir
+}
+
+/// The rows of the same, for one prompt.
+fn check_sentence(name: &str, dir: &Path, close: f32, precision: Precision) -> usize {
+    let expected = expected(dir);
+    let rows = expected.as_array().unwrap();
+    for row in rows {
+        let prompt = row["prompt"].as_str().map_or(Prompt::Default, |name| Prompt::Named(name.to_owned()));
+        let options = Options { threads: Some(1), precision, ..Options::default() };
+        let how = EmbedOptions { prompt, ..EmbedOptions::default() };
+        let found =
+            Embedder::load(dir, options, how).unwrap().embed(&[row["text"].as_str().unwrap()]).unwrap();
+        let apart = distance(&found[0].values, &floats(&row["embedding"]));
+        assert!(apart <= close, "{name}, {}, {}: {apart}", row["prompt"], row["text"]);
+    }
+    rows.len()
+}
+
+/// Each pooling and their concatenation, dense layers, prompts that count and that do not, old and new files.
+#[test]
+fn sentence_transformers_computes_the_same() {
+    let mut names: Vec<_> =
+        fs::read_dir(data("sentence")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names.len(), 20);
+    for name in names {
+        let name = name.to_str().unwrap();
+        let dir = sentence(name);
+        // Sums, where nothing divides them, are some 20 times as large as the means that the bound is for.
+        let close = if name.contains("sqrt") || name.contains("all") { 3.0 * CLOSE } else { CLOSE };
+        assert!(check_sentence(name, dir.path(), close, Precision::F32) >= 5);
+    }
+}
+
+/// Made with the same package from a checkpoint with words of its own.
+#[test]
+fn another_directory_computes_the_same() {
+    let Some(dir) = shared("family/st-mean-normalize") else { return };
+    check(&embedder(&dir, EmbedOptions::default()), &expected(&dir)["rows"], "embedding");
+}
+
+/// In any batch, at any number of threads, at every precision, and from a classifier's encoder as well.
+#[test]
+fn a_text_has_the_same_bits_in_any_company() {
+    let dir = seeded();
+    let texts = ["好看", "", "剧情不错，但是太长了", "无聊到睡着", "好看"];
+    for precision in [Precision::F32, Precision::F16, Precision::Int8] {
+        for pooling in Pooling::ALL {
+            let how = EmbedOptions { pooling: Some(pooling), normalize: true, ..EmbedOptions::default() };
+            let load = |threads| {
+                let options = Options { threads: Some(threads), precision, ..Options::default() };
+                Embedder::load(dir.path(), options, how.clone()).unwrap()
+            };
+            let together = load(1).embed(&texts).unwrap();
+            assert_eq!(together[0], together[4]);
+            assert_eq!(load(3).embed(&texts).unwrap(), together);
+            for (text, expected) in texts.iter().zip(&together) {
+                assert_eq!(load(1).embed(&[text]).unwrap()[0], *expected, "{text} {pooling} {precision}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_an_error_that_says_what_does() {
+    let dir = seeded();
+    let refused =
+        |how: EmbedOptions| Embedder::load(dir.path(), Options::default(), how).unwrap_err().to_string();
+    let says = |error: String, words: &[&str]| {
+        words.iter().for_each(|word| assert!(error.contains(word), "{error}"));
+    };
+    says(
+        refused(EmbedOptions { dimensions: Some(100_000), ..EmbedOptions::default() }),
+        &["dimensions: 100000 is not between 1 and"],
+    );
+    let prompt = Prompt::Named("query".to_owned());
+    says(
+        refused(EmbedOptions { prompt, ..EmbedOptions::default() }),
+        &["prompt-name", "\"query\"", "the model has none"],
+    );
+    let dir = sentence("prompt-out-of-cls");
+    let refused =
+        |how: EmbedOptions| Embedder::load(dir.path(), Options::default(), how).unwrap_err().to_string();
+    let prompt = Prompt::Named("document".to_owned());
+    says(
+        refused(EmbedOptions { prompt, ..EmbedOptions::default() }),
+        &["prompt-name", "\"document\"", "\"none\", \"passage\", \"query\""],
+    );
+    let pooling = Some(Pooling::Max);
+    says(
+        refused(EmbedOptions { pooling, ..EmbedOptions::default() }),
+        &["pooling: max, but", "its own: cls"],
+    );
+}
+
+/// A model without a classifier says what it is, and what is made for it.
+#[test]
+fn a_wrong_task_names_the_class_and_the_command() {
+    let dir = seeded();
+    let path = dir.path().join("config.json");
+    let config =
+        fs::read_to_string(&path).unwrap().replace("BertForSequenceClassification", "BertForMaskedLM");
+    fs::write(path, config).unwrap();
+    let error = nimbert::Engine::load(dir.path(), Options::default()).unwrap_err();
+    assert!(matches!(error, Error::Task { .. }), "{error}");
+    for words in ["BertForMaskedLM has no sequence classifier", "`nimbert embed`"] {
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    assert_eq!(embedder(dir.path(), EmbedOptions::default()).engine().config().class(), "BertForMaskedLM");
+}
+
+/// A directory of sentence-transformers whose files say something that is not computed.
+#[test]
+fn modules_that_are_not_computed_are_named() {
+    let source = sentence("dense-twice");
+    let scratch = tempfile::tempdir().unwrap();
+    let refused = |file: &str, from: &str, to: &str, words: &[&str]| {
+        let dir = scratch.path().join("model");
+        copy(source.path(), &dir);
+        let text = fs::read_to_string(dir.join(file)).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(dir.join(file), text.replace(from, to)).unwrap();
+        let error =
+            Embedder::load(&dir, Options::default(), EmbedOptions::default()).unwrap_err().to_string();
+        words.iter().for_each(|word| assert!(error.contains(word), "{error}"));
+        fs::remove_dir_all(dir).unwrap();
+    };
+    refused("modules.json", "dense.Dense", "dense.Sparse", &["dense.Sparse", "only Dense or Normalize"]);
+    refused("modules.json", "pooling.Pooling", "lstm.LSTM", &["lstm.LSTM", "only Pooling"]);
+    refused("1_Pooling/config.json", "\"max\"", "\"median\"", &["pooling_mode", "median", "cls, max, mean"]);
+    refused("1_Pooling/config.json", "\"cls\",\n  \"max\"", "", &["no mode"]);
+    refused("1_Pooling/config.json", "72", "71", &["embedding_dimension: 71", "hidden size, 72"]);
+    refused("2_Dense/config.json", "144", "32", &["in_features: 32", "gives 144"]);
+    refused("2_Dense/config.json", "activation.GELU", "activation.Mish", &["activation.Mish", "Tanh"]);
+    refused("2_Dense/config.json", "\"sentence_embedding\"", "\"tokens\"", &["module_input_name", "tokens"]);
+    refused("2_Dense/config.json", "33", "34", &["2_Dense", "linear.weight"]);
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::write(target, fs::read(entry.path()).unwrap()).unwrap();
+        }
+    }
+}

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Writes what sentence-transformers computes, and the files by which its directories say how: tests/data/sentence.
+
+    make_sentence_models.py
+
+Each NAME/ has the files of a directory but the encoder's, which is CHECKPOINT of tests/data/checkpoints without its head,
+and expected.json: texts, and the vector of each, with the model's default prompt or one that is named.
+"""
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import make_checkpoint
+import needs
+
+with needs.packages("numpy", "safetensors", "sentence-transformers", "torch", "transformers"):
+    import torch
+    from safetensors.torch import save_file
+    from sentence_transformers import SentenceTransformer
+
+DATA = Path(__file__).resolve().parent.parent / "tests" / "data"
+OUT = DATA / "sentence"
+CHECKPOINT = "gelu-multi-label"
+TEXTS = ["一丁七", "一丁七万丈三上下不与丐丑专且世丘丙业丛东丝丞丢两严並丧", "", "一 丁 unknown", "丁一"]
+OLD = "sentence_transformers.models."
+NEW = {
+    "Transformer": "sentence_transformers.base.modules.transformer.Transformer",
+    "Pooling": "sentence_transformers.sentence_transformer.modules.pooling.Pooling",
+    "Dense": "sentence_transformers.base.modules.dense.Dense",
+    "Normalize": "sentence_transformers.base.modules.normalize.Normalize",
+}
+HIDDEN = 72
+FLAGS = ["cls_token", "max_tokens", "mean_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken"]
+PROMPTS = {"query": "丙业", "passage": "丛", "none": ""}
+
+
+def old_pooling(*modes, **more):
+    """As versions before 6 write it."""
+    return {"word_embedding_dimension": HIDDEN, **{f"pooling_mode_{flag}": flag in modes for flag in FLAGS}, **more}
+
+
+def new_pooling(mode, **more):
+    return {"embedding_dimension": HIDDEN, "pooling_mode": mode, "include_prompt": True, **more}
+
+
+def dense(seed, outputs, activation, inputs=HIDDEN, bias=True, **more):
+    """Configuration and weights of a Dense module."""
+    generator = torch.Generator().manual_seed(seed)
+    weights = {"linear.weight": torch.randn(outputs, inputs, generator=generator) / inputs**0.5}
+    if bias:
+        weights["linear.bias"] = torch.randn(outputs, generator=generator)
+    return {"in_features": inputs, "out_features": outputs, "bias": bias, "activation_function": activation, **more}, weights
+
+
+ACTIVATION = "torch.nn.modules.activation."
+# Name -> old or new form, pooling, dense modules, whether it normalizes, further files.
+MODELS = {
+    **{f"old-{flag.replace('_', '-')}": ("old", old_pooling(flag), [], False, {}) for flag in FLAGS},
+    "old-all-normalized": ("old", old_pooling(*FLAGS), [], True, {}),
+    "new-cls": ("new", new_pooling("cls"), [], True, {}),
+    "new-two": ("new", new_pooling(["weightedmean", "cls"]), [], False, {}),
+    "max-tokens": ("old", old_pooling("mean_tokens"), [], False,
+                   {"sentence_bert_config.json": {"max_seq_length": 7, "do_lower_case": False}}),
+    "dense-tanh": ("old", old_pooling("mean_tokens"), [dense(1, 40, ACTIVATION + "Tanh")], True, {}),
+    "dense-twice": ("new", new_pooling(["cls", "max"]), [
+        dense(2, 33, ACTIVATION + "GELU", 2 * HIDDEN, module_input_name="sentence_embedding",
+              module_output_name="sentence_embedding"),
+        dense(3, 5, "torch.nn.modules.linear.Identity", 33, bias=False)], False, {}),
+    "dense-relu": ("old", old_pooling("max_tokens"), [dense(4, 24, ACTIVATION + "ReLU")], False, {}),
+    "dense-sigmoid": ("old", old_pooling("max_tokens"), [dense(5, 24, ACTIVATION + "Sigmoid")], False, {}),
+    "default-prompt": ("old", old_pooling("mean_tokens"), [], False, {
+        "config_sentence_transformers.json": {"prompts": PROMPTS, "default_prompt_name": "query"}}),
+    **{f"prompt-out-of-{mode}": ("new", new_pooling(mode, include_prompt=False), [], False, {
+        "config_sentence_transformers.json": {"prompts": PROMPTS, "default_prompt_name": None}})
+        for mode in ["mean", "cls", "max", "weightedmean", "lasttoken"]},
+}
+
+
+def write(directory, form, pooling, layers, normalize, files):
+    """The files of one directory, without the encoder's."""
+    kinds = ["Transformer", "Pooling", *["Dense"] * len(layers), *["Normalize"] * normalize]
+    paths = ["", *(f"{i}_{kind}" for i, kind in enumerate(kinds) if i)]
+    modules = [{"idx": i, "name": str(i), "path": path, "type": OLD + kind if form == "old" else NEW[kind]}
+               for i, (kind, path) in enumerate(zip(kinds, paths))]
+    contents = {"modules.json": modules, f"{paths[1]}/config.json": pooling, **files}
+    for path, (config, weights) in zip(paths[2:], layers):
+        contents[f"{path}/config.json"] = config
+        (directory / path).mkdir(parents=True, exist_ok=True)
+        save_file(weights, directory / path / "model.safetensors")
+    for name, content in contents.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def compute(directory, prompts):
+    """What the package makes of it: rows of a text, the prompt's name and the vector."""
+    model = SentenceTransformer(str(directory), device="cpu")
+    rows = []
+    for prompt in [None, *prompts]:
+        for text, vector in zip(TEXTS, model.encode(TEXTS, prompt_name=prompt, batch_size=2)):
+            rows.append({"prompt": prompt, "text": text, "embedding": [float(f"{x:.8g}") for x in vector]})
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args()
+    needs.check()
+    spec = json.loads((DATA / "checkpoints" / f"{CHECKPOINT}.json").read_text())
+    for name, model in MODELS.items():
+        write(OUT / name, *model)
+        with tempfile.TemporaryDirectory() as scratch:
+            make_checkpoint.write(spec, Path(scratch))
+            write(Path(scratch), *model)
+            prompts = PROMPTS if "config_sentence_transformers.json" in model[-1] else []
+            rows = compute(scratch, prompts)
+        lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+        (OUT / name / "expected.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
