@@ -51,6 +51,12 @@ pub struct ImportSummary {
 /// If the source cannot be read, or lacks the words or the classifier that its `config.json` tells of; if `out` has a
 /// `model.safetensors`, or another configuration or tokenizer; or if a file can't be written.
 pub fn import(source: &Path, out: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<ImportSummary> {
+    let modules = source.join("modules.json");
+    if modules.exists() && !is_there(&out.join("modules.json"))? {
+        let reason =
+            "a directory of sentence-transformers has more than is written here: import it into itself";
+        return Err(Error::config(modules, "type", reason));
+    }
     let weights = Weights::open_dir(source)?;
     check_ends(&weights, &Config::from_dir(source)?.plan())?;
     check_size(&weights, source)?;

@@ -6,6 +6,7 @@ mod bench;
 mod bench_against;
 mod compare;
 mod contract;
+mod embed;
 mod eval;
 #[cfg(target_os = "linux")]
 mod faults;

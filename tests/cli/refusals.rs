@@ -10,8 +10,19 @@ use nimbert_test_support::skip;
 
 use crate::{command, file, nimbert, nimbert_fed, objects, seeded, seeded_texts, texts, verify::multiply};
 
-const COMMANDS: [&str; 10] =
-    ["bench", "classify", "compare", "completions", "eval", "import", "info", "man", "pack", "verify"];
+const COMMANDS: [&str; 11] = [
+    "bench",
+    "classify",
+    "compare",
+    "completions",
+    "embed",
+    "eval",
+    "import",
+    "info",
+    "man",
+    "pack",
+    "verify",
+];
 
 /// Asserts that the stream stops with a message of these words after exactly these texts, at any batch size.
 #[track_caller]
@@ -267,7 +278,7 @@ fn a_text_that_names_a_file_is_scored_with_a_hint() {
     let (_kept, path) = file("two words.txt", "好\n");
     let run = nimbert(&["classify", "--format", "json", "好", &path]);
     assert_eq!((run.code, texts(&objects(&run.stdout))), (0, vec!["好", &path]));
-    let hint = format!("hint: {path:?} is a file; to score its lines: nimbert classify --input '{path}'\n");
+    let hint = format!("hint: {path:?} is a file; for its lines: nimbert classify --input '{path}'\n");
     assert_eq!(run.stderr, hint);
 }
 

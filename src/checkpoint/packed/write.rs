@@ -118,6 +118,7 @@ pub fn write_if(
     accept: impl FnOnce(&Path) -> bool,
 ) -> Result<Option<Summary>> {
     let config = Config::from_dir(source)?;
+    refuse_modules(source)?;
     let plan = config.plan();
     let chosen = options.choose(&plan)?;
     let tokenizer = Tokenizer::from_dir(source)?;
@@ -147,6 +148,18 @@ pub fn write_if(
     let bytes = output.finish(accept)?;
     let source_bytes = packer.weights.files().map(|(_, bytes, _)| bytes.len() as u64).sum();
     Ok(bytes.map(|bytes| Summary { bytes, tensors, source_bytes }))
+}
+
+/// How a directory of sentence-transformers makes its vectors has no place in the file yet, and a file that left it out would
+/// make others.
+fn refuse_modules(source: &Path) -> Result<()> {
+    let path = source.join("modules.json");
+    if path.exists() {
+        let reason =
+            "a packed file has no place for pooling, dense layers and prompts yet: embed from the directory";
+        return Err(Error::config(path, "type", reason));
+    }
+    Ok(())
 }
 
 /// The file that is written. It is no part of the checkpoint that is being read.

@@ -3,10 +3,16 @@
 use anyhow::Result;
 use clap::Args;
 use indicatif::{BinaryBytes, HumanCount};
-use nimbert::{Engine, Isa, Options, Scoring};
+use nimbert::{EmbedOptions, Embedder, Engine, Error, Isa, Options, Scoring};
 use serde_json::{Value, json};
 
-use crate::{architecture::Architecture, format::Format, memory, model::WordOrModelArgs, show};
+use crate::{
+    architecture::Architecture,
+    format::Format,
+    memory,
+    model::{ModelArgs, WordOrModelArgs},
+    show,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,13 +36,29 @@ pub(crate) struct Info {
 impl Info {
     pub(crate) fn run(&self) -> Result<()> {
         let model = self.model.resolve();
-        let engine = model.load(Options::default())?;
+        let engine = load(&model)?;
         let text = match self.format {
             Format::Human => human(&model.to_string(), &engine),
             Format::Json => format!("{}\n", object(&model.to_string(), &engine)),
         };
         show(&text)
     }
+}
+
+/// The model, or its encoder where that is all that there is.
+fn load(model: &ModelArgs) -> Result<Engine> {
+    match (model.load(Options::default()), model.path()) {
+        (Err(error), Some(path)) if matches!(error.downcast_ref(), Some(Error::Task { .. })) => {
+            let options = model.options(Options::default());
+            Ok(Embedder::load(path, options, EmbedOptions::default())?.engine().clone())
+        }
+        (loaded, _) => loaded,
+    }
+}
+
+/// What the model can be used with.
+fn commands(engine: &Engine) -> &'static str {
+    if engine.labels().is_empty() { "embed" } else { "classify, eval, compare, embed" }
 }
 
 fn human(model: &str, engine: &Engine) -> String {
@@ -46,12 +68,16 @@ fn human(model: &str, engine: &Engine) -> String {
     let others: Vec<_> =
         Isa::available().iter().filter(|isa| **isa != engine.isa()).map(Isa::to_string).collect();
     let others = if others.is_empty() { "nothing else".to_owned() } else { others.join(", ") };
+    let has_labels = !engine.labels().is_empty();
+    let of_labels = |text: String| if has_labels { text } else { "none".to_owned() };
     let lines = [
         ("model", model.to_owned()),
         ("architecture", Architecture::new(config).to_string()),
         ("parameters", count(engine.parameters()).to_string()),
-        ("labels", engine.labels().join(", ")),
-        ("scoring", scoring(engine.scoring()).to_owned()),
+        ("class", config.class().to_owned()),
+        ("commands", commands(engine).to_owned()),
+        ("labels", of_labels(engine.labels().join(", "))),
+        ("scoring", of_labels(scoring(engine.scoring()).to_owned())),
         ("tokenizer", engine.tokenizer().describe()),
         ("max tokens", count(engine.max_tokens()).to_string()),
         ("precision", format!("{} stored, {} computed", engine.stored_precision(), engine.precision())),
@@ -74,8 +100,10 @@ fn object(model: &str, engine: &Engine) -> Value {
         "model": model,
         "architecture": Architecture::new(config),
         "parameters": engine.parameters(),
+        "class": config.class(),
+        "commands": commands(engine).split(", ").collect::<Vec<_>>(),
         "labels": engine.labels(),
-        "scoring": scoring(engine.scoring()),
+        "scoring": (!engine.labels().is_empty()).then(|| scoring(engine.scoring())),
         "tokenizer": engine.tokenizer().describe(),
         "max_tokens": engine.max_tokens(),
         "precision": { "stored": engine.stored_precision(), "computed": engine.precision().to_string() },
