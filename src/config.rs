@@ -103,6 +103,8 @@ pub struct Sequence {
     pub scoring: Scoring,
     /// `problem_type` as the file has it.
     pub problem_type: Option<String>,
+    /// Of a cross-encoder: the class in PyTorch that makes a score of its logit, if the file names one.
+    pub activation: Option<String>,
 }
 
 impl Config {

@@ -49,7 +49,9 @@ pub use family::Family;
 pub use model::Trace;
 pub use nimbert_kernels::Isa;
 pub use options::{NumberType, Options, Precision};
-pub use tasks::{Classification, EmbedOptions, Embedder, Embedding, Pooling, Prompt, Score, Scoring};
+pub use tasks::{
+    Classification, EmbedOptions, Embedder, Embedding, Pooling, Prompt, Ranked, Reranker, Score, Scoring,
+};
 pub use tokenizer::{Encoding, OnLong, Tokenizer};
 
 /// The README's example is compiled and run with the other examples.

@@ -3,11 +3,13 @@
 mod classify;
 mod embed;
 mod pooling;
+mod rerank;
 mod scoring;
 
 pub use self::{
     classify::{Classification, Score},
     embed::{EmbedOptions, Embedder, Embedding, Prompt},
     pooling::Pooling,
+    rerank::{Ranked, Reranker},
     scoring::Scoring,
 };

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Writes what sentence-transformers computes, and the files by which its directories say how: tests/data/sentence.
+"""Writes what sentence-transformers computes, and the files by which its directories say how: tests/data/sentence, and
+tests/data/cross-encoder.
 
     make_sentence_models.py
 
 Each NAME/ has the files of a directory but the encoder's, which is CHECKPOINT of tests/data/checkpoints without its head,
-and expected.json: texts, and the vector of each, with the model's default prompt or one that is named.
+and expected.json: texts, and the vector of each, with the model's default prompt or one that is named; of cross-encoders,
+which are CROSS with some more keys in config.json (more.json), a query and the score of each document.
 """
 import argparse
 import json
@@ -17,11 +19,13 @@ import needs
 with needs.packages("numpy", "safetensors", "sentence-transformers", "torch", "transformers"):
     import torch
     from safetensors.torch import save_file
-    from sentence_transformers import SentenceTransformer
+    from sentence_transformers import CrossEncoder, SentenceTransformer
 
 DATA = Path(__file__).resolve().parent.parent / "tests" / "data"
 OUT = DATA / "sentence"
 CHECKPOINT = "gelu-multi-label"
+CROSS_OUT = DATA / "cross-encoder"
+CROSS = "gelu-one-label-bf16-shards"
 TEXTS = ["一丁七", "一丁七万丈三上下不与丐丑专且世丘丙业丛东丝丞丢两严並丧", "", "一 丁 unknown", "丁一"]
 OLD = "sentence_transformers.models."
 NEW = {
@@ -103,6 +107,40 @@ def compute(directory, prompts):
     return rows
 
 
+IDENTITY, SIGMOID = "torch.nn.modules.linear.Identity", ACTIVATION + "Sigmoid"
+# Name -> further keys of config.json, further files.
+CROSS_ENCODERS = {
+    "plain": ({}, {}),
+    "old-identity": ({"sbert_ce_default_activation_function": IDENTITY}, {}),
+    "identity": ({"sentence_transformers": {"activation_fn": IDENTITY, "version": "4.1.0"}}, {}),
+    "sigmoid": ({"sentence_transformers": {"activation_fn": SIGMOID}}, {}),
+    "new-identity": ({}, {
+        "modules.json": [{"idx": 0, "name": "0", "path": "", "type": NEW["Transformer"]}],
+        "sentence_bert_config.json": {"max_seq_length": 24, "transformer_task": "sequence-classification", "modality_config": {
+            "text": {"method": "forward", "method_output_name": "logits"}}, "module_output_name": "scores"},
+        "config_sentence_transformers.json": {"activation_fn": IDENTITY, "model_type": "CrossEncoder", "prompts": {}}}),
+}
+
+
+def cross_encoder(name, more, files):
+    directory = CROSS_OUT / name
+    directory.mkdir(parents=True, exist_ok=True)
+    for file, content in {"more.json": more, **files}.items():
+        (directory / file).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch)
+        make_checkpoint.write(json.loads((DATA / "checkpoints" / f"{CROSS}.json").read_text()), place)
+        config = json.loads((place / "config.json").read_text())
+        (place / "config.json").write_text(json.dumps({**config, **more}))
+        for file, content in files.items():
+            (place / file).write_text(json.dumps(content))
+        model = CrossEncoder(scratch, device="cpu", model_kwargs={"dtype": torch.float32})
+        scores = model.predict([(TEXTS[0], text) for text in TEXTS[1:]])
+        ranks = [found["corpus_id"] for found in model.rank(TEXTS[0], TEXTS[1:])]
+    expected = {"query": TEXTS[0], "documents": TEXTS[1:], "scores": [float(f"{x:.8g}") for x in scores], "rank": ranks}
+    (directory / "expected.json").write_text(json.dumps(expected, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args()
@@ -117,6 +155,8 @@ def main():
             rows = compute(scratch, prompts)
         lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
         (OUT / name / "expected.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    for name, model in CROSS_ENCODERS.items():
+        cross_encoder(name, *model)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,15 @@ pub(crate) struct Sentence {
     pub(crate) default_prompt: Option<String>,
 }
 
+/// What a directory says of a cross-encoder beside its `config.json`.
+#[derive(Debug, Default)]
+pub(crate) struct CrossEncoder {
+    /// The most tokens of a pair.
+    pub(crate) max_tokens: Option<usize>,
+    /// The class in PyTorch that makes a score of a logit.
+    pub(crate) activation: Option<String>,
+}
+
 /// After pooling.
 #[derive(Debug)]
 pub(crate) enum Step {
@@ -76,9 +85,7 @@ impl Sentence {
         if !path.is_file() {
             return Ok(None);
         }
-        let modules: Vec<Module> = serde_json::from_slice(&fs::read(&path).map_err(Error::io(&path))?)
-            .map_err(Error::json(&path))?;
-        let mut modules = modules.into_iter();
+        let mut modules = modules(&path)?.into_iter();
         let mut next = |wanted: &str| match modules.next() {
             Some(module) if kind(&module) == Some(wanted) => Ok(module),
             Some(module) => Err(unknown(&path, &module, wanted)),
@@ -113,6 +120,41 @@ impl Sentence {
             Self { encoder, max_tokens, lower_case, pooling, include_prompt, steps, prompts, default_prompt };
         Ok(Some(sentence))
     }
+}
+
+impl CrossEncoder {
+    /// What is said in `dir`: nothing in a directory of transformers.
+    pub(crate) fn open(dir: &Path) -> Result<Self> {
+        let path = dir.join("modules.json");
+        if path.is_file() {
+            let modules = modules(&path)?;
+            let is_plain = |module: &Module| kind(module) == Some("Transformer") && module.path.is_empty();
+            if let Some(module) = modules.iter().find(|module| !is_plain(module)) {
+                return Err(unknown(&path, module, "Transformer, in a cross-encoder"));
+            }
+        }
+        let (max_tokens, lower_case) = limits(dir)?;
+        if lower_case {
+            let path = dir.join("sentence_bert_config.json");
+            return Err(Error::config(path, "do_lower_case", "true is not supported in a cross-encoder"));
+        }
+        let path = dir.join("config_sentence_transformers.json");
+        let mut activation = None;
+        if path.is_file() {
+            let json = Json::open(&path)?;
+            if let Some(name) = json.get("default_prompt_name") {
+                return Err(
+                    json.error("default_prompt_name", format!("{name} is not supported in a cross-encoder"))
+                );
+            }
+            activation = json.get("activation_fn").map(|name| name.as_str().unwrap_or_default().to_owned());
+        }
+        Ok(Self { max_tokens, activation })
+    }
+}
+
+fn modules(path: &Path) -> Result<Vec<Module>> {
+    serde_json::from_slice(&fs::read(path).map_err(Error::io(path))?).map_err(Error::json(path))
 }
 
 /// The class of a module of sentence-transformers itself.

@@ -81,6 +81,18 @@ impl<'a> File<'a> {
         }
     }
 
+    /// What sentence-transformers leaves in a cross-encoder's file, today or before its version 4.
+    pub(crate) fn activation(&self) -> Result<Option<String>> {
+        let nested = self.get("sentence_transformers").and_then(|map| map.get("activation_fn"));
+        match nested.or_else(|| self.get("sbert_ce_default_activation_function")) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(name)) => Ok(Some(name.clone())),
+            Some(other) => {
+                Err(self.error("sentence_transformers", format!("activation_fn: {other} is no name")))
+            }
+        }
+    }
+
     /// From `id2label`, or `LABEL_0`, `LABEL_1`, … for `num_labels` (default 2) as `transformers` names them.
     pub(crate) fn labels(&self) -> Result<Vec<String>> {
         let stated = self.get("num_labels").map(|_| self.size("num_labels", MAX_LABELS, None)).transpose()?;

@@ -82,7 +82,7 @@ fn read_head(file: &File<'_>) -> Result<Head> {
     }
     let (labels, problem_type) = (file.labels()?, file.problem_type()?);
     let scoring = Scoring::new(problem_type.as_deref(), labels.len());
-    Ok(Head::Sequence(Sequence { labels, scoring, problem_type }))
+    Ok(Head::Sequence(Sequence { labels, scoring, problem_type, activation: file.activation()? }))
 }
 
 pub(super) fn class(config: &Config) -> &str {
@@ -113,10 +113,13 @@ pub(super) fn to_json(config: &Config) -> String {
         "layer_norm_eps": f64::from(encoder.layer_norm_eps),
         "hidden_act": hidden_act,
     });
-    if let Head::Sequence(Sequence { labels, problem_type, .. }) = &config.head {
+    if let Head::Sequence(Sequence { labels, problem_type, activation, .. }) = &config.head {
         let id2label = labels.iter().enumerate().map(|(id, label)| (id.to_string(), json!(label)));
         json["id2label"] = id2label.collect::<Map<_, _>>().into();
         json["problem_type"] = json!(problem_type);
+        if let Some(activation) = activation {
+            json["sentence_transformers"] = json!({ "activation_fn": activation });
+        }
     }
     json.to_string()
 }

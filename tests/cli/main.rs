@@ -16,6 +16,7 @@ mod formats;
 mod import;
 mod info_and_pack;
 mod refusals;
+mod rerank;
 #[cfg(target_os = "linux")]
 mod signals;
 #[cfg(target_os = "linux")]

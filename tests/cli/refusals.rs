@@ -10,7 +10,7 @@ use nimbert_test_support::skip;
 
 use crate::{command, file, nimbert, nimbert_fed, objects, seeded, seeded_texts, texts, verify::multiply};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "bench",
     "classify",
     "compare",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 11] = [
     "info",
     "man",
     "pack",
+    "rerank",
     "verify",
 ];
 

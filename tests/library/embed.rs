@@ -199,7 +199,7 @@ fn modules_that_are_not_computed_are_named() {
     refused("2_Dense/config.json", "33", "34", &["2_Dense", "linear.weight"]);
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());

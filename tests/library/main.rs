@@ -5,6 +5,7 @@ mod config;
 mod embed;
 mod header;
 mod parity;
+mod rerank;
 mod same_bits;
 mod steady_state;
 mod threads;

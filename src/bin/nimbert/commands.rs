@@ -10,6 +10,7 @@ mod import;
 mod info;
 mod man;
 mod pack;
+mod rerank;
 mod verify;
 
 use anyhow::Result;
@@ -27,6 +28,7 @@ pub(crate) enum Command {
     Info(info::Info),
     Man(man::Man),
     Pack(pack::Pack),
+    Rerank(rerank::Rerank),
     Verify(verify::Verify),
 }
 
@@ -43,6 +45,7 @@ impl Command {
             Self::Info(command) => command.run(),
             Self::Man(command) => command.run(),
             Self::Pack(command) => command.run(),
+            Self::Rerank(command) => command.run(),
             Self::Verify(command) => command.run(),
         }
     }

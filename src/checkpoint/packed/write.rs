@@ -150,13 +150,13 @@ pub fn write_if(
     Ok(bytes.map(|bytes| Summary { bytes, tensors, source_bytes }))
 }
 
-/// How a directory of sentence-transformers makes its vectors has no place in the file yet, and a file that left it out would
-/// make others.
+/// What a directory of sentence-transformers says beside its model has no place in the file yet, and a file that left it out
+/// would give other answers.
 fn refuse_modules(source: &Path) -> Result<()> {
     let path = source.join("modules.json");
     if path.exists() {
         let reason =
-            "a packed file has no place for pooling, dense layers and prompts yet: embed from the directory";
+            "a packed file has no place for what it tells of, such as pooling and prompts: use the directory";
         return Err(Error::config(path, "type", reason));
     }
     Ok(())

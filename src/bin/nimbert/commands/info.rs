@@ -58,7 +58,11 @@ fn load(model: &ModelArgs) -> Result<Engine> {
 
 /// What the model can be used with.
 fn commands(engine: &Engine) -> &'static str {
-    if engine.labels().is_empty() { "embed" } else { "classify, eval, compare, embed" }
+    match engine.labels().len() {
+        0 => "embed",
+        1 => "classify, eval, compare, rerank, embed",
+        _ => "classify, eval, compare, embed",
+    }
 }
 
 fn human(model: &str, engine: &Engine) -> String {

@@ -1,0 +1,155 @@
+//! `nimbert rerank`: documents in, the best for a query first.
+
+use std::{fmt::Write, path::PathBuf};
+
+use anyhow::{Result, ensure};
+use clap::{Args, error::ErrorKind};
+use indicatif::ProgressBar;
+use nimbert::{OnLong, Options, Ranked, Reranker};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    format::Format,
+    input::{Input, Row},
+    model::ModelArgs,
+    positive,
+    progress::{self, Results},
+    scoring::{Source, at_row, next_batch},
+    shorten::shorten,
+    show,
+    stream::arguments,
+    texts::TextArgs,
+    usage_error,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  nimbert rerank --model ms-marco-MiniLM-L6-v2 --query 'what is it about?' 'a film about Ghent' 'how to bake bread'
+  nimbert rerank -m DIR --query 'a warm film' --input documents.txt --top-k 3
+  nimbert rerank -m DIR --query 'a warm film' -i documents.jsonl --column body --format json
+
+JSON is an object for each document, best first: index (its place in the input, from 0), id (where the input has one), score and
+document.";
+
+/// Characters of a document that are shown.
+const TEXT: usize = 80;
+/// Documents scored at once; scores do not depend on it.
+const BATCH: usize = 32;
+
+/// Order documents by how well they answer a query
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Rerank {
+    /// Documents
+    #[arg(value_name = "DOCUMENT")]
+    #[arg(conflicts_with_all = ["input", "input_format", "column", "pair_column", "multiline"])]
+    documents: Vec<String>,
+
+    /// What is asked
+    #[arg(short, long, value_name = "TEXT")]
+    query: String,
+
+    /// Read the documents from a file; `-` is standard input
+    #[arg(short, long, alias = "data", value_name = "FILE")]
+    input: Option<PathBuf>,
+
+    #[command(flatten)]
+    model: ModelArgs,
+
+    /// What to do with a pair of more tokens: read its start, or stop
+    #[arg(long, default_value = "truncate", value_parser = super::classify::on_long())]
+    on_long: OnLong,
+
+    #[command(flatten)]
+    reading: TextArgs,
+
+    /// Only the best K documents
+    #[arg(short = 'k', long, value_name = "K", value_parser = positive, help_heading = "Results")]
+    top_k: Option<usize>,
+
+    /// How results are written to standard output
+    #[arg(short, long, value_enum, default_value = "human", help_heading = "Results")]
+    format: Format,
+}
+
+impl Rerank {
+    pub(crate) fn run(self) -> Result<()> {
+        let wrong = |kind, how: &str| Err(usage_error("rerank", kind, how));
+        let Some(model) = self.model.path() else {
+            let how = "which model? Name a cross-encoder with --model PATH: the demo inside this program rates texts";
+            return wrong(ErrorKind::MissingRequiredArgument, how);
+        };
+        if self.query.trim().is_empty() {
+            return wrong(ErrorKind::ValueValidation, "--query is empty: nothing is asked");
+        }
+        if self.reading.has_pairs() {
+            let how = "documents are one text each: --pair-column is not for this command";
+            return wrong(ErrorKind::ArgumentConflict, how);
+        }
+        let source = match &self.input {
+            Some(path) => self.reading.open("rerank", path, None, Results::AsTheyCome)?,
+            None => arguments("rerank", self.documents.clone())?,
+        };
+        let options = self.reading.options(Options { on_long: self.on_long, ..Options::default() });
+        let options = self.model.options(options);
+        let reranker = progress::during("loading the model", || Reranker::load(model, options))?;
+        let mut ranked = self.rank(&reranker, source)?;
+        ranked.sort_by(|(a, _), (b, _)| b.score.total_cmp(&a.score));
+        ranked.truncate(self.top_k.unwrap_or(usize::MAX));
+        show(&match self.format {
+            Format::Human => human(&ranked),
+            Format::Json => ranked.iter().map(|(found, row)| format!("{}\n", object(found, row))).collect(),
+        })
+    }
+
+    /// The score of each document beside its row.
+    fn rank(&self, reranker: &Reranker, source: Source) -> Result<Vec<(Ranked, Row)>> {
+        let Source { input: Input { mut rows, .. }, bar, .. } = source;
+        let mut ranked = Vec::new();
+        loop {
+            let (batch, outcome) = next_batch(&mut rows, BATCH);
+            outcome?;
+            if batch.is_empty() {
+                break;
+            }
+            for row in &batch {
+                ensure!(!row.fields[0].trim().is_empty(), "{}: an empty document", row.place);
+            }
+            let documents: Vec<_> = batch.iter().map(|row| row.fields[0].as_str()).collect();
+            let found = reranker.scores(&self.query, &documents).map_err(|error| at_row(error, &batch))?;
+            let start = ranked.len();
+            for (mut found, row) in found.into_iter().zip(batch) {
+                found.index += start;
+                ranked.push((found, row));
+            }
+            tell(&bar, ranked.len());
+        }
+        bar.finish_and_clear();
+        Ok(ranked)
+    }
+}
+
+fn tell(bar: &ProgressBar, done: usize) {
+    bar.set_message(crate::count::count(done, "document").to_string());
+}
+
+fn human(ranked: &[(Ranked, Row)]) -> String {
+    ranked.iter().fold(String::new(), |mut text, (found, row)| {
+        let cut = if found.truncated { "  (cut)" } else { "" };
+        let document = shorten(&row.fields[0], TEXT);
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{:>8.4}  {:>5}  {document}{cut}", found.score, found.index);
+        text
+    })
+}
+
+fn object(found: &Ranked, row: &Row) -> Value {
+    let mut object = Map::new();
+    object.insert("index".to_owned(), json!(found.index));
+    if let Some(id) = &row.kept.id {
+        object.insert("id".to_owned(), serde_json::from_str(id.get()).unwrap_or(Value::Null));
+    }
+    object.insert("score".to_owned(), json!(found.score));
+    object.insert("document".to_owned(), json!(row.fields[0]));
+    Value::Object(object)
+}

@@ -1,0 +1,112 @@
+//! How well documents answer a query, by a cross-encoder: a sequence classifier of one label that reads the pair.
+
+use std::path::Path;
+
+use super::Scoring;
+use crate::{
+    checkpoint::sentence::CrossEncoder,
+    config::Config,
+    engine::Engine,
+    error::{Error, Result},
+    options::Options,
+};
+
+/// A cross-encoder. Cloning shares it; any number of threads may use one at a time.
+///
+/// ```no_run
+/// use nimbert::{Options, Reranker};
+///
+/// let reranker = Reranker::load("ms-marco-MiniLM-L6-v2", Options::default())?;
+/// let documents = ["a film about Ghent", "how to bake bread"];
+/// for found in reranker.rank("what is the film about?", &documents)? {
+///     println!("{:.3} {}", found.score, documents[found.index]);
+/// }
+/// # Ok::<(), nimbert::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Reranker {
+    engine: Engine,
+    scoring: Scoring,
+}
+
+/// A document's score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Ranked {
+    /// Its place among those that were given, from 0.
+    pub index: usize,
+    /// The larger, the better it answers.
+    pub score: f32,
+    /// Tokens of the pair that were read, special ones included.
+    pub tokens: usize,
+    /// Whether the pair was cut to the allowed tokens.
+    pub truncated: bool,
+}
+
+impl Reranker {
+    /// Loads a checkpoint directory, of sentence-transformers or not, or a packed file. A logit becomes a score by the
+    /// activation that the directory names, or by the sigmoid.
+    ///
+    /// # Errors
+    /// As [`Engine::load`]; when the model has not one label, or the activation is not known here.
+    pub fn load(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        let path = path.as_ref();
+        let said = if path.is_dir() { CrossEncoder::open(path)? } else { CrossEncoder::default() };
+        let mut options = options;
+        if let (None, Some(own)) = (options.max_tokens, said.max_tokens) {
+            options.max_tokens = Some(own.min(Config::from_dir(path)?.encoder.max_position_embeddings));
+        }
+        let engine = Engine::load(path, options)?;
+        if engine.labels().len() != 1 {
+            return Err(Error::Task {
+                path: path.to_owned(),
+                class: format!("{} with {} labels", engine.config().class(), engine.labels().len()),
+                wanted: "single label, as a cross-encoder has it",
+                advice: "`nimbert classify` scores pairs by each label",
+            });
+        }
+        let named =
+            said.activation.or_else(|| engine.config().sequence().and_then(|head| head.activation.clone()));
+        let scoring = match named.as_deref() {
+            None | Some("torch.nn.modules.activation.Sigmoid") => Scoring::Sigmoid,
+            Some("torch.nn.modules.linear.Identity") => Scoring::Identity,
+            Some(other) => {
+                let reason = format!("{other:?} is not supported, only Sigmoid and Identity");
+                return Err(Error::config(path, "activation_fn", reason));
+            }
+        };
+        Ok(Self { engine, scoring })
+    }
+
+    /// The score of each document, in their order. A document's are the same bits whatever the others are.
+    ///
+    /// # Errors
+    /// When a pair is longer than allowed and [`Options::on_long`] says so, an answer is not finite, or there is no memory; the
+    /// index is that of the document.
+    pub fn scores(&self, query: &str, documents: &[&str]) -> Result<Vec<Ranked>> {
+        let pairs: Vec<_> = documents.iter().map(|document| (query, *document)).collect();
+        let answers = self.engine.classify_pairs(&pairs)?.into_iter().enumerate();
+        let ranked = answers.map(|(index, answer)| Ranked {
+            index,
+            score: self.scoring.scores(&answer.logits)[0],
+            tokens: answer.tokens,
+            truncated: answer.truncated,
+        });
+        Ok(ranked.collect())
+    }
+
+    /// The documents, the best first. Of equals, the first.
+    ///
+    /// # Errors
+    /// As [`Reranker::scores`].
+    pub fn rank(&self, query: &str, documents: &[&str]) -> Result<Vec<Ranked>> {
+        let mut ranked = self.scores(query, documents)?;
+        ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
+        Ok(ranked)
+    }
+
+    /// The model below: its configuration, precision and limits.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
