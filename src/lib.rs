@@ -58,3 +58,8 @@ pub use tokenizer::{Encoding, OnLong, Tokenizer};
 #[cfg(all(doctest, feature = "demo"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// So is that of the page on vectors.
+#[cfg(all(doctest, feature = "demo"))]
+#[doc = include_str!("../docs/embed.md")]
+struct Vectors;

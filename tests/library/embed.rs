@@ -124,6 +124,31 @@ fn a_text_has_the_same_bits_in_any_company() {
     }
 }
 
+/// Random weights: there is nothing that a model has learnt to be robust about.
+#[test]
+fn int8_is_near() {
+    let Some(dir) = shared("family/bert-embed") else { return };
+    let expected = expected(&dir);
+    let rows = expected["rows"].as_array().unwrap();
+    let texts: Vec<_> = rows.iter().map(|row| row["text"].as_str().unwrap()).collect();
+    for pooling in [Pooling::Mean, Pooling::Cls, Pooling::Max] {
+        let options = Options { precision: Precision::Int8, ..Options::default() };
+        let how = EmbedOptions { pooling: Some(pooling), ..EmbedOptions::default() };
+        let found = Embedder::load(&dir, options, how).unwrap().embed(&texts).unwrap();
+        let found: Vec<_> = found.into_iter().flat_map(|found| found.values).collect();
+        let exact: Vec<_> = rows.iter().flat_map(|row| floats(&row[pooling.name()])).collect();
+        let mean_square = |values: &mut dyn Iterator<Item = f32>| {
+            values.map(|x| f64::from(x).powi(2)).sum::<f64>() / exact.len() as f64
+        };
+        let mean = exact.iter().sum::<f32>() / exact.len() as f32;
+        let error = mean_square(&mut found.iter().zip(&exact).map(|(a, b)| a - b));
+        let spread = mean_square(&mut exact.iter().map(|x| x - mean));
+        let ratio = (error / spread).sqrt();
+        println!("int8, {pooling}: RMS {:.2} % of the standard deviation", 100.0 * ratio);
+        assert!(ratio <= 0.05, "{pooling}: {ratio}");
+    }
+}
+
 #[test]
 fn what_does_not_fit_is_an_error_that_says_what_does() {
     let dir = seeded();
