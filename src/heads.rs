@@ -12,17 +12,17 @@ use crate::{
 pub(crate) enum Head {
     /// Hidden states are the answer.
     None,
-    Sequence(SequenceHead),
+    Sequence(Box<SequenceHead>),
 }
 
 impl Head {
     pub(crate) fn load(source: Source<'_>, plan: &plan::Head, precision: NumberType) -> Result<Self> {
         Ok(match plan {
             plan::Head::None => Self::None,
-            plan::Head::Sequence { pooler, classifier } => Self::Sequence(SequenceHead {
+            plan::Head::Sequence { pooler, classifier } => Self::Sequence(Box::new(SequenceHead {
                 pooler: source.matmul(pooler, precision)?,
                 classifier: source.matmul(classifier, precision)?,
-            }),
+            })),
         })
     }
 
@@ -48,8 +48,8 @@ impl Head {
     pub(crate) fn outputs<'a>(&self, texts: usize, ws: &'a Workspace) -> (&'a [f32], &'a [f32]) {
         match self {
             Self::None => (&[], &[]),
-            Self::Sequence(SequenceHead { pooler, classifier }) => {
-                (&ws.pooled[..texts * pooler.n()], &ws.logits[..texts * classifier.n()])
+            Self::Sequence(head) => {
+                (&ws.pooled[..texts * head.pooler.n()], &ws.logits[..texts * head.classifier.n()])
             }
         }
     }
@@ -57,7 +57,7 @@ impl Head {
     pub(crate) fn linears(&self) -> impl Iterator<Item = &Linear> {
         let linears = match self {
             Self::None => None,
-            Self::Sequence(SequenceHead { pooler, classifier }) => Some([pooler, classifier]),
+            Self::Sequence(head) => Some([&head.pooler, &head.classifier]),
         };
         linears.into_iter().flatten()
     }
@@ -65,7 +65,10 @@ impl Head {
     pub(crate) fn linears_mut(&mut self) -> impl Iterator<Item = &mut Linear> {
         let linears = match self {
             Self::None => None,
-            Self::Sequence(SequenceHead { pooler, classifier }) => Some([pooler, classifier]),
+            Self::Sequence(head) => {
+                let SequenceHead { pooler, classifier } = &mut **head;
+                Some([pooler, classifier])
+            }
         };
         linears.into_iter().flatten()
     }

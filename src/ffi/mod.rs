@@ -4,10 +4,12 @@
 //! is told by [`nimbert_last_error`]. The header is made from this module (`cargo test --test library header`); how to build and
 //! link the library is in `docs/c.md`.
 //!
+//! The functions have these names for a linker with the feature `capi` alone: a Rust program shows none of them.
+//!
 //! The files: `options` what a program may choose, `status` codes and the last error, `arguments` from pointers to
 //! slices, `score` texts and ids to scores, and here the life of an engine.
 
-// With `kernels/` and `weights/bytes.rs` one of the places for unsafe code: it comes from pointers and nothing else.
+// With `kernels/` and `checkpoint/weights/bytes.rs` one of the places for unsafe code: it comes from pointers and nothing else.
 #![allow(unsafe_code)]
 // One contract for all of them, stated at the header's top: a pointer is NULL or valid for what it is said to point to.
 #![allow(clippy::missing_safety_doc)]
@@ -62,7 +64,7 @@ impl Handle {
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
 
 /// The library's version, such as "0.1.0".
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "capi", unsafe(no_mangle))]
 pub extern "C" fn nimbert_version() -> *const c_char {
     VERSION.as_ptr().cast()
 }
@@ -74,7 +76,7 @@ pub extern "C" fn nimbert_version() -> *const c_char {
 ///
 /// A packed file is mapped, not read: nothing may change it while the engine lives. To replace it, rename a new one over
 /// it.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "capi", unsafe(no_mangle))]
 pub unsafe extern "C" fn nimbert_load(
     path: *const c_char,
     options: *const Options,
@@ -88,7 +90,7 @@ pub unsafe extern "C" fn nimbert_load(
 ///
 /// `data` starts on a 64-byte boundary (NIMBERT_ALIGNMENT) and has `size` bytes. Nothing is copied: the bytes must stay
 /// as and where they are until nimbert_free. `options` and `engine` are as in nimbert_load.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "capi", unsafe(no_mangle))]
 pub unsafe extern "C" fn nimbert_load_memory(
     data: *const c_void,
     size: usize,
@@ -128,7 +130,7 @@ unsafe fn load(engine: *mut *mut Handle, load: impl FnOnce() -> Result<Engine, F
 /// Gives an engine back and sets `*engine` to NULL, so that doing it twice does no harm. NULL is ignored, here and there.
 ///
 /// No other thread may be using the engine.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "capi", unsafe(no_mangle))]
 pub unsafe extern "C" fn nimbert_free(engine: *mut *mut Handle) {
     guard(|| {
         if engine.is_null() {
@@ -153,14 +155,14 @@ pub unsafe extern "C" fn nimbert_free(engine: *mut *mut Handle) {
 }
 
 /// How many labels the model has: the scores of each text. 0 for NULL.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "capi", unsafe(no_mangle))]
 pub unsafe extern "C" fn nimbert_label_count(engine: *const Handle) -> usize {
     // SAFETY: as the caller promises.
     unsafe { reference("engine", engine) }.map_or(0, |handle| handle.labels.len())
 }
 
 /// The name of label `index`, in UTF-8; valid as long as the engine. NULL when there is no such label.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "capi", unsafe(no_mangle))]
 pub unsafe extern "C" fn nimbert_label(engine: *const Handle, index: usize) -> *const c_char {
     // SAFETY: as the caller promises.
     let handle = unsafe { reference("engine", engine) };
@@ -168,14 +170,14 @@ pub unsafe extern "C" fn nimbert_label(engine: *const Handle, index: usize) -> *
 }
 
 /// The most tokens of a text, special ones included. 0 for NULL.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "capi", unsafe(no_mangle))]
 pub unsafe extern "C" fn nimbert_max_tokens(engine: *const Handle) -> usize {
     // SAFETY: as the caller promises.
     unsafe { reference("engine", engine) }.map_or(0, |handle| handle.engine.max_tokens())
 }
 
 /// The instruction set in use, such as "avx512-vnni"; valid as long as the engine. NULL for NULL.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "capi", unsafe(no_mangle))]
 pub unsafe extern "C" fn nimbert_isa(engine: *const Handle) -> *const c_char {
     // SAFETY: as the caller promises.
     unsafe { reference("engine", engine) }.map_or(ptr::null(), |handle| handle.isa.as_ptr())

@@ -167,7 +167,7 @@ impl Options {
 }
 
 /// Sets the defaults. `size` is sizeof(nimbert_options); no more bytes than that are written.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "capi", unsafe(no_mangle))]
 pub unsafe extern "C" fn nimbert_options_init(options: *mut Options, size: usize) -> Status {
     guard(|| {
         check_size("size", size)?;

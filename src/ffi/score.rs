@@ -20,7 +20,7 @@ use crate::{encoder::Row, error::Error, tokenizer::Encoding};
 /// it means nothing.
 ///
 /// The answer to a text has the same bits whatever the others are, and however many threads work.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "capi", unsafe(no_mangle))]
 pub unsafe extern "C" fn nimbert_classify(
     engine: *const Handle,
     texts: *const *const c_char,
@@ -38,7 +38,7 @@ pub unsafe extern "C" fn nimbert_classify(
 
 /// Scores `count` pairs of texts, for a model that was trained on pairs: as nimbert_classify, each text being
 /// `firsts[i]` and `seconds[i]`.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "capi", unsafe(no_mangle))]
 pub unsafe extern "C" fn nimbert_classify_pairs(
     engine: *const Handle,
     firsts: *const *const c_char,
@@ -96,7 +96,7 @@ unsafe fn classify<'a>(
 ///
 /// With one thread nothing is allocated once there was a call with as many tokens in all, as many rows and as long a row, and
 /// as many calls at once.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "capi", unsafe(no_mangle))]
 pub unsafe extern "C" fn nimbert_classify_ids(
     engine: *const Handle,
     token_ids: *const u32,
@@ -141,7 +141,7 @@ pub unsafe extern "C" fn nimbert_classify_ids(
 /// `token_type_ids` have room for `capacity` numbers; either may be NULL. `*count` is how many there are, also where the
 /// room is too small (NIMBERT_STATUS_CAPACITY): with both NULL and a capacity of 0 the call only counts. A text is not cut here:
 /// more than nimbert_max_tokens are more than nimbert_classify reads.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "capi", unsafe(no_mangle))]
 pub unsafe extern "C" fn nimbert_tokenize(
     engine: *const Handle,
     text: *const c_char,

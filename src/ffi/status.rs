@@ -77,7 +77,7 @@ thread_local! {
 /// Why the last call on this thread that failed did so: one line in UTF-8, or NULL when none has failed.
 ///
 /// Valid until the next call on this thread that fails.
-#[unsafe(no_mangle)]
+#[cfg_attr(feature = "capi", unsafe(no_mangle))]
 pub extern "C" fn nimbert_last_error() -> *const c_char {
     // A thread that is about to end has no last error any more.
     LAST_ERROR

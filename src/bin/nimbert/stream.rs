@@ -1,6 +1,9 @@
 //! Rows in and results out, a batch at a time: what came before a bad row stands.
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    path::Path,
+};
 
 use anyhow::Result;
 use clap::error::ErrorKind;
@@ -46,14 +49,17 @@ pub(crate) fn arguments(command: &str, texts: Vec<String>) -> Result<Source> {
 }
 
 /// How many texts are computed at once, unless it is said: answers to what is typed come at once.
-pub(crate) fn batch(input: Option<&std::path::Path>) -> usize {
+pub(crate) fn batch(input: Option<&Path>) -> usize {
     let typed = input.is_some_and(is_stdin) && io::stdin().is_terminal();
     if typed { 1 } else { 32 }
 }
 
+/// Gives an answer for each row, or an error that says for which there is none.
+type Answer<'a, A> = dyn Fn(&[Row]) -> Result<Vec<A>, Error> + 'a;
+
 /// A stream on its way from rows to results.
 pub(crate) struct Stream<'a, A> {
-    pub(crate) answer: &'a dyn Fn(&[Row]) -> Result<Vec<A>, Error>,
+    pub(crate) answer: &'a Answer<'a, A>,
     pub(crate) writer: &'a mut dyn Writer<A>,
     pub(crate) batch: usize,
     pub(crate) bar: ProgressBar,
