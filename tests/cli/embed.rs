@@ -1,7 +1,8 @@
 //! `nimbert embed`: vectors as JSON, for reading and as a matrix in a file.
 
-use std::{fs, path::Path};
+use std::fs;
 
+use nimbert_test_support::{copy, data};
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 
@@ -10,20 +11,8 @@ use crate::{file, nimbert, nimbert_fed, objects, seeded};
 /// A directory of sentence-transformers: `name` of tests/data/sentence, with its encoder.
 fn sentence(name: &str) -> (tempfile::TempDir, String) {
     let (directory, path) = seeded("gelu-multi-label");
-    copy(&nimbert_test_support::data("sentence").join(name), directory.path());
+    copy(&data("sentence").join(name), directory.path());
     (directory, path)
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::write(target, fs::read(entry.path()).unwrap()).unwrap();
-        }
-    }
 }
 
 fn floats(value: &Value) -> Vec<f32> {
@@ -121,7 +110,7 @@ fn the_row_that_is_bad_is_named_and_the_others_stand() {
 #[test]
 fn what_does_not_fit_is_refused() {
     let (_kept, model) = sentence("dense-twice");
-    nimbert(&["embed", "x"]).misused(&["which model?", "--model PATH"]);
+    nimbert(&["embed", "x"]).misused(&["--model <PATH>"]);
     nimbert(&["embed", "--model", &model]).misused(&["no texts"]);
     nimbert(&["embed", "-m", &model, "-i", "a.csv", "--pair-column", "b"]).misused(&["--pair-column"]);
     nimbert(&["embed", "-m", &model, "--prompt", "a", "--prompt-name", "b", "x"]).misused(&["--prompt-name"]);

@@ -52,7 +52,7 @@ fn what_cannot_be_ranked_is_named() {
     nimbert(&["rerank", "-m", &model, "--query", " ", "丁"]).misused(&["--query is empty"]);
     nimbert(&["rerank", "-m", &model, "丁"]).misused(&["--query"]);
     nimbert(&["rerank", "-m", &model, "--query", "一"]).misused(&["no texts"]);
-    nimbert(&["rerank", "--query", "一", "丁"]).misused(&["which model?"]);
+    nimbert(&["rerank", "--query", "一", "丁"]).misused(&["--model <PATH>"]);
     let long = "一".repeat(500);
     nimbert(&["rerank", "-m", &model, "--query", "一", "--on-long", "error", "丁", &long])
         .failed(&["text 2 of 2"]);

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use nimbert::{EmbedOptions, Embedder, Error, Options, Pooling, Precision, Prompt};
-use nimbert_test_support::{checkpoint::Spec, data, distance, shared};
+use nimbert_test_support::{checkpoint::Spec, copy, data, distance, shared};
 use serde_json::Value;
 
 /// A text of some hundred additions in f32, in another order: 1e-5 is a hundred roundings of the largest values here.
@@ -222,16 +222,4 @@ fn modules_that_are_not_computed_are_named() {
     refused("2_Dense/config.json", "activation.GELU", "activation.Mish", &["activation.Mish", "Tanh"]);
     refused("2_Dense/config.json", "\"sentence_embedding\"", "\"tokens\"", &["module_input_name", "tokens"]);
     refused("2_Dense/config.json", "33", "34", &["2_Dense", "linear.weight"]);
-}
-
-pub(crate) fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::write(target, fs::read(entry.path()).unwrap()).unwrap();
-        }
-    }
 }

@@ -3,10 +3,8 @@
 use std::fs;
 
 use nimbert::{Engine, Options, Reranker};
-use nimbert_test_support::{checkpoint::Spec, data, shared};
+use nimbert_test_support::{checkpoint::Spec, copy, data, shared};
 use serde_json::Value;
-
-use crate::embed::copy;
 
 /// Of scores and logits of a size of 1: as for the vectors.
 const CLOSE: f32 = 1e-5;

@@ -2,26 +2,89 @@
 
 use std::{
     io::{self, IsTerminal},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use anyhow::Result;
-use clap::error::ErrorKind;
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser},
+    error::ErrorKind,
+};
 use indicatif::ProgressBar;
-use nimbert::Error;
+use nimbert::{Error, OnLong, Options};
 
 use crate::{
     count::count,
     hint,
     input::{Input, Row, Rows},
-    named,
+    model::ModelArgs,
+    named, positive,
+    progress::Results,
     scoring::{Source, at_row, next_batch},
-    texts::is_stdin,
+    texts::{TextArgs, is_stdin},
     usage_error,
 };
 
 /// Lines of one record, each of which looks like a row, from which on that is said.
 const MANY_LINES: usize = 4;
+
+/// Which texts go through which model, and how: the options of every command that reads a stream of them.
+#[derive(Args)]
+pub(crate) struct StreamArgs {
+    /// Read the texts from a file; `-` is standard input
+    #[arg(short, long, alias = "data", value_name = "FILE")]
+    input: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+
+    /// Texts computed at once; results do not depend on it
+    /// [default: 32, or 1 for a terminal's input]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    batch: Option<usize>,
+
+    /// What to do with a text of more tokens: read its start, or stop
+    #[arg(long, default_value = "truncate", value_parser = on_long())]
+    on_long: OnLong,
+
+    #[command(flatten)]
+    pub(crate) reading: TextArgs,
+}
+
+fn on_long() -> impl TypedValueParser<Value = OnLong> {
+    PossibleValuesParser::new(["truncate", "error"]).map(|choice| match choice.as_str() {
+        "error" => OnLong::Error,
+        _ => OnLong::Truncate,
+    })
+}
+
+impl StreamArgs {
+    /// The file, or the texts of the command line, which clap lets only one of be.
+    pub(crate) fn open(&self, command: &str, texts: &[String]) -> Result<Source> {
+        match &self.input {
+            Some(path) => self.reading.open(command, path, None, Results::AsTheyCome),
+            None => arguments(command, texts.to_vec()),
+        }
+    }
+
+    /// The file that is read, if it is one.
+    pub(crate) fn input(&self) -> Option<&Path> {
+        self.input.as_deref()
+    }
+
+    /// How the model is to run.
+    pub(crate) fn options(&self) -> Options {
+        let options = Options { on_long: self.on_long, ..Options::default() };
+        self.model.options(self.reading.options(options))
+    }
+
+    /// How many texts are computed at once: what is typed is answered line by line, unless it was said.
+    pub(crate) fn batch(&self) -> usize {
+        let typed = self.input().is_some_and(is_stdin) && io::stdin().is_terminal();
+        self.batch.unwrap_or(if typed { 1 } else { 32 })
+    }
+}
 
 /// Writes results in the order of their texts. Nothing goes out before the first call of `write` or `flush`.
 pub(crate) trait Writer<A> {
@@ -32,7 +95,7 @@ pub(crate) trait Writer<A> {
 }
 
 /// The texts of a command line.
-pub(crate) fn arguments(command: &str, texts: Vec<String>) -> Result<Source> {
+fn arguments(command: &str, texts: Vec<String>) -> Result<Source> {
     if texts.is_empty() {
         let how =
             "no texts: give them as arguments, or a file with --input FILE, or standard input with --input -";
@@ -46,12 +109,6 @@ pub(crate) fn arguments(command: &str, texts: Vec<String>) -> Result<Source> {
     };
     let rows = Box::new(texts.into_iter().enumerate().map(row));
     Ok(Source { input: Input { columns: Vec::new(), rows }, bar: ProgressBar::hidden(), multiline: false })
-}
-
-/// How many texts are computed at once, unless it is said: answers to what is typed come at once.
-pub(crate) fn batch(input: Option<&Path>) -> usize {
-    let typed = input.is_some_and(is_stdin) && io::stdin().is_terminal();
-    if typed { 1 } else { 32 }
 }
 
 /// Gives an answer for each row, or an error that says for which there is none.

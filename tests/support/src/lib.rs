@@ -7,7 +7,7 @@ pub mod seeded;
 mod skip;
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
 };
 
@@ -33,6 +33,20 @@ pub fn shared(name: &str) -> Option<PathBuf> {
     }
     skip(format_args!("{name} is not in {}", root.display()));
     None
+}
+
+/// Copies all files of a directory, and of those in it.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            // Not `fs::copy`, which copies the permissions, too: what is shared may not be written to.
+            fs::write(target, fs::read(entry.path()).unwrap()).unwrap();
+        }
+    }
 }
 
 /// The largest distance of two values at the same place.

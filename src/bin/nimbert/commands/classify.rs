@@ -1,26 +1,17 @@
 //! `nimbert classify`: texts in, labelled scores out, as a stream.
 
-use std::{
-    io::{self, IsTerminal, Write},
-    path::PathBuf,
-};
+use std::io::{self, IsTerminal, Write};
 
 use anyhow::Result;
-use clap::{
-    Args,
-    builder::{PossibleValuesParser, TypedValueParser},
-};
-use nimbert::{OnLong, Options};
+use clap::Args;
 
 use crate::{
     count::count,
     input::Input,
-    model::ModelArgs,
+    model::load,
     output, positive,
-    progress::Results,
     scoring::{Source, classify},
-    stream::{self, Stream, arguments},
-    texts::TextArgs,
+    stream::{Stream, StreamArgs},
     to_stdout,
 };
 
@@ -48,24 +39,8 @@ pub(crate) struct Classify {
     #[arg(conflicts_with_all = ["input", "input_format", "column", "pair_column", "multiline"])]
     texts: Vec<String>,
 
-    /// Read the texts from a file; `-` is standard input
-    #[arg(short, long, alias = "data", value_name = "FILE")]
-    input: Option<PathBuf>,
-
     #[command(flatten)]
-    model: ModelArgs,
-
-    /// Texts scored at once; results come out after each batch and do not depend on it
-    /// [default: 32, or 1 for a terminal's input]
-    #[arg(long, value_name = "N", value_parser = positive)]
-    batch: Option<usize>,
-
-    /// What to do with a text of more tokens: score its start, or stop
-    #[arg(long, default_value = "truncate", value_parser = on_long())]
-    on_long: OnLong,
-
-    #[command(flatten)]
-    reading: TextArgs,
+    stream: StreamArgs,
 
     /// Show the best K labels (JSON always has all)
     #[arg(short = 'k', long, value_name = "K", default_value_t = 1, value_parser = positive)]
@@ -81,34 +56,24 @@ pub(crate) struct Classify {
     format: output::Format,
 }
 
-pub(crate) fn on_long() -> impl TypedValueParser<Value = OnLong> {
-    PossibleValuesParser::new(["truncate", "error"]).map(|choice| match choice.as_str() {
-        "error" => OnLong::Error,
-        _ => OnLong::Truncate,
-    })
-}
-
 impl Classify {
     pub(crate) fn run(self) -> Result<()> {
-        let Source { input: Input { columns, rows }, bar, multiline } = match &self.input {
-            Some(path) => self.reading.open("classify", path, None, Results::AsTheyCome)?,
-            None => arguments("classify", self.texts)?,
-        };
-        let options = self.reading.options(Options { on_long: self.on_long, ..Options::default() });
-        let engine = self.model.load(options)?;
+        let Source { input: Input { columns, rows }, bar, multiline } =
+            self.stream.open("classify", &self.texts)?;
+        let engine = load(self.stream.model.path(), self.stream.options())?;
         let shown = if self.all { usize::MAX } else { self.top_k };
         let mut writer = output::writer(self.format, shown, &engine, columns);
         let mut stream = Stream {
             answer: &|rows| classify(&engine, rows),
             writer: &mut *writer,
-            batch: self.batch.unwrap_or_else(|| stream::batch(self.input.as_deref())),
+            batch: self.stream.batch(),
             bar,
             multiline,
             told: to_stdout,
             done: 0,
         };
         let outcome = stream.run(rows);
-        let is_file = self.input.is_some();
+        let is_file = self.stream.input().is_some();
         if is_file && self.format == output::Format::Human && io::stderr().is_terminal() {
             let _ = writeln!(io::stderr(), "{}", count(stream.done, "text"));
         }

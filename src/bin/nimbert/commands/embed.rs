@@ -7,19 +7,16 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, error::ErrorKind};
-use nimbert::{EmbedOptions, Embedder, OnLong, Options, Pooling, Prompt};
+use nimbert::{EmbedOptions, Embedder, Pooling, Prompt};
 
 use self::{matrix::Matrix, output::Format};
 use crate::{
     count::count,
     input::{Input, Row},
-    model::ModelArgs,
-    positive,
-    progress::{self, Results},
+    positive, progress,
     scoring::Source,
     show,
-    stream::{self, Stream, Writer, arguments},
-    texts::TextArgs,
+    stream::{Stream, StreamArgs, Writer},
     to_stdout, usage_error,
 };
 
@@ -37,31 +34,15 @@ JSON is an object a line: index, id (where the input has one), embedding, tokens
 
 /// Make a vector of each text, to search, to cluster and to compare
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("model", |model| model.required(true).help("Directory of sentence-transformers, other checkpoint directory, or packed file").long_help(None)))]
 pub(crate) struct Embed {
     /// Texts
     #[arg(value_name = "TEXT")]
     #[arg(conflicts_with_all = ["input", "input_format", "column", "pair_column", "multiline"])]
     texts: Vec<String>,
 
-    /// Read the texts from a file; `-` is standard input
-    #[arg(short, long, alias = "data", value_name = "FILE")]
-    input: Option<PathBuf>,
-
     #[command(flatten)]
-    model: ModelArgs,
-
-    /// Texts computed at once; vectors do not depend on it
-    /// [default: 32, or 1 for a terminal's input]
-    #[arg(long, value_name = "N", value_parser = positive)]
-    batch: Option<usize>,
-
-    /// What to do with a text of more tokens: read its start, or stop
-    #[arg(long, default_value = "truncate", value_parser = super::classify::on_long())]
-    on_long: OnLong,
-
-    #[command(flatten)]
-    reading: TextArgs,
+    stream: StreamArgs,
 
     /// How the hidden states of a text's tokens become one vector: mean, cls, max, last, mean_sqrt_len_tokens, weightedmean
     /// [default: as the directory says, else mean]
@@ -95,24 +76,17 @@ pub(crate) struct Embed {
 
 impl Embed {
     pub(crate) fn run(self) -> Result<()> {
-        let Some(model) = self.model.path() else {
-            let how = "which model? Name one with --model PATH: the demo inside this program rates texts";
-            return Err(usage_error("embed", ErrorKind::MissingRequiredArgument, how));
-        };
-        if self.reading.has_pairs() {
+        let model = self.stream.model.path().expect("clap wants one");
+        if self.stream.reading.has_pairs() {
             let how = "a vector is of one text: --pair-column is not for this command";
             return Err(usage_error("embed", ErrorKind::ArgumentConflict, how));
         }
-        let Source { input: Input { rows, .. }, bar, multiline } = match &self.input {
-            Some(path) => self.reading.open("embed", path, None, Results::AsTheyCome)?,
-            None => arguments("embed", self.texts.clone())?,
-        };
-        let options = self.reading.options(Options { on_long: self.on_long, ..Options::default() });
-        let options = self.model.options(options);
+        let Source { input: Input { rows, .. }, bar, multiline } = self.stream.open("embed", &self.texts)?;
+        let options = self.stream.options();
         let embedder = progress::during("loading the model", || Embedder::load(model, options, self.how()))?;
         let mut matrix = match &self.output {
             Some(path) => {
-                let inputs: Vec<_> = [self.input.as_deref(), Some(model)].into_iter().flatten().collect();
+                let inputs: Vec<_> = [self.stream.input(), Some(model)].into_iter().flatten().collect();
                 Some(Matrix::create(path, &inputs, embedder.dimensions())?)
             }
             None => None,
@@ -127,7 +101,7 @@ impl Embed {
                 embedder.embed(&rows.iter().map(|row| row.fields[0].as_str()).collect::<Vec<_>>())
             },
             writer,
-            batch: self.batch.unwrap_or_else(|| stream::batch(self.input.as_deref())),
+            batch: self.stream.batch(),
             bar,
             multiline,
             told: if self.output.is_some() { |result| Ok(result?) } else { to_stdout },

@@ -1,24 +1,22 @@
 //! `nimbert rerank`: documents in, the best for a query first.
 
-use std::{fmt::Write, path::PathBuf};
+use std::fmt::Write;
 
 use anyhow::{Result, ensure};
 use clap::{Args, error::ErrorKind};
 use indicatif::ProgressBar;
-use nimbert::{OnLong, Options, Ranked, Reranker};
+use nimbert::{Ranked, Reranker};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    count::count,
     format::Format,
     input::{Input, Row},
-    model::ModelArgs,
-    positive,
-    progress::{self, Results},
+    positive, progress,
     scoring::{Source, at_row, next_batch},
     shorten::shorten,
     show,
-    stream::arguments,
-    texts::TextArgs,
+    stream::StreamArgs,
     usage_error,
 };
 
@@ -33,12 +31,10 @@ document.";
 
 /// Characters of a document that are shown.
 const TEXT: usize = 80;
-/// Documents scored at once; scores do not depend on it.
-const BATCH: usize = 32;
 
 /// Order documents by how well they answer a query
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("model", |model| model.required(true).help("Cross-encoder: checkpoint directory, or packed file made by `nimbert pack`").long_help(None)))]
 pub(crate) struct Rerank {
     /// Documents
     #[arg(value_name = "DOCUMENT")]
@@ -49,19 +45,8 @@ pub(crate) struct Rerank {
     #[arg(short, long, value_name = "TEXT")]
     query: String,
 
-    /// Read the documents from a file; `-` is standard input
-    #[arg(short, long, alias = "data", value_name = "FILE")]
-    input: Option<PathBuf>,
-
     #[command(flatten)]
-    model: ModelArgs,
-
-    /// What to do with a pair of more tokens: read its start, or stop
-    #[arg(long, default_value = "truncate", value_parser = super::classify::on_long())]
-    on_long: OnLong,
-
-    #[command(flatten)]
-    reading: TextArgs,
+    stream: StreamArgs,
 
     /// Only the best K documents
     #[arg(short = 'k', long, value_name = "K", value_parser = positive, help_heading = "Results")]
@@ -75,23 +60,16 @@ pub(crate) struct Rerank {
 impl Rerank {
     pub(crate) fn run(self) -> Result<()> {
         let wrong = |kind, how: &str| Err(usage_error("rerank", kind, how));
-        let Some(model) = self.model.path() else {
-            let how = "which model? Name a cross-encoder with --model PATH: the demo inside this program rates texts";
-            return wrong(ErrorKind::MissingRequiredArgument, how);
-        };
+        let model = self.stream.model.path().expect("clap wants one");
         if self.query.trim().is_empty() {
             return wrong(ErrorKind::ValueValidation, "--query is empty: nothing is asked");
         }
-        if self.reading.has_pairs() {
+        if self.stream.reading.has_pairs() {
             let how = "documents are one text each: --pair-column is not for this command";
             return wrong(ErrorKind::ArgumentConflict, how);
         }
-        let source = match &self.input {
-            Some(path) => self.reading.open("rerank", path, None, Results::AsTheyCome)?,
-            None => arguments("rerank", self.documents.clone())?,
-        };
-        let options = self.reading.options(Options { on_long: self.on_long, ..Options::default() });
-        let options = self.model.options(options);
+        let source = self.stream.open("rerank", &self.documents)?;
+        let options = self.stream.options();
         let reranker = progress::during("loading the model", || Reranker::load(model, options))?;
         let mut ranked = self.rank(&reranker, source)?;
         ranked.sort_by(|(a, _), (b, _)| b.score.total_cmp(&a.score));
@@ -107,7 +85,7 @@ impl Rerank {
         let Source { input: Input { mut rows, .. }, bar, .. } = source;
         let mut ranked = Vec::new();
         loop {
-            let (batch, outcome) = next_batch(&mut rows, BATCH);
+            let (batch, outcome) = next_batch(&mut rows, self.stream.batch());
             outcome?;
             if batch.is_empty() {
                 break;
@@ -130,7 +108,7 @@ impl Rerank {
 }
 
 fn tell(bar: &ProgressBar, done: usize) {
-    bar.set_message(crate::count::count(done, "document").to_string());
+    bar.set_message(count(done, "document").to_string());
 }
 
 fn human(ranked: &[(Ranked, Row)]) -> String {
