@@ -132,22 +132,48 @@ impl Engine {
         &self,
         texts: impl Iterator<Item = (&'a str, Option<&'a str>)>,
     ) -> Result<Vec<Classification>> {
-        let Inner { max_tokens, scoring, labels, .. } = &*self.0;
-        let encode = |(index, (text, pair))| self.encode(index, text, pair, *max_tokens);
+        let encode = |(index, (text, pair))| self.encode_text(index, text, pair, self.max_tokens());
         let rows = texts.enumerate().map(encode).collect::<Result<Vec<_>>>()?;
         let logits = self.logits(&rows)?;
-        let answer = |(row, logits): (&Encoding, Vec<f32>)| Classification {
+        Ok(rows.iter().zip(logits).map(|(row, logits)| self.classification(row, logits)).collect())
+    }
+
+    /// What [`Engine::classify`] makes of a text's logits, which are in label order: for who computes them apart, or keeps them.
+    ///
+    /// ```
+    /// # #[cfg(feature = "demo")] {
+    /// let engine = nimbert::Engine::demo(nimbert::Options::default())?;
+    /// let rows = [engine.encode("无聊到睡着", None)?];
+    /// let logits = engine.logits(&rows)?.remove(0);
+    /// assert_eq!(engine.classification(&rows[0], logits), engine.classify(&["无聊到睡着"])?[0]);
+    /// # }
+    /// # Ok::<(), nimbert::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When there is not one for each label.
+    pub fn classification(&self, encoding: &Encoding, logits: Vec<f32>) -> Classification {
+        let Inner { scoring, labels, .. } = &*self.0;
+        assert_eq!(logits.len(), labels.len(), "a logit for each label");
+        Classification {
             scores: scoring.scores(&logits),
             logits,
-            tokens: row.token_ids.len(),
-            truncated: row.truncated,
+            tokens: encoding.token_ids.len(),
+            truncated: encoding.truncated,
             labels: Arc::clone(labels),
-        };
-        Ok(rows.iter().zip(logits).map(answer).collect())
+        }
+    }
+
+    /// The tokens of a text, or of a pair of texts, as many as [`Engine::max_tokens`] allows.
+    ///
+    /// # Errors
+    /// When it is longer than allowed and [`Options::on_long`](crate::Options::on_long) says so.
+    pub fn encode(&self, text: &str, pair: Option<&str>) -> Result<Encoding> {
+        self.encode_text(0, text, pair, self.max_tokens())
     }
 
     /// The tokens of text `index` of a call, at most `max_tokens`.
-    pub(crate) fn encode(
+    pub(crate) fn encode_text(
         &self,
         index: usize,
         text: &str,

@@ -80,7 +80,7 @@ unsafe fn classify<'a>(
             // SAFETY: as above.
             let (first, second) =
                 unsafe { (firsts.get(index)?, seconds.map(|seconds| seconds.get(index)).transpose()?) };
-            Ok(handle.engine.encode(index, first, second, handle.engine.max_tokens())?)
+            Ok(handle.engine.encode_text(index, first, second, handle.engine.max_tokens())?)
         };
         let rows = (0..count).map(row).collect::<Result<Vec<_>, Failure>>()?;
         // SAFETY: as above; what was handed in has been read.
@@ -162,7 +162,7 @@ pub unsafe extern "C" fn nimbert_tokenize(
             (reference("engine", engine)?, self::text("text", text, Some(length))?, pair.transpose()?)
         };
         let Encoding { token_ids: ids, token_type_ids: types, .. } =
-            handle.engine.encode(0, first, second, usize::MAX)?;
+            handle.engine.encode_text(0, first, second, usize::MAX)?;
         check_apart(&[
             ("token_ids", token_ids.addr(), size_of_val(&ids[..])),
             ("token_type_ids", token_type_ids.addr(), size_of_val(&types[..])),

@@ -204,7 +204,7 @@ impl Embedder {
         if *lower_case {
             text = text.chars().flat_map(char::to_lowercase).collect::<String>().into();
         }
-        self.engine.encode(index, &text, None, self.engine.max_tokens())
+        self.engine.encode_text(index, &text, None, self.engine.max_tokens())
     }
 
     /// `[texts, poolings, H]`
