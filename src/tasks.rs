@@ -3,13 +3,15 @@
 mod classify;
 mod embed;
 mod pooling;
+mod recipe;
 mod rerank;
 mod scoring;
 
 pub use self::{
     classify::{Classification, Score},
-    embed::{EmbedOptions, Embedder, Embedding, Prompt},
+    embed::{Embedder, Embedding},
     pooling::Pooling,
+    recipe::{EmbedOptions, Prompt},
     rerank::{Ranked, Reranker},
     scoring::Scoring,
 };

@@ -2,6 +2,10 @@
 //!
 //! Old and new forms of the files, as versions 2 to 6 write them. A module or a value that is not computed is refused by name.
 
+mod cross_encoder;
+mod dense;
+mod json;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -9,9 +13,13 @@ use std::{
 };
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::weights::Weights;
+use self::json::Json;
+pub(crate) use self::{
+    cross_encoder::CrossEncoder,
+    dense::{Dense, DenseActivation},
+};
 use crate::{
     config::Config,
     error::{Error, Result},
@@ -36,39 +44,11 @@ pub(crate) struct Sentence {
     pub(crate) default_prompt: Option<String>,
 }
 
-/// What a directory says of a cross-encoder beside its `config.json`.
-#[derive(Debug, Default)]
-pub(crate) struct CrossEncoder {
-    /// The most tokens of a pair.
-    pub(crate) max_tokens: Option<usize>,
-    /// The class in PyTorch that makes a score of a logit.
-    pub(crate) activation: Option<String>,
-}
-
 /// After pooling.
 #[derive(Debug)]
 pub(crate) enum Step {
     Dense(Dense),
     Normalize,
-}
-
-/// A fully connected layer, row-major.
-#[derive(Debug)]
-pub(crate) struct Dense {
-    pub(crate) weight: Vec<f32>,
-    pub(crate) bias: Vec<f32>,
-    pub(crate) inputs: usize,
-    pub(crate) outputs: usize,
-    pub(crate) activation: DenseActivation,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DenseActivation {
-    Identity,
-    Tanh,
-    Relu,
-    Gelu,
-    Sigmoid,
 }
 
 #[derive(Deserialize)]
@@ -119,37 +99,6 @@ impl Sentence {
         let sentence =
             Self { encoder, max_tokens, lower_case, pooling, include_prompt, steps, prompts, default_prompt };
         Ok(Some(sentence))
-    }
-}
-
-impl CrossEncoder {
-    /// What is said in `dir`: nothing in a directory of transformers.
-    pub(crate) fn open(dir: &Path) -> Result<Self> {
-        let path = dir.join("modules.json");
-        if path.is_file() {
-            let modules = modules(&path)?;
-            let is_plain = |module: &Module| kind(module) == Some("Transformer") && module.path.is_empty();
-            if let Some(module) = modules.iter().find(|module| !is_plain(module)) {
-                return Err(unknown(&path, module, "Transformer, in a cross-encoder"));
-            }
-        }
-        let (max_tokens, lower_case) = limits(dir)?;
-        if lower_case {
-            let path = dir.join("sentence_bert_config.json");
-            return Err(Error::config(path, "do_lower_case", "true is not supported in a cross-encoder"));
-        }
-        let path = dir.join("config_sentence_transformers.json");
-        let mut activation = None;
-        if path.is_file() {
-            let json = Json::open(&path)?;
-            if let Some(name) = json.get("default_prompt_name") {
-                return Err(
-                    json.error("default_prompt_name", format!("{name} is not supported in a cross-encoder"))
-                );
-            }
-            activation = json.get("activation_fn").map(|name| name.as_str().unwrap_or_default().to_owned());
-        }
-        Ok(Self { max_tokens, activation })
     }
 }
 
@@ -229,79 +178,4 @@ fn prompts(dir: &Path) -> Result<(BTreeMap<String, String>, Option<String>)> {
         Some(other) => return Err(json.error("default_prompt_name", format!("{other} is not in prompts"))),
     };
     Ok((prompts, default))
-}
-
-impl Dense {
-    /// The module in `dir`, which reads `width` numbers.
-    fn open(dir: &Path, width: usize) -> Result<Self> {
-        let json = Json::open(&dir.join("config.json"))?;
-        let [inputs, outputs] = [json.size("in_features")?, json.size("out_features")?];
-        if inputs != width {
-            let reason = format!("{inputs}, but what comes before it gives {width}");
-            return Err(json.error("in_features", reason));
-        }
-        for key in ["module_input_name", "module_output_name"] {
-            if let Some(name) = json.get(key).filter(|name| *name != "sentence_embedding") {
-                return Err(json.error(key, format!("{name} is not supported, only \"sentence_embedding\"")));
-            }
-        }
-        let activation = match json.get("activation_function").map(|name| name.as_str().unwrap_or_default()) {
-            None | Some("torch.nn.modules.activation.Tanh") => DenseActivation::Tanh,
-            Some("torch.nn.modules.linear.Identity") => DenseActivation::Identity,
-            Some("torch.nn.modules.activation.ReLU") => DenseActivation::Relu,
-            Some("torch.nn.modules.activation.GELU") => DenseActivation::Gelu,
-            Some("torch.nn.modules.activation.Sigmoid") => DenseActivation::Sigmoid,
-            Some(other) => {
-                let reason =
-                    format!("{other:?} is not supported, only Identity, Tanh, ReLU, GELU and Sigmoid");
-                return Err(json.error("activation_function", reason));
-            }
-        };
-        let weights = Weights::open_dir(dir)?;
-        let weight = weights.finite("linear.weight", &[outputs, inputs])?;
-        let bias = if json.flag("bias", true)? {
-            weights.finite("linear.bias", &[outputs])?
-        } else {
-            vec![0.0; outputs]
-        };
-        Ok(Self { weight, bias, inputs, outputs, activation })
-    }
-}
-
-/// A file with one object, with getters whose errors name the key and its value.
-struct Json {
-    path: PathBuf,
-    map: Map<String, Value>,
-}
-
-impl Json {
-    fn open(path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).map_err(Error::io(path))?;
-        let map = serde_json::from_slice(&bytes).map_err(Error::json(path))?;
-        Ok(Self { path: path.to_owned(), map })
-    }
-
-    fn get(&self, key: &str) -> Option<&Value> {
-        self.map.get(key).filter(|value| !value.is_null())
-    }
-
-    fn error(&self, key: &str, reason: impl Into<String>) -> Error {
-        Error::config(&self.path, key, reason)
-    }
-
-    fn size(&self, key: &str) -> Result<usize> {
-        let value = self.get(key).ok_or_else(|| self.error(key, "missing"))?;
-        let size = value.as_u64().filter(|size| (1..=1 << 20).contains(size));
-        size.map(|size| size as usize)
-            .ok_or_else(|| self.error(key, format!("{value} is not a whole number from 1 to {}", 1 << 20)))
-    }
-
-    fn flag(&self, key: &str, default: bool) -> Result<bool> {
-        match self.get(key) {
-            None => Ok(default),
-            Some(value) => {
-                value.as_bool().ok_or_else(|| self.error(key, format!("{value} is neither true nor false")))
-            }
-        }
-    }
 }

@@ -1,0 +1,46 @@
+//! A directory of a cross-encoder.
+
+use std::path::Path;
+
+use super::{Module, json::Json, kind, limits, modules, unknown};
+use crate::error::{Error, Result};
+
+/// What a directory says of a cross-encoder beside its `config.json`.
+#[derive(Debug, Default)]
+pub(crate) struct CrossEncoder {
+    /// The most tokens of a pair.
+    pub(crate) max_tokens: Option<usize>,
+    /// The class in PyTorch that makes a score of a logit.
+    pub(crate) activation: Option<String>,
+}
+
+impl CrossEncoder {
+    /// What is said in `dir`: nothing in a directory of transformers.
+    pub(crate) fn open(dir: &Path) -> Result<Self> {
+        let path = dir.join("modules.json");
+        if path.is_file() {
+            let modules = modules(&path)?;
+            let is_plain = |module: &Module| kind(module) == Some("Transformer") && module.path.is_empty();
+            if let Some(module) = modules.iter().find(|module| !is_plain(module)) {
+                return Err(unknown(&path, module, "Transformer, in a cross-encoder"));
+            }
+        }
+        let (max_tokens, lower_case) = limits(dir)?;
+        if lower_case {
+            let path = dir.join("sentence_bert_config.json");
+            return Err(Error::config(path, "do_lower_case", "true is not supported in a cross-encoder"));
+        }
+        let path = dir.join("config_sentence_transformers.json");
+        let mut activation = None;
+        if path.is_file() {
+            let json = Json::open(&path)?;
+            if let Some(name) = json.get("default_prompt_name") {
+                return Err(
+                    json.error("default_prompt_name", format!("{name} is not supported in a cross-encoder"))
+                );
+            }
+            activation = json.get("activation_fn").map(|name| name.as_str().unwrap_or_default().to_owned());
+        }
+        Ok(Self { max_tokens, activation })
+    }
+}
