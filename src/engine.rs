@@ -108,7 +108,7 @@ impl Engine {
     /// Scores texts. The answer to a text is the same bits whatever the others are and however many threads work.
     ///
     /// # Errors
-    /// When a text is longer than allowed and [`Options::on_long`](crate::Options::on_long) says so.
+    /// When a text is longer than allowed and [`Options::on_long`](crate::Options::on_long) says so; as [`Engine::logits`].
     pub fn classify(&self, texts: &[&str]) -> Result<Vec<Classification>> {
         self.classify_texts(texts.iter().map(|text| (*text, None)))
     }

@@ -40,13 +40,18 @@ impl Task {
         match self {
             Self::Embed => Ok(config.encoder_alone()),
             Self::Classify if config.sequence().is_some() => Ok(config),
-            Self::Classify => Err(Error::Task {
-                path: path.to_owned(),
-                class: config.class().to_owned(),
-                wanted: "sequence classifier",
-                advice: "`nimbert embed` reads its encoder",
-            }),
+            Self::Classify => Err(no_classifier(path, &config)),
         }
+    }
+}
+
+/// Of a model whose encoder is all that there is.
+pub(super) fn no_classifier(path: &Path, config: &Config) -> Error {
+    Error::Task {
+        path: path.to_owned(),
+        class: config.class().to_owned(),
+        wanted: "sequence classifier",
+        advice: "`nimbert embed` reads its encoder",
     }
 }
 

@@ -1,8 +1,8 @@
 //! Rows of tokens through a model: gathered to batches, each with a workspace and the threads.
 
-use std::{sync::PoisonError, time::Duration};
+use std::{path::Path, sync::PoisonError, time::Duration};
 
-use super::{Engine, Inner};
+use super::{Engine, Inner, load::no_classifier};
 use crate::{
     encoder::{Batch, Row, Workspace},
     error::{Error, Result},
@@ -23,9 +23,9 @@ impl Engine {
     ///
     /// # Errors
     /// When a row is empty, longer than the model has positions, or has an id that the model does not know; when the answer is
-    /// not finite, or there is no memory.
+    /// not finite, the model has no classifier, or there is no memory.
     pub fn logits(&self, rows: &[Encoding]) -> Result<Vec<Vec<f32>>> {
-        let labels = self.0.labels.len();
+        let labels = self.logits_of_a_text()?;
         let mut logits = memory::zeros(rows.len() * labels)?;
         self.logits_into(rows.iter().map(Row::from), &mut logits)?;
         Ok(logits.chunks_exact(labels).map(<[f32]>::to_vec).collect())
@@ -40,8 +40,8 @@ impl Engine {
     /// # Panics
     /// When `logits` is not of that length.
     pub fn logits_into<'a>(&self, rows: impl Iterator<Item = Row<'a>>, logits: &mut [f32]) -> Result<()> {
-        let Inner { model, labels, name, .. } = &*self.0;
-        let (labels, mut done) = (labels.len(), 0);
+        let Inner { model, name, .. } = &*self.0;
+        let (labels, mut done) = (self.logits_of_a_text()?, 0);
         self.batches(rows, |batch, ws, exec| {
             model.forward(exec, batch, ws)?;
             let found = &ws.logits[..batch.rows() * labels];
@@ -55,8 +55,14 @@ impl Engine {
             done += found.len();
             Ok(())
         })?;
-        assert_eq!(done, logits.len(), "logits for {} rows of {labels} labels", done / labels.max(1));
+        assert_eq!(done, logits.len(), "logits for {} rows of {labels} labels", done / labels);
         Ok(())
+    }
+
+    /// How many they are, if the model has a classifier.
+    fn logits_of_a_text(&self) -> Result<usize> {
+        let Inner { labels, config, name, .. } = &*self.0;
+        if labels.is_empty() { Err(no_classifier(Path::new(name), config)) } else { Ok(labels.len()) }
     }
 
     /// What to do where weights give no finite answer.

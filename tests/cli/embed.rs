@@ -130,6 +130,7 @@ fn what_does_not_fit_is_refused() {
         "no place for",
         "pooling",
     ]);
+    nimbert(&["import", &model, "-o", "elsewhere"]).failed(&["modules.json", "import it into itself"]);
     nimbert_fed(&["embed", "-m", &model, "-i", "-", "-f", "json"], b"\xff\n")
         .failed(&["standard input: line 1", "UTF-8"]);
 }

@@ -194,7 +194,20 @@ fn a_wrong_task_names_the_class_and_the_command() {
     for words in ["BertForMaskedLM has no sequence classifier", "`nimbert embed`"] {
         assert!(error.to_string().contains(words), "{error}");
     }
-    assert_eq!(embedder(dir.path(), EmbedOptions::default()).engine().config().class(), "BertForMaskedLM");
+    let embedder = embedder(dir.path(), EmbedOptions::default());
+    let engine = embedder.engine();
+    assert_eq!(engine.config().class(), "BertForMaskedLM");
+    // Who asks it all the same gets the same answer.
+    for error in [
+        engine.classify(&["一"]).unwrap_err(),
+        engine.logits(&[engine.encode("一", None).unwrap()]).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("BertForMaskedLM has no sequence classifier"), "{error}");
+    }
+    assert_eq!(
+        engine.logits_into(std::iter::empty(), &mut []).unwrap_err().to_string().matches("has no").count(),
+        1
+    );
 }
 
 /// A directory of sentence-transformers whose files say something that is not computed.
