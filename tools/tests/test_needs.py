@@ -17,6 +17,7 @@ PROGRAMS = {
     "make_checkpoint.py": (("spec.json", "out"), ("numpy", "safetensors", "torch")),
     "make_pytorch_files.py": ((), ("numpy", "safetensors", "torch")),
     "make_references.py": ((), TORCH),
+    "make_sentence_models.py": ((), ("numpy", "safetensors", "sentence-transformers", "torch", "transformers")),
     "metrics_reference.py": ((), ("numpy", "scikit-learn")),
     "special_tokens_reference.py": (("-o", "out"), ("transformers",)),
     "tokenizer_reference.py": ((str(DATA / "tokenizer"), "-o", "out"), ("tokenizers", "transformers")),
