@@ -49,12 +49,17 @@ def new_pooling(mode, **more):
 
 
 def dense(seed, outputs, activation, inputs=HIDDEN, bias=True, **more):
-    """Configuration and weights of a Dense module."""
+    """A Dense module: its configuration, and the seed of its weights."""
+    return {"in_features": inputs, "out_features": outputs, "bias": bias, "activation_function": activation, **more}, seed
+
+
+def dense_weights(config, seed):
     generator = torch.Generator().manual_seed(seed)
+    outputs, inputs = config["out_features"], config["in_features"]
     weights = {"linear.weight": torch.randn(outputs, inputs, generator=generator) / inputs**0.5}
-    if bias:
+    if config["bias"]:
         weights["linear.bias"] = torch.randn(outputs, generator=generator)
-    return {"in_features": inputs, "out_features": outputs, "bias": bias, "activation_function": activation, **more}, weights
+    return weights
 
 
 ACTIVATION = "torch.nn.modules.activation."
@@ -88,10 +93,10 @@ def write(directory, form, pooling, layers, normalize, files):
     modules = [{"idx": i, "name": str(i), "path": path, "type": OLD + kind if form == "old" else NEW[kind]}
                for i, (kind, path) in enumerate(zip(kinds, paths))]
     contents = {"modules.json": modules, f"{paths[1]}/config.json": pooling, **files}
-    for path, (config, weights) in zip(paths[2:], layers):
+    for path, (config, seed) in zip(paths[2:], layers):
         contents[f"{path}/config.json"] = config
         (directory / path).mkdir(parents=True, exist_ok=True)
-        save_file(weights, directory / path / "model.safetensors")
+        save_file(dense_weights(config, seed), directory / path / "model.safetensors")
     for name, content in contents.items():
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
         (directory / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
