@@ -78,19 +78,19 @@ impl Encoder {
         })
     }
 
-    /// Leaves the hidden states that are wanted in the workspace's `hidden`, and returns how many they are. `watch` sees what
-    /// the embeddings give and what each layer leaves, `[rows, H]`.
+    /// Leaves the hidden states that are wanted in the workspace's `hidden`, and returns them, `[rows, H]`. `watch` sees what the
+    /// embeddings give and what each layer leaves, likewise.
     ///
     /// # Errors
     /// When there is no memory for the activations.
-    pub(crate) fn forward(
+    pub(crate) fn forward<'a>(
         &self,
         exec: Exec<'_>,
         batch: &Batch,
         wanted: Wanted<'_>,
-        ws: &mut Workspace,
+        ws: &'a mut Workspace,
         watch: &mut dyn FnMut(&[f32]),
-    ) -> Result<usize> {
+    ) -> Result<&'a [f32]> {
         let hidden = self.shape.hidden_size;
         ws.reserve(&self.shape, batch.tokens(), wanted.count(batch), self.in_int8)?;
         exec.time(Operation::Embeddings, || self.embeddings.forward(exec, batch, ws));
@@ -102,7 +102,7 @@ impl Encoder {
             layer.feed_forward.forward(exec, rows, ws);
             watch(&ws.hidden.values[..rows * hidden]);
         }
-        Ok(wanted.count(batch))
+        Ok(&ws.hidden.values[..wanted.count(batch) * hidden])
     }
 
     pub(crate) fn linears(&self) -> impl Iterator<Item = &Linear> {

@@ -84,8 +84,7 @@ impl Engine {
         if other.0.config != inner.config {
             return refuse(format!("{} and {} are not the same model", inner.name, other.0.name));
         }
-        let there = |name: &str| inner.plan.parts().any(|part| part.is_quantizable() && part.name() == name);
-        if let Some(name) = names.iter().find(|name| !there(name)) {
+        if let Some(name) = names.iter().find(|name| !inner.plan.has_quantizable(name)) {
             return refuse(format!("no part of the model that could be int8 is called {name}"));
         }
         let words = inner.plan.embeddings.words.part();

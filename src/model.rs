@@ -70,8 +70,8 @@ impl Model {
     /// When there is no memory for the activations.
     pub(crate) fn forward(&self, exec: Exec<'_>, batch: &Batch, ws: &mut Workspace) -> Result<()> {
         self.head.reserve(batch.rows(), ws)?;
-        let texts = self.encoder.forward(exec, batch, batch.first(), ws, &mut |_| {})?;
-        self.head.forward(exec, texts, ws);
+        self.encoder.forward(exec, batch, batch.first(), ws, &mut |_| {})?;
+        self.head.forward(exec, batch.rows(), ws);
         Ok(())
     }
 
@@ -86,10 +86,7 @@ impl Model {
         wanted: Wanted<'_>,
         ws: &'a mut Workspace,
     ) -> Result<&'a [f32]> {
-        let (mut len, rows) = (0, wanted.count(batch));
-        self.encoder.forward(exec, batch, wanted, ws, &mut |hidden| len = hidden.len())?;
-        debug_assert_eq!(len % rows.max(1), 0);
-        Ok(&ws.hidden.values[..len])
+        self.encoder.forward(exec, batch, wanted, ws, &mut |_| {})
     }
 
     /// The same for one text, with all rows of the last layer, keeping what every stage gives.

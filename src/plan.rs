@@ -98,6 +98,11 @@ impl Plan {
         tables.into_iter().chain(norm.parts()).chain(layers).chain(self.head.matmuls().map(Part::Matmul))
     }
 
+    /// Whether it has a part of this name that may be stored in fewer bits than f32 has.
+    pub(crate) fn has_quantizable(&self, name: &str) -> bool {
+        self.parts().any(|part| part.is_quantizable() && part.name() == name)
+    }
+
     /// Numbers that the model was trained to have.
     pub(crate) fn parameters(&self) -> usize {
         self.parts().map(Part::parameters).sum()

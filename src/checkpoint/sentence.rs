@@ -31,7 +31,7 @@ use crate::{
 pub(crate) struct Sentence {
     /// Where the encoder and its tokenizer are.
     pub(crate) encoder: PathBuf,
-    /// The most tokens of a text, if the directory says so.
+    /// The most tokens of a text, if the directory says so: not more than the encoder has positions for.
     pub(crate) max_tokens: Option<usize>,
     /// Whether texts become lower-case before they are tokenized.
     pub(crate) lower_case: bool,
@@ -75,7 +75,8 @@ impl Sentence {
         let pooling = Json::open(&dir.join(next("Pooling")?.path).join("config.json"))?;
         let (max_tokens, lower_case) = limits(&encoder)?;
         let modes = modes(&pooling)?;
-        let hidden = Config::from_dir(&encoder)?.encoder.hidden_size;
+        let shape = Config::from_dir(&encoder)?.encoder;
+        let (hidden, positions) = (shape.hidden_size, shape.max_position_embeddings);
         for key in ["embedding_dimension", "word_embedding_dimension"] {
             if let Some(size) = pooling.get(key).filter(|size| **size != hidden) {
                 return Err(pooling.error(key, format!("{size} is not the encoder's hidden size, {hidden}")));
@@ -96,6 +97,7 @@ impl Sentence {
         let include_prompt = pooling.flag("include_prompt", true)?;
         let (prompts, default_prompt) = prompts(dir)?;
         let pooling = modes;
+        let max_tokens = max_tokens.map(|most| most.min(positions));
         let sentence =
             Self { encoder, max_tokens, lower_case, pooling, include_prompt, steps, prompts, default_prompt };
         Ok(Some(sentence))

@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{
     checkpoint::sentence::Sentence,
-    config::Config,
     encoder::Row,
     engine::{Engine, Task},
     error::{Error, Result},
@@ -64,9 +63,7 @@ impl Embedder {
             let reason = format!("{pooling}, but the model has a pooling of its own: {}", own.join(", "));
             return Err(Error::Option { option: "pooling", reason });
         }
-        let positions = Config::from_dir(&sentence.encoder)?.encoder.max_position_embeddings;
-        let own = sentence.max_tokens.map(|own| own.min(positions));
-        let options = Options { max_tokens: options.max_tokens.or(own), ..options };
+        let options = Options { max_tokens: options.max_tokens.or(sentence.max_tokens), ..options };
         let engine = Engine::open(&sentence.encoder, options, Task::Embed)?;
         let recipe = Recipe::new(&engine, sentence, how)?;
         Ok(Self { engine, recipe: Arc::new(recipe) })

@@ -64,8 +64,7 @@ struct Chosen<'a> {
 impl PackOptions {
     /// What is chosen, if the model has every part that is named.
     fn choose(&self, plan: &Plan) -> Result<Chosen<'_>> {
-        let there = |name: &String| plan.parts().any(|part| part.is_quantizable() && part.name() == name);
-        if let Some(name) = self.keep_f16.iter().find(|name| !there(name)) {
+        if let Some(name) = self.keep_f16.iter().find(|name| !plan.has_quantizable(name)) {
             return Err(Error::Option {
                 option: "keep-f16",
                 reason: format!("no part of the model that could be int8 is called {name}"),
