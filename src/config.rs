@@ -16,6 +16,7 @@ use crate::{
 
 /// The feed-forward layers' activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Activation {
     /// `x · Φ(x)` with the error function: `"gelu"`.
     Gelu,
@@ -23,6 +24,17 @@ pub enum Activation {
     GeluTanh,
     /// `max(x, 0)`: `"relu"`.
     Relu,
+}
+
+impl Activation {
+    /// As `hidden_act` of a `config.json` has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gelu => "gelu",
+            Self::GeluTanh => "gelu_new",
+            Self::Relu => "relu",
+        }
+    }
 }
 
 impl From<Activation> for kernels::Activation {

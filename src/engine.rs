@@ -19,7 +19,7 @@ pub use self::{
 };
 use crate::{
     config::Config,
-    encoder::{Batch, Workspace},
+    encoder::{Batch, Row, Workspace},
     error::{Error, Result},
     exec::Clock,
     model::Model,
@@ -37,12 +37,11 @@ use crate::{
 /// use nimbert::{Engine, Options};
 ///
 /// let engine = Engine::demo(Options::default())?;
-/// let answers = engine.classify(&["连奥创都知道整容要去韩国", "太好看了，笑中带泪，强烈推荐！"])?;
-/// for answer in &answers {
+/// for answer in engine.classify(&["连奥创都知道整容要去韩国", "太好看了，笑中带泪，强烈推荐！"]) {
+///     let answer = answer?;
 ///     let best = answer.top();
 ///     println!("{} {:.2}", best.label, best.score);
 /// }
-/// assert_eq!(answers[1].top().label, "Star_5");
 /// # }
 /// # Ok::<(), nimbert::Error>(())
 /// ```
@@ -104,11 +103,12 @@ impl Engine {
         })))
     }
 
-    /// Scores texts. The answer to a text is the same bits whatever the others are and however many threads work.
+    /// Scores texts: an answer, or an error, for each. The answer to a text is the same bits whatever the others are and however many
+    /// threads work.
     ///
     /// # Errors
-    /// When a text is longer than allowed and [`Options::on_long`](crate::Options::on_long) says so; as [`Engine::logits`].
-    pub fn classify(&self, texts: &[&str]) -> Result<Vec<Classification>> {
+    /// Of a text: that it is longer than allowed and [`Options::on_long`](crate::Options::on_long) says so; as [`Engine::logits`].
+    pub fn classify(&self, texts: &[&str]) -> Vec<Result<Classification>> {
         self.classify_texts(texts.iter().map(|text| (*text, None)))
     }
 
@@ -116,18 +116,23 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::classify`], and when the model knows only one token type.
-    pub fn classify_pairs(&self, pairs: &[(&str, &str)]) -> Result<Vec<Classification>> {
+    pub fn classify_pairs(&self, pairs: &[(&str, &str)]) -> Vec<Result<Classification>> {
         self.classify_texts(pairs.iter().map(|(first, second)| (*first, Some(*second))))
     }
 
     fn classify_texts<'a>(
         &self,
         texts: impl Iterator<Item = (&'a str, Option<&'a str>)>,
-    ) -> Result<Vec<Classification>> {
+    ) -> Vec<Result<Classification>> {
         let encode = |(index, (text, pair))| self.encode_text(index, text, pair, self.max_tokens());
-        let rows = texts.enumerate().map(encode).collect::<Result<Vec<_>>>()?;
-        let logits = self.logits(&rows)?;
-        Ok(rows.iter().zip(logits).map(|(row, logits)| self.classification(row, logits)).collect())
+        let rows: Vec<_> = texts.enumerate().map(encode).collect();
+        let mut logits = self.logits_of(rows.iter().flatten().map(Row::from)).into_iter();
+        let answer = |(index, row): (usize, Result<Encoding>)| {
+            let row = row?;
+            let logits = logits.next().expect("logits for every row").map_err(|error| error.at(index))?;
+            Ok(self.classification(&row, logits))
+        };
+        rows.into_iter().enumerate().map(answer).collect()
     }
 
     /// What [`Engine::classify`] makes of a text's logits, which are in label order: for who computes them apart, or keeps them.
@@ -136,8 +141,8 @@ impl Engine {
     /// # #[cfg(feature = "demo")] {
     /// let engine = nimbert::Engine::demo(nimbert::Options::default())?;
     /// let rows = [engine.encode("无聊到睡着", None)?];
-    /// let logits = engine.logits(&rows)?.remove(0);
-    /// assert_eq!(engine.classification(&rows[0], logits), engine.classify(&["无聊到睡着"])?[0]);
+    /// let logits = engine.logits(&rows).remove(0)?;
+    /// assert_eq!(engine.classification(&rows[0], logits), engine.classify(&["无聊到睡着"]).remove(0)?);
     /// # }
     /// # Ok::<(), nimbert::Error>(())
     /// ```

@@ -1,12 +1,12 @@
 //! One error type. Every message says what is wrong and where, in one line.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, sync::Arc};
 
 /// The result of everything here that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a model could not be loaded or a text not be scored.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A file or directory could not be opened, read or written.
@@ -15,7 +15,7 @@ pub enum Error {
         /// The file or directory.
         path: PathBuf,
         /// What the operating system said.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// A file that should hold JSON does not.
     #[error("{}: not valid JSON: {source}", path.display())]
@@ -23,7 +23,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// Line, column and what was expected there.
-        source: serde_json::Error,
+        source: Arc<serde_json::Error>,
     },
     /// `config.json` lacks a key, or asks for something that this engine does not compute.
     #[error("{}: {key}: {reason}", path.display())]
@@ -90,12 +90,20 @@ pub enum Error {
 impl Error {
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io { path, source }
+        move |source| Self::Io { path, source: Arc::new(source) }
     }
 
     pub(crate) fn json(path: impl Into<PathBuf>) -> impl FnOnce(serde_json::Error) -> Self {
         let path = path.into();
-        move |source| Self::Json { path, source }
+        move |source| Self::Json { path, source: Arc::new(source) }
+    }
+
+    /// The same of text `index`, if it is of a text.
+    pub(crate) fn at(self, index: usize) -> Self {
+        match self {
+            Self::Text { reason, .. } => Self::Text { index, reason },
+            other => other,
+        }
     }
 
     pub(crate) fn config(

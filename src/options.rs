@@ -84,7 +84,15 @@ impl FromStr for Precision {
 }
 
 /// How to run a model. The default is right for most uses.
+///
+/// ```
+/// use nimbert::{Options, Precision};
+///
+/// let options = Options::default().threads(2).precision(Precision::Int8);
+/// assert_eq!((options.threads, options.max_tokens), (Some(2), None));
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
 pub struct Options {
     /// Threads of one call, the caller's included; `None`: all that the process may run on.
     pub threads: Option<usize>,
@@ -105,4 +113,54 @@ pub struct Options {
     pub verify: bool,
     /// Note how long the parts of a forward take, for [`crate::Engine::profile`].
     pub profile: bool,
+}
+
+impl Options {
+    /// With so many [threads](Self::threads), or as many as there are for `None`.
+    #[must_use]
+    pub fn threads(self, threads: impl Into<Option<usize>>) -> Self {
+        Self { threads: threads.into(), ..self }
+    }
+
+    /// Computed in this [precision](Self::precision).
+    #[must_use]
+    pub fn precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// With this [instruction set](Self::isa), or the machine's best for `None`.
+    #[must_use]
+    pub fn isa(self, isa: impl Into<Option<Isa>>) -> Self {
+        Self { isa: isa.into(), ..self }
+    }
+
+    /// With at most so many [tokens](Self::max_tokens) of a text, or as many as the model allows for `None`.
+    #[must_use]
+    pub fn max_tokens(self, max_tokens: impl Into<Option<usize>>) -> Self {
+        Self { max_tokens: max_tokens.into(), ..self }
+    }
+
+    /// With this done to [longer texts](Self::on_long).
+    #[must_use]
+    pub fn on_long(self, on_long: OnLong) -> Self {
+        Self { on_long, ..self }
+    }
+
+    /// With weights [copied](Self::copy_weights) or not.
+    #[must_use]
+    pub fn copy_weights(self, copy_weights: bool) -> Self {
+        Self { copy_weights, ..self }
+    }
+
+    /// With a packed file [verified](Self::verify) or not.
+    #[must_use]
+    pub fn verify(self, verify: bool) -> Self {
+        Self { verify, ..self }
+    }
+
+    /// With a [profile](Self::profile) kept or not.
+    #[must_use]
+    pub fn profile(self, profile: bool) -> Self {
+        Self { profile, ..self }
+    }
 }

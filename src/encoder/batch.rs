@@ -31,6 +31,8 @@ pub(crate) struct Batch {
     pub(crate) cu_seqlens: Vec<u32>,
     /// `[B]`: the position of each row's last token.
     last: Vec<u32>,
+    /// `[B]`: which of a call's rows each is.
+    pub(crate) indices: Vec<usize>,
     /// `[B + 1]`: 0, 1, 2 … B, the `cu_seqlens` of one token a row.
     pub(crate) cu_rows: Vec<u32>,
 }
@@ -43,12 +45,13 @@ impl Batch {
         self.cu_seqlens.clear();
         self.cu_seqlens.push(0);
         self.last.clear();
+        self.indices.clear();
         self.cu_rows.clear();
         self.cu_rows.push(0);
     }
 
-    /// Adds a row, or says why the model has no answer for it.
-    pub(crate) fn push(&mut self, row: Row<'_>, shape: &Shape) -> Result<(), String> {
+    /// Adds row `index` of a call, or says why the model has no answer for it.
+    pub(crate) fn push(&mut self, index: usize, row: Row<'_>, shape: &Shape) -> Result<(), String> {
         let Row { token_ids, token_type_ids } = row;
         let (len, most) = (token_ids.len(), shape.max_position_embeddings);
         if len == 0 {
@@ -75,6 +78,7 @@ impl Batch {
         self.token_type_ids.resize(self.token_ids.len(), 0);
         self.cu_seqlens.push(self.token_ids.len() as u32);
         self.last.push(self.token_ids.len() as u32 - 1);
+        self.indices.push(index);
         self.cu_rows.push(self.cu_rows.len() as u32);
         Ok(())
     }

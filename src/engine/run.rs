@@ -1,13 +1,12 @@
 //! Rows of tokens through a model: gathered to batches, each with a workspace and the threads.
 
-use std::{path::Path, sync::PoisonError, time::Duration};
+use std::{cell::RefCell, path::Path, sync::PoisonError, time::Duration};
 
 use super::{Engine, Inner, load::no_classifier};
 use crate::{
     encoder::{Batch, Row, Workspace},
     error::{Error, Result},
     exec::{Clock, Exec, Operation},
-    memory,
     model::{Model, Trace},
     tokenizer::Encoding,
 };
@@ -17,44 +16,55 @@ use crate::{
 const BATCH_TOKENS: usize = 128;
 /// The same of all threads: activations of bert-base take 34 KB a token.
 const MOST_BATCH_TOKENS: usize = 2_048;
+/// Numbers of an answer that an error shows.
+const SHOWN: usize = 5;
 
 impl Engine {
     /// The model's raw outputs for rows of tokens, in label order for each row.
     ///
     /// # Errors
-    /// When a row is empty, longer than the model has positions, or has an id that the model does not know; when the answer is
-    /// not finite, the model has no classifier, or there is no memory.
-    pub fn logits(&self, rows: &[Encoding]) -> Result<Vec<Vec<f32>>> {
-        let labels = self.logits_of_a_text()?;
-        let mut logits = memory::zeros(rows.len() * labels)?;
-        self.logits_into(rows.iter().map(Row::from), &mut logits)?;
-        Ok(logits.chunks_exact(labels).map(<[f32]>::to_vec).collect())
+    /// Of a row: that it is empty, longer than the model has positions, or has an id that the model does not know, or that its
+    /// answer is not finite. Of every row: that the model has no classifier, or that there is no memory.
+    pub fn logits(&self, rows: &[Encoding]) -> Vec<Result<Vec<f32>>> {
+        self.logits_of(rows.iter().map(Row::from))
     }
 
-    /// [`Engine::logits`] into memory of the caller, `[rows, labels]`. On one thread nothing is allocated once there was a call
-    /// with as many tokens, as many rows and as long a row: for the lowest and steadiest latency.
+    pub(super) fn logits_of<'a>(&self, rows: impl Iterator<Item = Row<'a>>) -> Vec<Result<Vec<f32>>> {
+        let labels = match self.logits_of_a_text() {
+            Ok(labels) => labels,
+            Err(error) => return rows.map(|_| Err(error.clone())).collect(),
+        };
+        self.answers(rows, |batch, ws, exec, answer| {
+            self.model().forward(exec, batch, ws)?;
+            for (&index, logits) in batch.indices.iter().zip(ws.logits.chunks_exact(labels)) {
+                answer(index, self.finite(index, logits).map(<[f32]>::to_vec));
+            }
+            Ok(())
+        })
+    }
+
+    /// [`Engine::logits`] into memory of the caller, `[rows, labels]`, all or nothing. On one thread nothing is allocated once there
+    /// was a call with as many tokens, as many rows and as long a row: for the lowest and steadiest latency.
     ///
     /// # Errors
-    /// As [`Engine::logits`]; `logits` may hold answers to some of the rows then.
+    /// The first of [`Engine::logits`]; `logits` may hold answers to some of the rows then.
     ///
     /// # Panics
     /// When `logits` is not of that length.
     pub fn logits_into<'a>(&self, rows: impl Iterator<Item = Row<'a>>, logits: &mut [f32]) -> Result<()> {
-        let Inner { model, name, .. } = &*self.0;
         let (labels, mut done) = (self.logits_of_a_text()?, 0);
-        self.batches(rows, |batch, ws, exec| {
-            model.forward(exec, batch, ws)?;
-            let found = &ws.logits[..batch.rows() * labels];
-            if let Some(at) = found.iter().position(|logit| !logit.is_finite()) {
-                let (row, index) = (at / labels, (done + at) / labels);
-                let row = &found[row * labels..(row + 1) * labels];
-                let reason = format!("{name}: its weights give no finite answer: {row:?}{}", self.advice());
-                return Err(Error::Text { index, reason });
-            }
-            logits[done..done + found.len()].copy_from_slice(found);
-            done += found.len();
-            Ok(())
-        })?;
+        self.batches(
+            rows,
+            |_, error| Err(error),
+            |batch, ws, exec| {
+                self.model().forward(exec, batch, ws)?;
+                for (&index, found) in batch.indices.iter().zip(ws.logits.chunks_exact(labels)) {
+                    logits[done..done + labels].copy_from_slice(self.finite(index, found)?);
+                    done += labels;
+                }
+                Ok(())
+            },
+        )?;
         assert_eq!(done, logits.len(), "logits for {} rows of {labels} labels", done / labels);
         Ok(())
     }
@@ -65,19 +75,56 @@ impl Engine {
         if labels.is_empty() { Err(no_classifier(Path::new(name), config)) } else { Ok(labels.len()) }
     }
 
-    /// What to do where weights give no finite answer.
-    pub(crate) fn advice(&self) -> &'static str {
+    /// What the model gives for row `index`, if it is numbers.
+    pub(crate) fn finite<'a>(&self, index: usize, found: &'a [f32]) -> Result<&'a [f32]> {
+        if found.iter().all(|x| x.is_finite()) {
+            return Ok(found);
+        }
+        let shown = &found[..found.len().min(SHOWN)];
+        let dots = if shown.len() < found.len() { " …" } else { "" };
         let is_packed = self.source_sha256().is_some();
-        if is_packed { " (nimbert verify --file names weights that are none)" } else { "" }
+        let advice = if is_packed { " (nimbert verify --file names weights that are none)" } else { "" };
+        let reason = format!("{}: its weights give no finite answer: {shown:?}{dots}{advice}", self.0.name);
+        Err(Error::Text { index, reason })
     }
 
-    /// Gathers rows to batches, as many tokens in each as it pays to compute together, and hands them on in order.
-    ///
-    /// # Errors
-    /// When a row is none that the model has an answer for, or as `each`.
-    pub(crate) fn batches<'a>(
+    /// An answer for each row, in order. `each` gets batches, and gives the answer of every row in them by its index.
+    pub(crate) fn answers<'a, A>(
         &self,
         rows: impl Iterator<Item = Row<'a>>,
+        mut each: impl FnMut(&Batch, &mut Workspace, Exec<'_>, &mut dyn FnMut(usize, Result<A>)) -> Result<()>,
+    ) -> Vec<Result<A>> {
+        let answers = RefCell::new(Vec::new());
+        let answer = |index: usize, found: Result<A>| {
+            let mut answers = answers.borrow_mut();
+            if answers.len() <= index {
+                answers.resize_with(index + 1, || None);
+            }
+            answers[index] = Some(found);
+        };
+        let refused = |index, error| {
+            answer(index, Err(error));
+            Ok(())
+        };
+        let outcome = self.batches(rows, refused, |batch, ws, exec| {
+            if let Err(error) = each(batch, ws, exec, &mut |index, found| answer(index, found)) {
+                batch.indices.iter().for_each(|&index| answer(index, Err(error.clone())));
+            }
+            Ok(())
+        });
+        outcome.expect("every error is that of a row");
+        answers.into_inner().into_iter().map(|found| found.expect("an answer for every row")).collect()
+    }
+
+    /// Gathers rows to batches, as many tokens in each as it pays to compute together, and hands them on in order. A row that the
+    /// model has no answer for is `refused`.
+    ///
+    /// # Errors
+    /// As `refused` and `each`.
+    fn batches<'a>(
+        &self,
+        rows: impl Iterator<Item = Row<'a>>,
+        mut refused: impl FnMut(usize, Error) -> Result<()>,
         mut each: impl FnMut(&Batch, &mut Workspace, Exec<'_>) -> Result<()>,
     ) -> Result<()> {
         let most = self.batch_tokens();
@@ -88,11 +135,13 @@ impl Engine {
                 while let Some((index, row)) =
                     rows.next_if(|(_, row)| batch.rows() == 0 || batch.tokens() + row.token_ids.len() <= most)
                 {
-                    batch
-                        .push(row, &self.0.config.encoder)
-                        .map_err(|reason| Error::Text { index, reason })?;
+                    if let Err(reason) = batch.push(index, row, &self.0.config.encoder) {
+                        refused(index, Error::Text { index, reason })?;
+                    }
                 }
-                each(batch, ws, exec)?;
+                if batch.rows() > 0 {
+                    each(batch, ws, exec)?;
+                }
             }
             Ok(())
         })
@@ -117,7 +166,7 @@ impl Engine {
         let row = Row { token_ids, token_type_ids: Some(token_type_ids) };
         self.with_workspace(|batch, ws, exec| {
             batch.clear();
-            batch.push(row, &config.encoder).map_err(|reason| Error::Text { index: 0, reason })?;
+            batch.push(0, row, &config.encoder).map_err(|reason| Error::Text { index: 0, reason })?;
             model.trace(exec, batch, ws)
         })
     }

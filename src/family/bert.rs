@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Family;
 use crate::{
-    config::{Activation, Config, File, Head, Sequence, Shape},
+    config::{Config, File, Head, Sequence, Shape},
     error::Result,
     exec::Operation,
     plan::{self, Matmul, Norm, Plan, Table, Vector},
@@ -94,11 +94,6 @@ pub(super) fn class(config: &Config) -> &str {
 
 pub(super) fn to_json(config: &Config) -> String {
     let encoder = &config.encoder;
-    let hidden_act = match encoder.hidden_act {
-        Activation::Gelu => "gelu",
-        Activation::GeluTanh => "gelu_new",
-        Activation::Relu => "relu",
-    };
     let mut json = json!({
         "architectures": [class(config)],
         "model_type": "bert",
@@ -111,7 +106,7 @@ pub(super) fn to_json(config: &Config) -> String {
         "type_vocab_size": encoder.type_vocab_size,
         // Widening is exact, so that reading it back gives the same bits.
         "layer_norm_eps": f64::from(encoder.layer_norm_eps),
-        "hidden_act": hidden_act,
+        "hidden_act": encoder.hidden_act.name(),
     });
     if let Head::Sequence(Sequence { labels, problem_type, activation, .. }) = &config.head {
         let id2label = labels.iter().enumerate().map(|(id, label)| (id.to_string(), json!(label)));

@@ -33,8 +33,9 @@ pub struct Embedding {
 /// use nimbert::{EmbedOptions, Embedder, Options};
 ///
 /// let embedder = Embedder::load("bge-small-en-v1.5", Options::default(), EmbedOptions::default())?;
-/// let vectors = embedder.embed(&["a warm film", "a cold film"])?;
-/// let cosine: f32 = vectors[0].values.iter().zip(&vectors[1].values).map(|(a, b)| a * b).sum();
+/// let mut vectors = embedder.embed(&["a warm film", "a cold film"]);
+/// let (one, other) = (vectors.remove(0)?.values, vectors.remove(0)?.values);
+/// let cosine: f32 = one.iter().zip(&other).map(|(a, b)| a * b).sum();
 /// println!("{} numbers each, {cosine:.3}", embedder.dimensions());
 /// # Ok::<(), nimbert::Error>(())
 /// ```
@@ -69,25 +70,52 @@ impl Embedder {
         Ok(Self { engine, recipe: Arc::new(recipe) })
     }
 
-    /// The vectors of `texts`, in their order. A text's are the same bits whatever the others are and however many threads work.
+    /// The vectors of `texts`, in their order, or an error for a text that has none. A text's are the same bits whatever the others
+    /// are and however many threads work.
     ///
     /// # Errors
-    /// When a text is longer than allowed and [`Options::on_long`] says so, an answer is not finite, or there is no memory.
-    pub fn embed(&self, texts: &[&str]) -> Result<Vec<Embedding>> {
-        let rows = texts.iter().enumerate().map(|(index, text)| self.encode(index, text));
-        let rows = rows.collect::<Result<Vec<_>>>()?;
-        let (recipe, mut embeddings) = (&*self.recipe, Vec::with_capacity(rows.len()));
-        self.engine.batches(rows.iter().map(Row::from), |batch, ws, exec| {
-            let hidden = self.engine.model().hidden(exec, batch, recipe.wanted(batch), ws)?;
-            let pooled = recipe.pool(batch, hidden, self.engine.config().encoder.hidden_size)?;
+    /// Of a text: that it is longer than allowed and [`Options::on_long`] says so, or its vector is not finite. Of every text: that
+    /// there is no memory.
+    pub fn embed(&self, texts: &[&str]) -> Vec<Result<Embedding>> {
+        let rows: Vec<_> =
+            texts.iter().enumerate().map(|(index, text)| self.encode_text(index, text)).collect();
+        let mut vectors = self.vectors_of(rows.iter().flatten().map(Row::from)).into_iter();
+        let embedding = |(index, row): (usize, Result<Encoding>)| {
+            let row = row?;
+            let values = vectors.next().expect("a vector for every row").map_err(|error| error.at(index))?;
+            Ok(Embedding { values, tokens: row.token_ids.len(), truncated: row.truncated })
+        };
+        rows.into_iter().enumerate().map(embedding).collect()
+    }
+
+    /// The vectors of rows of tokens, prompts included: for who tokenizes apart. [`Embedder::encode`] makes such rows.
+    ///
+    /// # Errors
+    /// As [`Engine::logits`], and as [`Embedder::embed`].
+    pub fn vectors(&self, rows: &[Encoding]) -> Vec<Result<Vec<f32>>> {
+        self.vectors_of(rows.iter().map(Row::from))
+    }
+
+    fn vectors_of<'a>(&self, rows: impl Iterator<Item = Row<'a>>) -> Vec<Result<Vec<f32>>> {
+        let (recipe, engine) = (&*self.recipe, &self.engine);
+        engine.answers(rows, |batch, ws, exec, answer| {
+            let hidden = engine.model().hidden(exec, batch, recipe.wanted(batch), ws)?;
+            let pooled = recipe.pool(batch, hidden, engine.config().encoder.hidden_size)?;
             let values = recipe.finish(pooled, batch.rows(), ws, exec)?;
-            for values in values.chunks_exact(recipe.width) {
-                let index = embeddings.len();
-                embeddings.push(self.embedding(index, values, &rows[index])?);
+            for (&index, values) in batch.indices.iter().zip(values.chunks_exact(recipe.width)) {
+                let values = recipe.cut(values);
+                answer(index, engine.finite(index, &values).map(<[f32]>::to_vec));
             }
             Ok(())
-        })?;
-        Ok(embeddings)
+        })
+    }
+
+    /// The tokens of a text with its prompt.
+    ///
+    /// # Errors
+    /// When it is longer than allowed and [`Options::on_long`] says so.
+    pub fn encode(&self, text: &str) -> Result<Encoding> {
+        self.encode_text(0, text)
     }
 
     /// The numbers of a vector.
@@ -100,17 +128,8 @@ impl Embedder {
         &self.engine
     }
 
-    fn encode(&self, index: usize, text: &str) -> Result<Encoding> {
+    fn encode_text(&self, index: usize, text: &str) -> Result<Encoding> {
         self.engine.encode_text(index, &self.recipe.text(text), None, self.engine.max_tokens())
-    }
-
-    fn embedding(&self, index: usize, values: &[f32], encoding: &Encoding) -> Result<Embedding> {
-        let values = self.recipe.cut(values);
-        if !values.iter().all(|x| x.is_finite()) {
-            let reason = format!("the model's weights give no finite answer{}", self.engine.advice());
-            return Err(Error::Text { index, reason });
-        }
-        Ok(Embedding { values, tokens: encoding.token_ids.len(), truncated: encoding.truncated })
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
 
 /// How a vector is made of a text, where a model leaves that open.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct EmbedOptions {
     /// Of a model without a pooling of its own, [`Pooling::Mean`] if not given. A directory of sentence-transformers has one.
     pub pooling: Option<Pooling>,
@@ -29,6 +30,32 @@ pub struct EmbedOptions {
     pub dimensions: Option<usize>,
     /// What goes before each text.
     pub prompt: Prompt,
+}
+
+impl EmbedOptions {
+    /// With this [pooling](Self::pooling), or the model's for `None`.
+    #[must_use]
+    pub fn pooling(self, pooling: impl Into<Option<Pooling>>) -> Self {
+        Self { pooling: pooling.into(), ..self }
+    }
+
+    /// With vectors [scaled](Self::normalize), or only if the model does so.
+    #[must_use]
+    pub fn normalize(self, normalize: bool) -> Self {
+        Self { normalize, ..self }
+    }
+
+    /// With so many [numbers](Self::dimensions) a vector, or all for `None`.
+    #[must_use]
+    pub fn dimensions(self, dimensions: impl Into<Option<usize>>) -> Self {
+        Self { dimensions: dimensions.into(), ..self }
+    }
+
+    /// With this [prompt](Self::prompt).
+    #[must_use]
+    pub fn prompt(self, prompt: Prompt) -> Self {
+        Self { prompt, ..self }
+    }
 }
 
 /// What goes before a text.

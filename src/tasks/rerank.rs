@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Scoring;
+use super::{Classification, Scoring};
 use crate::{
     checkpoint::sentence::CrossEncoder,
     config::Config,
@@ -78,29 +78,28 @@ impl Reranker {
         Ok(Self { engine, scoring })
     }
 
-    /// The score of each document, in their order. A document's are the same bits whatever the others are.
+    /// The score of each document, in their order, or an error for a document that has none. A document's are the same bits whatever
+    /// the others are.
     ///
     /// # Errors
-    /// When a pair is longer than allowed and [`Options::on_long`] says so, an answer is not finite, or there is no memory; the
-    /// index is that of the document.
-    pub fn scores(&self, query: &str, documents: &[&str]) -> Result<Vec<Ranked>> {
+    /// Of a document: that the pair is longer than allowed and [`Options::on_long`] says so, or its score is not finite. Of every
+    /// document: that there is no memory.
+    pub fn scores(&self, query: &str, documents: &[&str]) -> Vec<Result<Ranked>> {
         let pairs: Vec<_> = documents.iter().map(|document| (query, *document)).collect();
-        let answers = self.engine.classify_pairs(&pairs)?.into_iter().enumerate();
-        let ranked = answers.map(|(index, answer)| Ranked {
-            index,
-            score: self.scoring.scores(&answer.logits)[0],
-            tokens: answer.tokens,
-            truncated: answer.truncated,
-        });
-        Ok(ranked.collect())
+        let answers = self.engine.classify_pairs(&pairs).into_iter().enumerate();
+        let ranked = |(index, answer): (usize, Result<Classification>)| {
+            let Classification { logits, tokens, truncated, .. } = answer?;
+            Ok(Ranked { index, score: self.scoring.scores(&logits)[0], tokens, truncated })
+        };
+        answers.map(ranked).collect()
     }
 
     /// The documents, the best first. Of equals, the first.
     ///
     /// # Errors
-    /// As [`Reranker::scores`].
+    /// The first of [`Reranker::scores`].
     pub fn rank(&self, query: &str, documents: &[&str]) -> Result<Vec<Ranked>> {
-        let mut ranked = self.scores(query, documents)?;
+        let mut ranked = self.scores(query, documents).into_iter().collect::<Result<Vec<_>>>()?;
         ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
         Ok(ranked)
     }

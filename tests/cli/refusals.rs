@@ -25,7 +25,7 @@ const COMMANDS: [&str; 12] = [
     "verify",
 ];
 
-/// Asserts that the stream stops with a message of these words after exactly these texts, at any batch size.
+/// Asserts that exactly these texts have answers, with a message of these words, at any batch size.
 #[track_caller]
 fn stops(name: &str, content: impl AsRef<[u8]>, options: &[&str], before: &[&str], words: &[&str]) {
     let (_kept, path) = file(name, content);
@@ -33,6 +33,32 @@ fn stops(name: &str, content: impl AsRef<[u8]>, options: &[&str], before: &[&str
         let common = ["classify", "--input", &path, "--format", "json", "--batch", batch];
         let stdout = nimbert(&[&common[..], options].concat()).failed(&[&[name], words].concat());
         assert_eq!(texts(&objects(&stdout)), before, "batch {batch}");
+    }
+}
+
+/// A row that has no answer, or a line that is no object, is told in a line of its own, and no other answer is lost.
+#[test]
+fn bad_rows_do_not_cost_the_others_their_answers() {
+    let lines = "{\"text\":\"one\"}\n{\"text\":7}\n{\"text\":\"three\"}\n{\n{\"text\":\"one two three four five\"}\n{\"text\":\"six\"}\n";
+    let (_kept, path) = file("a.jsonl", lines);
+    let options = ["--format", "json", "--max-tokens", "6", "--on-long", "error"];
+    for batch in ["1", "2", "32"] {
+        let common = ["classify", "--input", &path, "--batch", batch];
+        let run = nimbert(&[&common[..], &options].concat());
+        let answered = objects(&run.stdout);
+        assert_eq!((run.code, texts(&answered)), (1, vec!["one", "three", "six"]), "batch {batch}");
+        let indexes: Vec<_> = answered.iter().map(|object| object["index"].as_u64().unwrap()).collect();
+        assert_eq!(indexes, [0, 2, 5], "batch {batch}: the input's");
+        let told: Vec<_> = run.stderr.lines().collect();
+        let words = [
+            "a.jsonl: line 2: \"text\" is a number",
+            "a.jsonl: line 4: not valid JSON",
+            "a.jsonl: line 5: longer than 6 tokens",
+        ];
+        assert_eq!(told.len(), 3, "{}", run.stderr);
+        for (told, words) in told.into_iter().zip(words) {
+            assert!(told.starts_with("nimbert: ") && told.contains(words), "{told}");
+        }
     }
 }
 
@@ -168,7 +194,7 @@ fn a_header_without_the_column_lists_those_there_are() {
 fn a_json_line_of_another_kind_names_the_line() {
     let line = |bad: &str, words: &[&str]| {
         let content = format!("{{\"text\":\"one\"}}\n{bad}\n{{\"text\":\"three\"}}\n");
-        stops("a.jsonl", content, &[], &["one"], &[&["line 2"], words].concat());
+        stops("a.jsonl", content, &[], &["one", "three"], &[&["line 2"], words].concat());
     };
     line("[\"text\"]", &["an array"]);
     line("\"text\"", &["a string"]);
@@ -181,9 +207,9 @@ fn a_json_line_of_another_kind_names_the_line() {
 }
 
 #[test]
-fn a_text_too_long_stops_the_stream_when_asked() {
+fn a_text_too_long_has_no_answer_when_asked() {
     let options = ["--max-tokens", "6", "--on-long", "error"];
-    stops("a.txt", "一二三四\n\n一二三四五\n六\n", &options, &["一二三四", ""], &["line 3"]);
+    stops("a.txt", "一二三四\n\n一二三四五\n六\n", &options, &["一二三四", "", "六"], &["line 3"]);
     let run = nimbert(&[&["classify", "一", "一二三四五", "--format", "json"], &options[..]].concat());
     assert_eq!(objects(&run.failed(&["text 2 of 2"])).len(), 1);
     let megabyte = "好看".repeat(175_000);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{file, nimbert, nimbert_fed, seeded};
+use crate::{file, nimbert, nimbert_fed, objects, seeded};
 
 #[test]
 fn the_best_come_first_and_say_which_they_were() {
@@ -45,8 +45,11 @@ fn what_cannot_be_ranked_is_named() {
     let (_model, model) = seeded("gelu-one-label-bf16-shards");
     let (_several, several) = seeded("gelu-multi-label");
     let (_input, input) = file("a.txt", "一\n\n丁\n");
-    nimbert(&["rerank", "-m", &model, "--query", "一", "-i", &input])
+    let left = nimbert(&["rerank", "-m", &model, "--query", "一", "-i", &input, "-f", "json"])
         .failed(&["a.txt: line 2: an empty document"]);
+    let mut left: Vec<_> = objects(&left).iter().map(|found| found["index"].as_u64().unwrap()).collect();
+    left.sort_unstable();
+    assert_eq!(left, [0, 2], "the others are ranked");
     nimbert(&["rerank", "-m", &model, "--query", "一", "丁", " "])
         .failed(&["text 2 of 2: an empty document"]);
     nimbert(&["rerank", "-m", &model, "--query", " ", "丁"]).misused(&["--query is empty"]);

@@ -4,6 +4,8 @@ use nimbert::{Encoding, Engine, OnLong, Options, PackOptions, Precision, pack};
 use nimbert_test_support::{data, shared};
 use std::{fs, path::Path};
 
+use crate::Good as _;
+
 /// Stars and texts of a TSV.
 fn rows(dev: &str) -> Vec<(&str, &str)> {
     dev.lines()
@@ -24,18 +26,14 @@ fn the_six_layer_model_gets_as_many_stars_right_as_pytorch() {
     let expected: Vec<serde_json::Value> = serde_json::from_str(&expected).expect("JSON");
     for pytorch in expected {
         let number = |key: &str| pytorch[key].as_u64().expect("a number") as usize;
-        let options = Options {
-            max_tokens: Some(number("max_tokens")),
-            precision: Precision::F32,
-            ..Options::default()
-        };
+        let options = Options::default().max_tokens(number("max_tokens")).precision(Precision::F32);
         let engine = Engine::load(&model, options).expect("a good model");
         assert_eq!(rows.len(), number("rows"), "another dev.tsv");
         let correct: usize = rows
             .chunks(32)
             .map(|rows| {
                 let texts: Vec<&str> = rows.iter().map(|row| row.1).collect();
-                let found = engine.classify(&texts).expect("good texts");
+                let found = engine.classify(&texts).good();
                 found
                     .iter()
                     .zip(rows)
@@ -65,8 +63,7 @@ fn int8_keeps_labels_and_logits() {
     let file = dir.path().join("packed.nimbert");
     pack(&model, &file, &PackOptions::default(), &mut |_, _| {}).expect("a good checkpoint");
     let load = |path: &Path, precision| {
-        Engine::load(path, Options { max_tokens: Some(128), precision, ..Options::default() })
-            .expect("a good model")
+        Engine::load(path, Options::default().max_tokens(128).precision(precision)).expect("a good model")
     };
     let f32 = load(&model, Precision::F32);
     let encode = |(_, text): &(&str, &str)| {
@@ -80,10 +77,10 @@ fn int8_keeps_labels_and_logits() {
             |(logits, (star, _)): &(&Vec<f32>, &(&str, &str))| (best(logits) + 1).to_string() == *star;
         all.iter().zip(&rows).filter(is_right).count()
     };
-    let reference = f32.logits(&encodings).expect("good rows");
+    let reference = f32.logits(&encodings).good();
     println!("{:9} {:>6} {:>12} {:>8} {:>8}", "int8 of", "right", "same label", "mean", "largest");
     for (what, path) in [("directory", model.as_path()), ("file", &file)] {
-        let logits = load(path, Precision::Int8).logits(&encodings).expect("good rows");
+        let logits = load(path, Precision::Int8).logits(&encodings).good();
         let same = logits.iter().zip(&reference).filter(|(ours, theirs)| best(ours) == best(theirs)).count();
         let apart: Vec<_> = logits
             .iter()

@@ -11,8 +11,20 @@ mod steady_state;
 mod threads;
 mod tokenizer;
 
-use nimbert::Encoding;
+use nimbert::{Encoding, Error};
 use nimbert_test_support::reference::Row;
+
+/// Answers that are all there.
+trait Good<T> {
+    fn good(self) -> Vec<T>;
+}
+
+impl<T> Good<T> for Vec<Result<T, Error>> {
+    #[track_caller]
+    fn good(self) -> Vec<T> {
+        self.into_iter().map(|answer| answer.expect("an answer")).collect()
+    }
+}
 
 /// The tokens of a reference's row.
 fn encoding(row: &Row) -> Encoding {

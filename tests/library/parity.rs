@@ -5,7 +5,7 @@
 use nimbert::{Encoding, Engine, Isa, OnLong, Options, Precision};
 use std::{fs, path::Path};
 
-use crate::encoding;
+use crate::{Good as _, encoding};
 use nimbert_test_support::{
     checkpoint::Spec,
     data, distance,
@@ -41,7 +41,7 @@ fn load(dir: &Path, isa: Isa, threads: usize) -> Engine {
 }
 
 fn load_at(precision: Precision, dir: &Path, isa: Isa, threads: usize) -> Engine {
-    let options = Options { isa: Some(isa), threads: Some(threads), precision, ..Options::default() };
+    let options = Options::default().isa(isa).threads(threads).precision(precision);
     Engine::load(dir, options).expect("a good checkpoint")
 }
 
@@ -70,7 +70,7 @@ impl Worst {
             self.pooled = self.pooled.max(distance(&trace.pooled, &row.pooled));
         }
         self.logits = self.logits.max(distance(&trace.logits, &row.logits));
-        let alone = engine.logits(&[encoding(row)]).expect("a good row");
+        let alone = engine.logits(&[encoding(row)]).good();
         let apart = distance(&alone[0], &trace.logits);
         assert!(apart <= SAME_LOGITS, "[CLS] alone gives other logits than all rows, by {apart:e}");
     }
@@ -78,7 +78,7 @@ impl Worst {
     /// All rows in one batch, as `Engine::classify` computes them.
     fn batch(&mut self, engine: &Engine, rows: &[Row]) {
         let encodings: Vec<_> = rows.iter().map(encoding).collect();
-        let logits = engine.logits(&encodings).expect("good rows");
+        let logits = engine.logits(&encodings).good();
         assert_eq!(logits.len(), rows.len());
         for (ours, row) in logits.iter().zip(rows) {
             self.logits = self.logits.max(distance(ours, &row.logits));
@@ -164,7 +164,7 @@ fn texts_and_pairs_get_the_scores_of_the_pipeline() {
                 Some(pair) => engine.classify_pairs(&[(text, pair)]),
                 None => engine.classify(&[text]),
             };
-            let found = &found.expect("a good text")[0];
+            let found = &found.good()[0];
             assert_eq!(found.tokens, row.token_ids.len(), "{name}, text {i}");
             assert_eq!(found.truncated, encoding.truncated, "{name}, text {i}");
             for (what, ours, theirs) in
@@ -256,7 +256,7 @@ fn lower_precisions_agree_with_pytorch_on_comments() {
     let tiers = Isa::available();
     for &isa in tiers.iter().filter(|isa| **isa != Isa::Portable || tiers.len() == 1) {
         for precision in [Precision::F16, Precision::Int8] {
-            let logits = load_at(precision, &model, isa, 2).logits(&rows).expect("good rows");
+            let logits = load_at(precision, &model, isa, 2).logits(&rows).good();
             let pairs = || logits.iter().zip(&reference.rows);
             let worst = pairs().map(|(ours, row)| distance(ours, &row.logits)).fold(0.0, f32::max);
             let all = || pairs().flat_map(|(ours, row)| ours.iter().zip(&row.logits));

@@ -4,6 +4,8 @@ use std::fs;
 
 use nimbert::{Engine, Options, Reranker};
 use nimbert_test_support::{checkpoint::Spec, copy, data, shared};
+
+use crate::Good as _;
 use serde_json::Value;
 
 /// Of scores and logits of a size of 1: as for the vectors.
@@ -28,11 +30,11 @@ fn check(reranker: &Reranker, expected: &Value, scores: &str) {
     let query = expected["query"].as_str().unwrap();
     let documents: Vec<_> =
         expected["documents"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
-    let found = reranker.scores(query, &documents).unwrap();
+    let found = reranker.scores(query, &documents).good();
     for (found, expected) in found.iter().zip(expected[scores].as_array().unwrap()) {
         let expected = expected.as_f64().unwrap() as f32;
         assert!((found.score - expected).abs() <= CLOSE, "{} for {expected}", found.score);
-        let alone = reranker.scores(query, &[documents[found.index]]).unwrap();
+        let alone = reranker.scores(query, &[documents[found.index]]).good();
         assert_eq!(alone[0].score.to_bits(), found.score.to_bits());
     }
     let ranked = reranker.rank(query, &documents).unwrap();
@@ -51,10 +53,7 @@ fn sentence_transformers_ranks_the_same() {
         // What a packed file says of it is the same.
         if !dir.path().join("modules.json").exists() {
             let packed = dir.path().join("packed.nimbert");
-            let options = nimbert::PackOptions {
-                precision: nimbert::Precision::F32,
-                ..nimbert::PackOptions::default()
-            };
+            let options = nimbert::PackOptions::default().precision(nimbert::Precision::F32);
             nimbert::pack(dir.path(), &packed, &options, &mut |_, _| {}).unwrap();
             check(&Reranker::load(&packed, Options::default()).unwrap(), &expected, "scores");
         }

@@ -3,6 +3,8 @@
 use nimbert::{Encoding, Engine, Isa, Options, Precision};
 use nimbert_test_support::{checkpoint::Spec, seeded::stream};
 
+use crate::Good as _;
+
 /// Numbers below `bound` without end, from a seed.
 fn random(seed: u64, bound: usize) -> impl Iterator<Item = usize> {
     stream(seed, "same bits").map(move |word| (word % bound as u64) as usize)
@@ -43,11 +45,11 @@ fn alone_in_any_batch_and_at_any_number_of_threads() {
 
 fn check(name: &str, dir: &std::path::Path, isa: Isa, precision: Precision, rows: &[Encoding]) {
     let load = |threads| {
-        let options = Options { isa: Some(isa), threads: Some(threads), precision, ..Options::default() };
+        let options = Options::default().isa(isa).threads(threads).precision(precision);
         Engine::load(dir, options).expect("a good checkpoint")
     };
     let single = load(1);
-    let alone = |row: &Encoding| bits(&single.logits(std::slice::from_ref(row)).expect("a good row")[0]);
+    let alone = |row: &Encoding| bits(&single.logits(std::slice::from_ref(row)).good()[0]);
     let expected: Vec<_> = rows.iter().map(alone).collect();
     for threads in [1, 2, 4] {
         let engine = load(threads);
@@ -55,7 +57,7 @@ fn check(name: &str, dir: &std::path::Path, isa: Isa, precision: Precision, rows
         for (round, size) in [1, 2, 3, 5, 8, 13, 21, 34, rows.len(), 1, 64].into_iter().enumerate() {
             let places: Vec<usize> = picks.by_ref().take(size).collect();
             let batch: Vec<_> = places.iter().map(|&place| rows[place].clone()).collect();
-            let logits = engine.logits(&batch).expect("good rows");
+            let logits = engine.logits(&batch).good();
             for (place, logits) in places.into_iter().zip(logits) {
                 let tokens = rows[place].token_ids.len();
                 assert_eq!(
@@ -76,16 +78,64 @@ fn from_many_threads_at_once() {
     spec.write(dir.path());
     let rows = rows(&spec);
     let engine = Engine::load(dir.path(), Options::default()).expect("a good checkpoint");
-    let expected = engine.logits(&rows).expect("good rows");
+    let expected = engine.logits(&rows).good();
     std::thread::scope(|scope| {
         for caller in 0..4 {
             let (engine, rows, expected) = (engine.clone(), &rows, &expected);
             scope.spawn(move || {
                 for place in random(caller, rows.len()).take(20) {
-                    let found = engine.logits(&rows[place..=place]).expect("a good row");
+                    let found = engine.logits(&rows[place..=place]).good();
                     assert_eq!(bits(&found[0]), bits(&expected[place]), "row {place}");
                 }
             });
         }
     });
+}
+
+/// What has no answer does not cost the others theirs, nor their bits.
+#[test]
+fn beside_rows_that_have_no_answer() {
+    let spec = Spec::read("gelu-multi-label");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    spec.write(dir.path());
+    let engine = Engine::load(dir.path(), Options::default()).expect("a good checkpoint");
+    let good = rows(&spec);
+    let expected = engine.logits(&good).good();
+    let row = |token_ids: Vec<u32>| {
+        let token_type_ids = vec![0; token_ids.len()];
+        Encoding { token_ids, token_type_ids, truncated: false }
+    };
+    let bad = [row(Vec::new()), row(vec![1; 10_000]), row(vec![2, u32::MAX, 3])];
+    let words = ["no tokens", "10000 tokens", "out of range"];
+    let mixed: Vec<_> =
+        good.iter().enumerate().flat_map(|(i, row)| [bad[i % 3].clone(), row.clone()]).collect();
+    for (i, (pair, expected)) in engine.logits(&mixed).chunks(2).zip(&expected).enumerate() {
+        let error = pair[0].as_ref().expect_err("a bad row").to_string();
+        assert!(error.starts_with(&format!("text {}: ", 2 * i)) && error.contains(words[i % 3]), "{error}");
+        assert_eq!(bits(pair[1].as_ref().expect("a good row")), bits(expected), "row {i}");
+    }
+    let only_bad = engine.logits(&bad);
+    assert!(only_bad.iter().all(Result::is_err), "{only_bad:?}");
+    let mut room = vec![0.0; mixed.len() * engine.labels().len()];
+    let error = engine.logits_into(mixed.iter().map(nimbert::Row::from), &mut room).unwrap_err();
+    assert!(error.to_string().contains("text 0: no tokens"), "{error}");
+}
+
+/// A text that is too long is an error of its own.
+#[test]
+fn beside_texts_that_are_too_long() {
+    let spec = Spec::read("gelu-multi-label");
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    spec.write(dir.path());
+    let options = Options::default().max_tokens(6).on_long(nimbert::OnLong::Error);
+    let engine = Engine::load(dir.path(), options).expect("a good checkpoint");
+    let long = "一丁七万三上下";
+    let found = engine.classify(&["一丁", long, "七", long]);
+    assert_eq!(found.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true, false]);
+    for index in [1, 3] {
+        let error = found[index].as_ref().expect_err("a long text").to_string();
+        assert_eq!(error, format!("text {index}: longer than 6 tokens"));
+    }
+    let alone = engine.classify(&["七"]).good();
+    assert_eq!(found[2].as_ref().expect("a short text"), &alone[0]);
 }

@@ -5,6 +5,8 @@ use std::{sync::mpsc, thread, time::Duration};
 use nimbert::{Encoding, Engine, Options, Precision};
 use nimbert_test_support::checkpoint::Spec;
 
+use crate::Good as _;
+
 fn rows(spec: &Spec) -> Vec<Encoding> {
     let vocabulary = spec.size("vocab_size") as u32;
     let row = |length: u32| Encoding {
@@ -40,10 +42,10 @@ fn eight_callers_of_one_engine_of_two_threads_finish_with_the_same_bits() {
     let rows = rows(&spec);
     for precision in [Precision::F32, Precision::Int8] {
         let load = |threads| {
-            let options = Options { threads: Some(threads), precision, ..Options::default() };
+            let options = Options::default().threads(threads).precision(precision);
             Engine::load(dir.path(), options).expect("a good checkpoint")
         };
-        let expected = bits(&load(1).logits(&rows).expect("good rows"));
+        let expected = bits(&load(1).logits(&rows).good());
         let (engine, rows) = (load(2), rows.clone());
         in_time(move || {
             thread::scope(|scope| {
@@ -51,7 +53,7 @@ fn eight_callers_of_one_engine_of_two_threads_finish_with_the_same_bits() {
                     let (engine, rows, expected) = (engine.clone(), &rows, &expected);
                     scope.spawn(move || {
                         for _ in 0..50 {
-                            let logits = engine.logits(rows).expect("good rows");
+                            let logits = engine.logits(rows).good();
                             assert_eq!(&bits(&logits), expected, "caller {caller}");
                         }
                     });
@@ -72,10 +74,9 @@ fn more_threads_than_cores_finish_with_the_same_bits() {
     let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     in_time(move || {
         let logits = |threads| {
-            let options =
-                Options { threads: Some(threads), precision: Precision::Int8, ..Options::default() };
+            let options = Options::default().threads(threads).precision(Precision::Int8);
             let engine = Engine::load(dir.path(), options).expect("a good checkpoint");
-            bits(&engine.logits(&rows).expect("good rows"))
+            bits(&engine.logits(&rows).good())
         };
         assert_eq!(logits(2 * cores), logits(1), "{} threads", 2 * cores);
     });

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use indicatif::HumanCount;
-use nimbert::{Activation, Config};
+use nimbert::Config;
 use serde::{Deserialize, Serialize};
 
 use crate::count::count;
@@ -23,18 +23,13 @@ pub(crate) struct Architecture {
 
 impl Architecture {
     pub(crate) fn new(config: &Config) -> Self {
-        let activation = match config.encoder.hidden_act {
-            Activation::Gelu => "gelu",
-            Activation::GeluTanh => "gelu (tanh)",
-            Activation::Relu => "relu",
-        };
         Self {
             kind: "bert".to_owned(),
             layers: config.encoder.num_hidden_layers,
             hidden_size: config.encoder.hidden_size,
             heads: config.encoder.num_attention_heads,
             intermediate_size: config.encoder.intermediate_size,
-            activation: activation.to_owned(),
+            activation: config.encoder.hidden_act.name().to_owned(),
             vocabulary: config.encoder.vocab_size,
             positions: config.encoder.max_position_embeddings,
         }

@@ -1,7 +1,7 @@
 //! `nimbert`, the command-line program: its commands, beside the ways in ([`input`]) and out ([`output`]) that they share.
 //!
-//! Exit codes: 0 done, 2 wrong usage, 1 anything else, with one line on standard error that says what and where. A program that
-//! is asked to end by a signal ends by it.
+//! Exit codes: 0 done, 2 wrong usage, 1 anything else, with a line on standard error that says what and where; of a stream of rows,
+//! a line for each that has no result. A program that is asked to end by a signal ends by it.
 
 #![deny(unsafe_code)]
 
@@ -75,9 +75,14 @@ fn report(error: &Error) -> ExitCode {
     {
         return ExitCode::SUCCESS; // `nimbert … | head` has what it wanted
     }
+    tell(error);
+    ExitCode::FAILURE
+}
+
+/// Says in a line what went wrong.
+fn tell(error: &Error) {
     let message = error.to_string().replace(['\n', '\r'], " ");
     let _ = writeln!(io::stderr(), "nimbert: {message}");
-    ExitCode::FAILURE
 }
 
 /// A mistake in the arguments that clap's rules cannot express, reported as clap reports its own.

@@ -106,7 +106,7 @@ impl ModelArgs {
     /// `options` with what was said here.
     pub(crate) fn options(&self, options: Options) -> Options {
         let Self { precision, threads, copy_weights, verify, .. } = *self;
-        Options { precision, threads, copy_weights, verify, ..options }
+        options.precision(precision).threads(threads).copy_weights(copy_weights).verify(verify)
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn next_batch(rows: &mut Rows, most: usize) -> (Vec<Row>, Result<()>)
 }
 
 /// Scores texts or pairs of texts.
-pub(crate) fn classify(engine: &Engine, rows: &[Row]) -> Result<Vec<Classification>, nimbert::Error> {
+pub(crate) fn classify(engine: &Engine, rows: &[Row]) -> Vec<Result<Classification, nimbert::Error>> {
     let pairs: Vec<_> =
         rows.iter().filter_map(|row| Some((row.fields[0].as_str(), row.fields.get(1)?.as_str()))).collect();
     if pairs.len() == rows.len() {
@@ -57,13 +57,16 @@ pub(crate) fn classify(engine: &Engine, rows: &[Row]) -> Result<Vec<Classificati
 }
 
 /// Names the row that an error is about.
-pub(crate) fn at_row(error: nimbert::Error, rows: &[Row]) -> Error {
+pub(crate) fn at_row(error: nimbert::Error, row: &Row) -> Error {
     match error {
-        nimbert::Error::Text { index, reason } if index < rows.len() => {
-            anyhow!("{}: {reason}", rows[index].place)
-        }
+        nimbert::Error::Text { reason, .. } => anyhow!("{}: {reason}", row.place),
         error => error.into(),
     }
+}
+
+/// The answers to rows, if each has one.
+pub(crate) fn all<A>(answers: Vec<Result<A, nimbert::Error>>, rows: &[Row]) -> Result<Vec<A>> {
+    iter::zip(answers, rows).map(|(answer, row)| answer.map_err(|error| at_row(error, row))).collect()
 }
 
 /// How much was scored, and how long it took.
@@ -102,7 +105,7 @@ pub(crate) fn score<const N: usize>(
         let mut answers = [const { Vec::new() }; N];
         for ((engine, answers), speed) in iter::zip(&engines, &mut answers).zip(&mut speeds) {
             let start = Instant::now();
-            *answers = classify(engine, &batch).map_err(|error| at_row(error, &batch))?;
+            *answers = all(classify(engine, &batch), &batch)?;
             speed.time += start.elapsed();
             speed.texts += batch.len();
             speed.tokens += answers.iter().map(|answer| answer.tokens).sum::<usize>();

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IsTerminal},
+    iter,
     path::{Path, PathBuf},
 };
 
@@ -22,6 +23,7 @@ use crate::{
     named, positive,
     progress::Results,
     scoring::{Source, at_row, next_batch},
+    tell,
     texts::{TextArgs, is_stdin},
     usage_error,
 };
@@ -44,7 +46,7 @@ pub(crate) struct StreamArgs {
     #[arg(long, value_name = "N", value_parser = positive)]
     batch: Option<usize>,
 
-    /// What to do with a text of more tokens: read its start, or stop
+    /// What to do with a text of more tokens: read its start, or refuse it
     #[arg(long, default_value = "truncate", value_parser = on_long())]
     on_long: OnLong,
 
@@ -75,8 +77,7 @@ impl StreamArgs {
 
     /// How the model is to run.
     pub(crate) fn options(&self) -> Options {
-        let options = Options { on_long: self.on_long, ..Options::default() };
-        self.model.options(self.reading.options(options))
+        self.model.options(self.reading.options(Options::default().on_long(self.on_long)))
     }
 
     /// How many texts are computed at once: what is typed is answered line by line, unless it was said.
@@ -111,8 +112,8 @@ fn arguments(command: &str, texts: Vec<String>) -> Result<Source> {
     Ok(Source { input: Input { columns: Vec::new(), rows }, bar: ProgressBar::hidden(), multiline: false })
 }
 
-/// Gives an answer for each row, or an error that says for which there is none.
-type Answer<'a, A> = dyn Fn(&[Row]) -> Result<Vec<A>, Error> + 'a;
+/// Gives each row an answer, or an error that says why it has none.
+type Answer<'a, A> = dyn Fn(&[Row]) -> Vec<Result<A, Error>> + 'a;
 
 /// A stream on its way from rows to results.
 pub(crate) struct Stream<'a, A> {
@@ -124,61 +125,104 @@ pub(crate) struct Stream<'a, A> {
     pub(crate) multiline: bool,
     /// Names in an error what was written to.
     pub(crate) told: fn(io::Result<()>) -> Result<()>,
-    /// How many results were written.
+    /// Whether results are of use where one is missing, as they say which row they belong to.
+    pub(crate) goes_on: bool,
+    pub(crate) progress: Progress,
+}
+
+/// How far a stream has come.
+#[derive(Default)]
+pub(crate) struct Progress {
+    /// Rows that were read.
+    rows: usize,
+    /// Results that were written.
     pub(crate) done: usize,
+    /// A record that may be several rows.
+    merged: Option<String>,
+    failures: Failures,
+}
+
+/// Rows that have no result. Each is told in a line: all but the last when the next one comes, the last as the command's outcome.
+#[derive(Default)]
+pub(crate) struct Failures(Option<anyhow::Error>);
+
+impl Failures {
+    pub(crate) fn add(&mut self, error: anyhow::Error, bar: &ProgressBar) {
+        if let Some(before) = self.0.replace(error) {
+            bar.suspend(|| tell(&before));
+        }
+    }
+
+    /// The last one, if there is any.
+    pub(crate) fn outcome(&mut self) -> Result<()> {
+        self.0.take().map_or(Ok(()), Err)
+    }
 }
 
 impl<A> Stream<'_, A> {
-    /// Answers all rows, and points out a record that may be several.
+    /// Answers all rows, and points out a record that may be several. A row that has no answer is named, and the others are answered
+    /// none the less, as far as the input can be read.
     pub(crate) fn run(&mut self, rows: Rows) -> Result<()> {
-        let mut merged = None;
-        let outcome = self.all(rows, &mut merged);
+        let outcome = self.all(rows);
         self.bar.finish_and_clear();
-        if let Some(place) = merged.filter(|_| !self.multiline) {
+        if let Some(place) = self.progress.merged.take().filter(|_| !self.multiline) {
             hint(&format!(
                 "{place}: a record of lines that look like a row each: merged by a quote that is missing or one too \
                  many? If it is one text, say --multiline"
             ));
         }
-        outcome
+        outcome.and_then(|()| self.progress.failures.outcome())
     }
 
-    fn all(&mut self, mut rows: Rows, merged: &mut Option<String>) -> Result<()> {
+    fn all(&mut self, mut rows: Rows) -> Result<()> {
         loop {
             let (batch, outcome) = next_batch(&mut rows, self.batch);
-            self.some(&batch, merged)?; // the rows before a bad one stand
-            outcome?;
-            if batch.is_empty() {
-                return (self.told)(self.writer.flush());
+            let is_last = batch.is_empty() && outcome.is_ok();
+            self.some(&batch)?; // the rows before a bad one stand
+            if let Err(error) = outcome {
+                self.progress.rows += 1;
+                self.fail(error)?;
+            }
+            if is_last {
+                // Of rows without any result there is not even a header.
+                let is_empty = self.progress.done == 0 && self.progress.rows > 0;
+                return if is_empty { Ok(()) } else { (self.told)(self.writer.flush()) };
             }
         }
     }
 
-    /// Answers and writes `rows`, up to the first that has no answer.
-    fn some(&mut self, rows: &[Row], merged: &mut Option<String>) -> Result<()> {
+    /// Answers and writes `rows`.
+    fn some(&mut self, rows: &[Row]) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
-        match (self.answer)(rows) {
-            Ok(results) => self.write(rows, &results, merged),
-            Err(error) => {
-                if let Error::Text { index, .. } = error {
-                    self.some(&rows[..index.min(rows.len() - 1)], merged)?;
+        for (row, result) in iter::zip(rows, (self.answer)(rows)) {
+            match result {
+                Ok(result) => {
+                    (self.told)(self.writer.write(self.progress.rows, row, &result))?;
+                    self.progress.done += 1;
                 }
-                Err(at_row(error, rows))
+                Err(error) => self.fail(at_row(error, row))?,
+            }
+            self.progress.rows += 1;
+            if row.rows_in_one >= MANY_LINES && self.progress.merged.is_none() {
+                self.progress.merged = Some(row.place.clone());
             }
         }
+        self.bar.set_message(count(self.progress.done, "text").to_string());
+        (self.told)(self.writer.flush())
     }
 
-    fn write(&mut self, rows: &[Row], results: &[A], merged: &mut Option<String>) -> Result<()> {
-        for (row, result) in rows.iter().zip(results) {
-            (self.told)(self.writer.write(self.done, row, result))?;
-            self.done += 1;
-            if row.rows_in_one >= MANY_LINES && merged.is_none() {
-                *merged = Some(row.place.clone());
-            }
+    /// A row has no result.
+    fn fail(&mut self, error: anyhow::Error) -> Result<()> {
+        if !self.goes_on {
+            return Err(error);
         }
-        self.bar.set_message(count(self.done, "text").to_string());
-        (self.told)(self.writer.flush())
+        if self.progress.done > 0 {
+            // What was answered before it is seen before it.
+            (self.told)(self.writer.flush())?;
+        }
+        self.progress.failures.add(error, &self.bar);
+        Ok(())
     }
 }

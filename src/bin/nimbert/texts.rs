@@ -69,7 +69,7 @@ impl TextArgs {
 
     /// `options` with what was said here.
     pub(crate) fn options(&self, options: Options) -> Options {
-        Options { max_tokens: self.max_tokens, ..options }
+        options.max_tokens(self.max_tokens)
     }
 
     /// Opens the file at `path`, or standard input if that is `-`, and reads the header; a bar shows how far it is read.

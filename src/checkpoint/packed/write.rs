@@ -47,6 +47,7 @@ pub struct Summary {
 
 /// What a packed file stores its weights as.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct PackOptions {
     /// Of the matmuls and the word embeddings; [`Precision::Auto`] is int8.
     pub precision: Precision,
@@ -62,6 +63,18 @@ struct Chosen<'a> {
 }
 
 impl PackOptions {
+    /// With weights stored in this [precision](Self::precision).
+    #[must_use]
+    pub fn precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// With these parts [in f16](Self::keep_f16).
+    #[must_use]
+    pub fn keep_f16(self, keep_f16: BTreeSet<String>) -> Self {
+        Self { keep_f16, ..self }
+    }
+
     /// What is chosen, if the model has every part that is named.
     fn choose(&self, plan: &Plan) -> Result<Chosen<'_>> {
         if let Some(name) = self.keep_f16.iter().find(|name| !plan.has_quantizable(name)) {

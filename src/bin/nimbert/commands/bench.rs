@@ -196,7 +196,7 @@ impl Bench {
     }
 
     fn load(&self, named: &ModelArgs) -> Result<(String, Engine)> {
-        let options = Options { profile: self.profile, ..Options::default() };
+        let options = Options::default().profile(self.profile);
         Ok(match self.preset {
             Some(preset) => {
                 let name = format!("{}'s shape, made-up weights", preset.name());

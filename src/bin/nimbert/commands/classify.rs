@@ -11,7 +11,7 @@ use crate::{
     model::load,
     output, positive,
     scoring::{Source, classify},
-    stream::{Stream, StreamArgs},
+    stream::{Progress, Stream, StreamArgs},
     to_stdout,
 };
 
@@ -70,12 +70,13 @@ impl Classify {
             bar,
             multiline,
             told: to_stdout,
-            done: 0,
+            goes_on: true,
+            progress: Progress::default(),
         };
         let outcome = stream.run(rows);
         let is_file = self.stream.input().is_some();
         if is_file && self.format == output::Format::Human && io::stderr().is_terminal() {
-            let _ = writeln!(io::stderr(), "{}", count(stream.done, "text"));
+            let _ = writeln!(io::stderr(), "{}", count(stream.progress.done, "text"));
         }
         outcome
     }

@@ -134,9 +134,8 @@ impl Comparison {
 impl Compare {
     pub(crate) fn run(self) -> Result<()> {
         let paths = self.models()?;
-        let options = |precision| {
-            self.columns.options(Options { precision, threads: self.threads, ..Options::default() })
-        };
+        let options =
+            |precision| self.columns.options(Options::default().precision(precision).threads(self.threads));
         let [a, b] = [
             load(Some(&paths[0]), options(self.precision_a))?,
             load(Some(&paths[1]), options(self.precision_b.unwrap_or_default()))?,

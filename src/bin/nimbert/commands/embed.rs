@@ -16,7 +16,7 @@ use crate::{
     positive, progress,
     scoring::Source,
     show,
-    stream::{Stream, StreamArgs, Writer},
+    stream::{Progress, Stream, StreamArgs, Writer},
     to_stdout, usage_error,
 };
 
@@ -105,10 +105,11 @@ impl Embed {
             bar,
             multiline,
             told: if self.output.is_some() { |result| Ok(result?) } else { to_stdout },
-            done: 0,
+            goes_on: self.output.is_none(),
+            progress: Progress::default(),
         };
         stream.run(rows)?;
-        let (done, width) = (stream.done, embedder.dimensions());
+        let (done, width) = (stream.progress.done, embedder.dimensions());
         match (matrix, &self.output) {
             (Some(matrix), Some(path)) => {
                 matrix.finish()?;
@@ -124,6 +125,10 @@ impl Embed {
             (None, Some(text)) => Prompt::Text(text.clone()),
             (None, None) => Prompt::Default,
         };
-        EmbedOptions { pooling: self.pooling, normalize: self.normalize, dimensions: self.dimensions, prompt }
+        EmbedOptions::default()
+            .pooling(self.pooling)
+            .normalize(self.normalize)
+            .dimensions(self.dimensions)
+            .prompt(prompt)
     }
 }

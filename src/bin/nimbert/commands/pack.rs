@@ -138,7 +138,7 @@ impl Pack {
     ) -> Result<Option<PackSummary>> {
         let precision = self.precision.parse().map_err(Error::msg)?;
         let bar = progress::steps("packing");
-        let options = PackOptions { precision, keep_f16: keep_f16.clone() };
+        let options = PackOptions::default().precision(precision).keep_f16(keep_f16.clone());
         let mut step = |done, total| {
             bar.set_length(total as u64);
             bar.set_position(done as u64);
@@ -167,7 +167,7 @@ impl Pack {
     /// The page about the file that was written.
     fn report(&self, page: NewFile, data: &Path) -> Result<()> {
         let Check { columns, threads, .. } = &self.contract;
-        let options = columns.options(Options { threads: *threads, ..Options::default() });
+        let options = columns.options(Options::default().threads(*threads));
         let engine = load(Some(&self.output), options)?;
         let evaluation = eval::Evaluation::run("pack", &engine, columns, data)?;
         let model = self.output.display().to_string();

@@ -1,8 +1,8 @@
 //! `nimbert rerank`: documents in, the best for a query first.
 
-use std::fmt::Write;
+use std::{fmt::Write, iter};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow};
 use clap::{Args, error::ErrorKind};
 use indicatif::ProgressBar;
 use nimbert::{Ranked, Reranker};
@@ -16,7 +16,7 @@ use crate::{
     scoring::{Source, at_row, next_batch},
     shorten::shorten,
     show,
-    stream::StreamArgs,
+    stream::{Failures, StreamArgs},
     usage_error,
 };
 
@@ -71,39 +71,50 @@ impl Rerank {
         let source = self.stream.open("rerank", &self.documents)?;
         let options = self.stream.options();
         let reranker = progress::during("loading the model", || Reranker::load(model, options))?;
-        let mut ranked = self.rank(&reranker, source)?;
+        let mut failures = Failures::default();
+        let mut ranked = self.rank(&reranker, source, &mut failures);
         ranked.sort_by(|(a, _), (b, _)| b.score.total_cmp(&a.score));
         ranked.truncate(self.top_k.unwrap_or(usize::MAX));
         show(&match self.format {
             Format::Human => human(&ranked),
             Format::Json => ranked.iter().map(|(found, row)| format!("{}\n", object(found, row))).collect(),
-        })
+        })?;
+        failures.outcome()
     }
 
-    /// The score of each document beside its row.
-    fn rank(&self, reranker: &Reranker, source: Source) -> Result<Vec<(Ranked, Row)>> {
+    /// The score of each document beside its row. One that has none is told, and the others are ranked.
+    fn rank(&self, reranker: &Reranker, source: Source, failures: &mut Failures) -> Vec<(Ranked, Row)> {
         let Source { input: Input { mut rows, .. }, bar, .. } = source;
-        let mut ranked = Vec::new();
+        let (mut ranked, mut read) = (Vec::new(), 0);
         loop {
             let (batch, outcome) = next_batch(&mut rows, self.stream.batch());
-            outcome?;
-            if batch.is_empty() {
-                break;
-            }
-            for row in &batch {
-                ensure!(!row.fields[0].trim().is_empty(), "{}: an empty document", row.place);
-            }
+            let is_last = batch.is_empty() && outcome.is_ok();
             let documents: Vec<_> = batch.iter().map(|row| row.fields[0].as_str()).collect();
-            let found = reranker.scores(&self.query, &documents).map_err(|error| at_row(error, &batch))?;
-            let start = ranked.len();
-            for (mut found, row) in found.into_iter().zip(batch) {
-                found.index += start;
-                ranked.push((found, row));
+            let found = reranker.scores(&self.query, &documents);
+            for (found, row) in iter::zip(found, batch) {
+                match found {
+                    _ if row.fields[0].trim().is_empty() => {
+                        failures.add(anyhow!("{}: an empty document", row.place), &bar);
+                    }
+                    Ok(mut found) => {
+                        found.index = read;
+                        ranked.push((found, row));
+                    }
+                    Err(error) => failures.add(at_row(error, &row), &bar),
+                }
+                read += 1;
+            }
+            if let Err(error) = outcome {
+                failures.add(error, &bar);
+                read += 1;
             }
             tell(&bar, ranked.len());
+            if is_last {
+                break;
+            }
         }
         bar.finish_and_clear();
-        Ok(ranked)
+        ranked
     }
 }
 

@@ -2,27 +2,37 @@
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
-    fmt,
+    fmt, iter,
 };
 
 use anyhow::{Result, anyhow, bail};
 use serde_json::value::RawValue;
 
-use super::{Columns, Input, Kept, Label, Lines, MOST_COLUMNS, Row, listed, stream};
+use super::{Columns, Input, Kept, Label, Lines, MOST_COLUMNS, Row, listed};
 
 pub(super) fn open(mut lines: Lines, keys: Columns) -> Input {
     let kept = if keys.keep { kept(&keys) } else { Vec::new() };
     let columns = kept.clone();
-    let rows = stream(move || {
-        let Some(line) = lines.next_row()? else { return Ok(None) };
-        let row = row(line, &keys, &kept);
-        let place = lines.place();
-        match row {
-            Ok(row) => Ok(Some(Row { place, ..row })),
-            Err(error) => bail!("{place}: {error}"),
+    let mut is_at_end = false;
+    let rows = iter::from_fn(move || {
+        if is_at_end {
+            return None;
         }
+        // Beyond a line that cannot be read nobody knows where lines begin; beyond one that is no object, everybody does.
+        let row = match lines.next_row() {
+            Ok(Some(line)) => row(line, &keys, &kept),
+            other => {
+                is_at_end = true;
+                return other.err().map(Err);
+            }
+        };
+        let place = lines.place();
+        Some(match row {
+            Ok(row) => Ok(Row { place, ..row }),
+            Err(error) => Err(anyhow!("{place}: {error}")),
+        })
     });
-    Input { columns, rows }
+    Input { columns, rows: Box::new(rows) }
 }
 
 /// `id`, which an object may lack, and the keys of the texts, which it may not.

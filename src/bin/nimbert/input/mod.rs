@@ -90,7 +90,7 @@ pub(crate) struct Columns {
     pub(crate) keep: bool,
 }
 
-/// After an error the stream is not worth reading on.
+/// After an error it ends, or goes on with the next row where it is known where that begins.
 pub(crate) type Rows = Box<dyn Iterator<Item = Result<Row>>>;
 
 /// An input whose header, if it has one, was read.
@@ -131,8 +131,14 @@ impl Row {
     }
 }
 
+/// Ends at the first error.
 fn stream(mut next: impl FnMut() -> Result<Option<Row>> + 'static) -> Rows {
-    Box::new(iter::from_fn(move || next().transpose()).fuse())
+    let mut is_at_end = false;
+    Box::new(iter::from_fn(move || {
+        let row = if is_at_end { None } else { next().transpose() };
+        is_at_end = !matches!(row, Some(Ok(_)));
+        row
+    }))
 }
 
 /// The names that there are, for an error about one that there is not.

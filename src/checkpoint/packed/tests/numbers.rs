@@ -33,7 +33,7 @@ fn load(path: &Path, precision: Precision) -> Result<Engine> {
 }
 
 fn logits(path: &Path, precision: Precision) -> Vec<f32> {
-    load(path, precision).unwrap().classify(&["词1 词20 词7"]).unwrap().remove(0).logits
+    load(path, precision).unwrap().classify(&["词1 词20 词7"]).remove(0).unwrap().logits
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_weight_beyond_f16_is_refused_wherever_it_would_be_stored_or_computed_in_it(
             [Precision::F32, Precision::Int8].map(|precision| pack_at(dir.path(), precision, &[]).unwrap());
         for file in [&f32, &int8] {
             PackedModel::open(file).unwrap().verify().unwrap();
-            load(file, Precision::Auto).unwrap().classify(&["词1"]).unwrap();
+            load(file, Precision::Auto).unwrap().classify(&["词1"]).remove(0).unwrap();
         }
         let mut parts = super::super::Config::from_dir(dir.path()).unwrap().quantized_parts();
         parts.retain(|name| name != part);
@@ -163,7 +163,7 @@ fn files_with_numbers_that_are_none_are_refused() {
     let verified = Options { verify: true, ..Options::default() };
     says(&Engine::load(&path, verified).unwrap_err().to_string(), &[&words]);
     // At its own precision nothing reads the matrix before a text does, which gets no answer.
-    let error = load(&path, Precision::Auto).unwrap().classify(&["词1"]).unwrap_err().to_string();
+    let error = load(&path, Precision::Auto).unwrap().classify(&["词1"]).remove(0).unwrap_err().to_string();
     says(&error, &["bad.nimbert", "no finite answer"]);
 
     for (name, value) in [

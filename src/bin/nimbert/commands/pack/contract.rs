@@ -151,7 +151,7 @@ impl Reference<'_> {
         packed: &Engine,
         half: &Engine,
     ) -> Result<Vec<String>> {
-        let reference = self.engine.logits(&self.sample)?;
+        let reference = logits(&self.engine, &self.sample)?;
         let mut names = packed.config().quantized_parts();
         names.retain(|name| can_be_f16.contains(name));
         let bar = progress::steps("measuring parts");
@@ -159,7 +159,7 @@ impl Reference<'_> {
         let mut distances = Vec::with_capacity(names.len());
         for name in names {
             let mixed = packed.with_parts_of(half, &BTreeSet::from([name.clone()]))?;
-            let logits = mixed.logits(&self.sample)?;
+            let logits = logits(&mixed, &self.sample)?;
             let pairs = logits.iter().flatten().zip(reference.iter().flatten());
             distances.push((pairs.map(|(a, b)| f64::from((a - b).abs())).sum::<f64>(), name));
             bar.inc(1);
@@ -301,6 +301,11 @@ fn in_f16(pack: &Pack, check: &Check, names: &BTreeSet<String>) -> Result<Engine
     engine.expect("a complete file is loaded")
 }
 
+/// Of all rows, or the first error.
+fn logits(engine: &Engine, rows: &[Encoding]) -> Result<Vec<Vec<f32>>> {
+    Ok(engine.logits(rows).into_iter().collect::<Result<_, _>>()?)
+}
+
 impl Check {
     /// A loss of exactly the budget is within it, however its decimals are rounded.
     fn allows(&self, loss: f64) -> bool {
@@ -308,7 +313,7 @@ impl Check {
     }
 
     fn options(&self, precision: Precision) -> Options {
-        self.columns.options(Options { precision, threads: self.threads, ..Options::default() })
+        self.columns.options(Options::default().precision(precision).threads(self.threads))
     }
 }
 
