@@ -54,10 +54,7 @@ impl Embedder {
         let path = path.as_ref();
         let sentence = if path.is_dir() { Sentence::open(path)? } else { None };
         let Some(sentence) = sentence else {
-            let engine = Engine::open(path, options, Task::Embed)?;
-            let pooling = how.pooling.unwrap_or(Pooling::Mean);
-            let recipe = Recipe::new(&engine, Sentence::of(path, pooling), how)?;
-            return Ok(Self { engine, recipe: Arc::new(recipe) });
+            return Self::new(Engine::open(path, options, Task::Embed)?, how);
         };
         if let Some(pooling) = how.pooling {
             let own: Vec<_> = sentence.pooling.iter().map(|own| own.name()).collect();
@@ -67,6 +64,16 @@ impl Embedder {
         let options = Options { max_tokens: options.max_tokens.or(sentence.max_tokens), ..options };
         let engine = Engine::open(&sentence.encoder, options, Task::Embed)?;
         let recipe = Recipe::new(&engine, sentence, how)?;
+        Ok(Self { engine, recipe: Arc::new(recipe) })
+    }
+
+    /// Reads the encoder of a model that is loaded, whatever its head is, and that says nothing of vectors itself.
+    ///
+    /// # Errors
+    /// When an option does not fit the model.
+    pub fn new(engine: Engine, how: EmbedOptions) -> Result<Self> {
+        let pooling = how.pooling.unwrap_or(Pooling::Mean);
+        let recipe = Recipe::new(&engine, Sentence::of(Path::new(""), pooling), how)?;
         Ok(Self { engine, recipe: Arc::new(recipe) })
     }
 
