@@ -4,6 +4,7 @@
 mod import;
 pub(crate) mod made_up;
 pub(crate) mod numbers;
+pub(crate) mod opened;
 pub(crate) mod packed;
 pub(crate) mod sentence;
 pub(crate) mod source;

@@ -16,7 +16,7 @@ use added::AddedTokens;
 use ids::Ids;
 use normalizer::Normalizer;
 use settings::Settings;
-use spec::Spec;
+use spec::{Normalization, Spec};
 use truncation::{Side, longest_first};
 use vocabulary::Vocabulary;
 use wordpiece::WordPiece;
@@ -136,7 +136,8 @@ impl Tokenizer {
     pub fn describe(&self) -> String {
         let digits = self.vocab_size.to_string();
         let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
-        let casing = if self.spec.lowercase { "lower-casing" } else { "case kept" };
+        let Normalization::BertNormalizer(normalizer) = &self.spec.normalizer;
+        let casing = if normalizer.lowercase { "lower-casing" } else { "case kept" };
         format!("WordPiece, {} tokens, {casing}", groups.join(","))
     }
 

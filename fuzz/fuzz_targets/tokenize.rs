@@ -53,10 +53,14 @@ impl Input<'_> {
         if !self.added.is_empty() {
             tokens.push(added(self.added, false));
         }
-        let spec = json!({"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "continuing_subword_prefix": "##",
-            "max_input_chars_per_word": 100, "clean_text": true, "handle_chinese_chars": self.chinese,
-            "strip_accents": self.strip_accents, "lowercase": self.lower_case, "added_tokens": tokens,
-            "split_special_tokens": false, "model_max_length": null});
+        let spec = json!({
+            "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": self.chinese,
+                "strip_accents": self.strip_accents, "lowercase": self.lower_case},
+            "pre_tokenizer": {"type": "BertPreTokenizer"},
+            "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                "max_input_chars_per_word": 100},
+            "post_processor": {"type": "BertProcessing", "cls": "[CLS]", "sep": "[SEP]"},
+            "added_tokens": tokens, "split_special_tokens": false, "model_max_length": null});
         let lines = vocabulary.join("\n") + "\n";
         Tokenizer::from_parts(&spec.to_string(), lines.as_bytes(), Path::new("fuzz")).ok()
     }

@@ -122,7 +122,6 @@ fn companions(source: &Path, out: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
     Ok(files)
 }
 
-/// A link to nothing is something too.
 /// The first matrix and the last: what a configuration of another model tells otherwise.
 fn check_ends(weights: &Weights, plan: &Plan) -> Result<()> {
     let words = &plan.embeddings.words;
@@ -133,6 +132,7 @@ fn check_ends(weights: &Weights, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
+/// A link to nothing is something too.
 fn is_there(path: &Path) -> Result<bool> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

@@ -7,13 +7,16 @@
 //! | key | value |
 //! | --- | --- |
 //! | `format` | `nimbert` |
-//! | `format_version` | `2`; readers refuse another one |
+//! | `format_version` | `3`; readers refuse another one |
+//! | `needs` | names of what a reader has to know beside what is listed here, with spaces between; it refuses others |
 //! | `producer` | the program that wrote it, `nimbert 0.1.0` |
 //! | `precision` | `int8`, `f16` or `f32`: of words and matmuls, but for those of an int8 file that are kept in f16 |
 //! | `panel_layout` | `n32k4` |
 //! | `source_sha256` | SHA-256 over the source's weights files, in the order of their names |
 //! | `config` | the keys of `config.json` that the engine reads |
-//! | `tokenizer` | the tokenizer without its vocabulary |
+//! | `tokenizer` | the tokenizer without its vocabulary, by the parts of a `tokenizer.json` |
+//! | `sentence` | of a sentence-transformers model: pooling, what follows it, prompts; in `needs` |
+//! | `cross_encoder` | of a cross-encoder: the most tokens, and what makes a score of the logit; in `needs` |
 //!
 //! The tensors, with V words, P positions, hidden size H, and `a↑b` for `a` rounded up to a multiple of `b`:
 //!
@@ -28,6 +31,7 @@
 //! | `….weight` of a matmul in f16 or f32 | F16 or F32 \[⌈N/32⌉, K, 32\] | panels; outside N×K zero |
 //! | `….bias` of a matmul | F32 \[N↑32\] | |
 //! | `classifier.weight`, `classifier.bias` | F32 \[labels, H↑16\], F32 \[labels↑16\] | |
+//! | `sentence.dense.i.weight`, `….bias` | F32 \[N, K↑16\], F32 \[N↑16\] | step i after pooling, a dense layer |
 //! | `tokenizer.vocab` | U8 \[length↑64\] | tokens by id, each ended by a line feed |
 //! | `checksums` | U8 \[tensors, 64\] | SHA-256 in the first 32 bytes of each row, then zeros |
 //!
@@ -38,6 +42,7 @@
 
 mod f16;
 mod format;
+mod modules;
 mod output;
 mod section;
 #[cfg(test)]
@@ -47,17 +52,23 @@ mod write;
 
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
+
 pub use self::{
     f16::f16_parts,
     verify::verify,
     write::{PackOptions, Summary, write, write_if},
 };
 use self::{
-    format::{NOT_PACKED, advice, check_alignment, check_format, metadata, stored_precision},
+    format::{
+        CROSS_ENCODER, NOT_PACKED, SENTENCE, advice, check_alignment, check_format, metadata,
+        stored_precision,
+    },
     verify::PACK_AGAIN,
 };
 use super::{
     numbers::{self, Lost},
+    sentence::{CrossEncoder, Sentence},
     weights::{Bytes, Dtype, Tensor, Weights, kind},
 };
 use crate::{
@@ -98,6 +109,8 @@ pub struct PackedInfo {
 pub(crate) struct PackedModel {
     pub(crate) config: Config,
     pub(crate) tokenizer: Tokenizer,
+    pub(crate) sentence: Option<Sentence>,
+    pub(crate) cross_encoder: Option<CrossEncoder>,
     pub(crate) weights: Weights,
     /// What the matmuls' weights are stored as.
     pub(crate) precision: NumberType,
@@ -158,7 +171,21 @@ impl PackedModel {
         let precision = stored_precision(&weights).map_err(tell)?;
         let [producer, source_sha256] =
             [metadata("producer")?, metadata("source_sha256")?].map(str::to_owned);
-        Ok(Self { config, tokenizer, weights, precision, producer, source_sha256 })
+        let cross_encoder = extra(&weights, CROSS_ENCODER, name)?;
+        let mut model = Self {
+            config,
+            tokenizer,
+            sentence: None,
+            cross_encoder,
+            weights,
+            precision,
+            producer,
+            source_sha256,
+        };
+        model.sentence = extra(&model.weights, SENTENCE, name)?
+            .map(|sentence: Sentence| sentence.of_packed(&model, name))
+            .transpose()?;
+        Ok(model)
     }
 
     /// Panels where they lie, and the bias in whole panels.
@@ -230,6 +257,15 @@ impl PackedModel {
         })?;
         Ok(values)
     }
+}
+
+/// What is in the metadata under a key that a file need not have.
+fn extra<T: DeserializeOwned>(weights: &Weights, key: &str, name: &Path) -> Result<Option<T>> {
+    let value = weights.metadata().get(key);
+    let parse = |value: &String| {
+        serde_json::from_str(value).map_err(|error| Error::weights(name, format!("{key}: {error}")))
+    };
+    value.map(parse).transpose()
 }
 
 /// Of the panels of a matmul from `k` numbers to `n`.

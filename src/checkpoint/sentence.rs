@@ -1,6 +1,7 @@
 //! Directories of sentence-transformers: which modules follow the encoder, how it is asked, and in how many tokens.
 //!
 //! Old and new forms of the files, as versions 2 to 6 write them. A module or a value that is not computed is refused by name.
+//! A packed file has the same in its metadata.
 
 mod cross_encoder;
 mod dense;
@@ -12,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::json::Json;
@@ -20,6 +21,7 @@ pub(crate) use self::{
     cross_encoder::CrossEncoder,
     dense::{Dense, DenseActivation},
 };
+use super::packed::PackedModel;
 use crate::{
     config::Config,
     error::{Error, Result},
@@ -27,9 +29,11 @@ use crate::{
 };
 
 /// What follows the encoder, and what goes before a text.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Sentence {
-    /// Where the encoder and its tokenizer are.
+    /// The directory in which the encoder and its tokenizer are, if it is one.
+    #[serde(skip)]
     pub(crate) encoder: PathBuf,
     /// The most tokens of a text, if the directory says so: not more than the encoder has positions for.
     pub(crate) max_tokens: Option<usize>,
@@ -45,11 +49,15 @@ pub(crate) struct Sentence {
 }
 
 /// After pooling.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
 pub(crate) enum Step {
     Dense(Dense),
     Normalize,
 }
+
+/// Of a dense layer: more than any model has.
+const MOST_OUTPUTS: usize = 1 << 20;
 
 #[derive(Deserialize)]
 struct Module {
@@ -101,6 +109,46 @@ impl Sentence {
         let sentence =
             Self { encoder, max_tokens, lower_case, pooling, include_prompt, steps, prompts, default_prompt };
         Ok(Some(sentence))
+    }
+}
+
+impl Sentence {
+    /// Of a model that says nothing about vectors.
+    pub(crate) fn plain(pooling: Pooling) -> Self {
+        Self {
+            encoder: PathBuf::new(),
+            max_tokens: None,
+            lower_case: false,
+            pooling: vec![pooling],
+            include_prompt: true,
+            steps: Vec::new(),
+            prompts: BTreeMap::new(),
+            default_prompt: None,
+        }
+    }
+
+    /// With the dense layers' weights in a packed file, if all that is said there fits together.
+    pub(super) fn of_packed(mut self, model: &PackedModel, name: &Path) -> Result<Self> {
+        let wrong = |reason: String| Err(Error::weights(name, format!("sentence: {reason}")));
+        let encoder = &model.config.encoder;
+        if self.pooling.is_empty() || self.pooling.len() > Pooling::ALL.len() {
+            return wrong(format!("{} poolings", self.pooling.len()));
+        }
+        if let Some(missing) = self.default_prompt.as_ref().filter(|name| !self.prompts.contains_key(*name)) {
+            return wrong(format!("default_prompt: {missing:?} is not in prompts"));
+        }
+        self.max_tokens = self.max_tokens.map(|most| most.min(encoder.max_position_embeddings));
+        let mut width = encoder.hidden_size * self.pooling.len();
+        for (i, step) in self.steps.iter_mut().enumerate() {
+            if let Step::Dense(dense) = step {
+                if dense.inputs != width || !(1..=MOST_OUTPUTS).contains(&dense.outputs) {
+                    return wrong(format!("step {i}: from {} to {} numbers", dense.inputs, dense.outputs));
+                }
+                dense.read_packed(model, i)?;
+                width = dense.outputs;
+            }
+        }
+        Ok(self)
     }
 }
 

@@ -10,6 +10,7 @@ use nimbert_kernels::{Isa, Kernels};
 use super::{Engine, Inner, Preset};
 use crate::{
     checkpoint::{
+        opened::Opened,
         packed::PackedModel,
         source::Source,
         weights::{Bytes, Weights},
@@ -93,13 +94,19 @@ impl Engine {
     }
 
     /// Loads what `task` reads.
-    pub(crate) fn open(path: &Path, options: Options, task: Task) -> Result<Self> {
-        if !std::fs::metadata(path).map_err(Error::io(path))?.is_dir() {
-            return Self::packed(PackedModel::open(path)?, path, options, task);
-        }
-        let config = task.of(Config::from_dir(path)?, path)?;
-        let tokenizer = Tokenizer::from_dir(path)?;
-        let weights = Weights::open_dir(path)?;
+    fn open(path: &Path, options: Options, task: Task) -> Result<Self> {
+        Self::of(Opened::at(path)?, path, options, task)
+    }
+
+    /// Loads what `task` reads of files that are open; `path` is what the user named.
+    pub(crate) fn of(opened: Opened, path: &Path, options: Options, task: Task) -> Result<Self> {
+        let dir = match opened {
+            Opened::Packed(model) => return Self::packed(*model, path, options, task),
+            Opened::Directory(dir) => dir,
+        };
+        let config = task.of(Config::from_dir(&dir)?, path)?;
+        let tokenizer = Tokenizer::from_dir(&dir)?;
+        let weights = Weights::open_dir(&dir)?;
         let precision = options.precision.or(NumberType::F32);
         let network = Network::load(Source::Checkpoint(&weights), &config, precision, &options)?;
         Self::new(Parts { config, tokenizer, network, source_sha256: None }, path, options)

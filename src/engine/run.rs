@@ -53,18 +53,14 @@ impl Engine {
     /// When `logits` is not of that length.
     pub fn logits_into<'a>(&self, rows: impl Iterator<Item = Row<'a>>, logits: &mut [f32]) -> Result<()> {
         let (labels, mut done) = (self.logits_of_a_text()?, 0);
-        self.batches(
-            rows,
-            |_, error| Err(error),
-            |batch, ws, exec| {
-                self.model().forward(exec, batch, ws)?;
-                for (&index, found) in batch.indices.iter().zip(ws.logits.chunks_exact(labels)) {
-                    logits[done..done + labels].copy_from_slice(self.finite(index, found)?);
-                    done += labels;
-                }
-                Ok(())
-            },
-        )?;
+        self.all(rows, |batch, ws, exec| {
+            self.model().forward(exec, batch, ws)?;
+            for (&index, found) in batch.indices.iter().zip(ws.logits.chunks_exact(labels)) {
+                logits[done..done + labels].copy_from_slice(self.finite(index, found)?);
+                done += labels;
+            }
+            Ok(())
+        })?;
         assert_eq!(done, logits.len(), "logits for {} rows of {labels} labels", done / labels);
         Ok(())
     }
@@ -114,6 +110,18 @@ impl Engine {
         });
         outcome.expect("every error is that of a row");
         answers.into_inner().into_iter().map(|found| found.expect("an answer for every row")).collect()
+    }
+
+    /// Hands all rows on in batches, if the model has an answer for each.
+    ///
+    /// # Errors
+    /// The first row that it has none for, or as `each`.
+    pub(crate) fn all<'a>(
+        &self,
+        rows: impl Iterator<Item = Row<'a>>,
+        each: impl FnMut(&Batch, &mut Workspace, Exec<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.batches(rows, |_, error| Err(error), each)
     }
 
     /// Gathers rows to batches, as many tokens in each as it pays to compute together, and hands them on in order. A row that the

@@ -14,9 +14,10 @@ use crate::{
 /// What the names of the encoder's tensors begin with; a checkpoint of the encoder alone leaves it out.
 pub(super) const PREFIX: &str = "bert.";
 const CLASSIFIER: &str = "BertForSequenceClassification";
+const ENCODER: &str = "BertModel";
 /// Classes whose encoder is read; what else they have is not.
 const OTHERS: [&str; 7] = [
-    "BertModel",
+    ENCODER,
     "BertForMaskedLM",
     "BertForPreTraining",
     "BertForTokenClassification",
@@ -94,8 +95,13 @@ pub(super) fn class(config: &Config) -> &str {
 
 pub(super) fn to_json(config: &Config) -> String {
     let encoder = &config.encoder;
+    let class = match &config.head {
+        // A classifier that was left out is none to who reads this.
+        Head::Encoder { class } if class == CLASSIFIER => ENCODER,
+        _ => class(config),
+    };
     let mut json = json!({
-        "architectures": [class(config)],
+        "architectures": [class],
         "model_type": "bert",
         "vocab_size": encoder.vocab_size,
         "hidden_size": encoder.hidden_size,

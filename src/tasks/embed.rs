@@ -1,16 +1,18 @@
 //! One vector for a text: encoder, pooling, and what sentence-transformers has after it.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use super::{
     pooling::Pooling,
     recipe::{EmbedOptions, Recipe},
 };
 use crate::{
-    checkpoint::sentence::Sentence,
-    encoder::Row,
+    checkpoint::{opened::Opened, sentence::Sentence},
+    encoder::{Batch, Row, Workspace},
     engine::{Engine, Task},
     error::{Error, Result},
+    exec::Exec,
+    memory,
     options::Options,
     tokenizer::Encoding,
 };
@@ -52,19 +54,10 @@ impl Embedder {
     /// As [`Engine::load`]; when a module is not computed here, or an option does not fit the model.
     pub fn load(path: impl AsRef<Path>, options: Options, how: EmbedOptions) -> Result<Self> {
         let path = path.as_ref();
-        let sentence = if path.is_dir() { Sentence::open(path)? } else { None };
-        let Some(sentence) = sentence else {
-            return Self::new(Engine::open(path, options, Task::Embed)?, how);
-        };
-        if let Some(pooling) = how.pooling {
-            let own: Vec<_> = sentence.pooling.iter().map(|own| own.name()).collect();
-            let reason = format!("{pooling}, but the model has a pooling of its own: {}", own.join(", "));
-            return Err(Error::Option { option: "pooling", reason });
-        }
-        let options = Options { max_tokens: options.max_tokens.or(sentence.max_tokens), ..options };
-        let engine = Engine::open(&sentence.encoder, options, Task::Embed)?;
-        let recipe = Recipe::new(&engine, sentence, how)?;
-        Ok(Self { engine, recipe: Arc::new(recipe) })
+        let (encoder, sentence) = Opened::at(path)?.sentence()?;
+        let own = sentence.as_ref().and_then(|sentence| sentence.max_tokens);
+        let options = Options { max_tokens: options.max_tokens.or(own), ..options };
+        Self::of(Engine::of(encoder, path, options, Task::Embed)?, sentence, how)
     }
 
     /// Reads the encoder of a model that is loaded, whatever its head is, and that says nothing of vectors itself.
@@ -72,8 +65,17 @@ impl Embedder {
     /// # Errors
     /// When an option does not fit the model.
     pub fn new(engine: Engine, how: EmbedOptions) -> Result<Self> {
-        let pooling = how.pooling.unwrap_or(Pooling::Mean);
-        let recipe = Recipe::new(&engine, Sentence::of(Path::new(""), pooling), how)?;
+        Self::of(engine, None, how)
+    }
+
+    fn of(engine: Engine, sentence: Option<Sentence>, how: EmbedOptions) -> Result<Self> {
+        if let (Some(pooling), Some(sentence)) = (how.pooling, &sentence) {
+            let own: Vec<_> = sentence.pooling.iter().map(|own| own.name()).collect();
+            let reason = format!("{pooling}, but the model has a pooling of its own: {}", own.join(", "));
+            return Err(Error::Option { option: "pooling", reason });
+        }
+        let plain = || Sentence::plain(how.pooling.unwrap_or(Pooling::Mean));
+        let recipe = Recipe::new(&engine, sentence.unwrap_or_else(plain), how)?;
         Ok(Self { engine, recipe: Arc::new(recipe) })
     }
 
@@ -104,17 +106,43 @@ impl Embedder {
     }
 
     fn vectors_of<'a>(&self, rows: impl Iterator<Item = Row<'a>>) -> Vec<Result<Vec<f32>>> {
-        let (recipe, engine) = (&*self.recipe, &self.engine);
-        engine.answers(rows, |batch, ws, exec, answer| {
-            let hidden = engine.model().hidden(exec, batch, recipe.wanted(batch), ws)?;
-            let pooled = recipe.pool(batch, hidden, engine.config().encoder.hidden_size)?;
-            let values = recipe.finish(pooled, batch.rows(), ws, exec)?;
-            for (&index, values) in batch.indices.iter().zip(values.chunks_exact(recipe.width)) {
-                let values = recipe.cut(values);
-                answer(index, engine.finite(index, &values).map(<[f32]>::to_vec));
+        let (width, mut vectors) = (self.dimensions(), Vec::new());
+        self.engine.answers(rows, |batch, ws, exec, answer| {
+            memory::grow(&mut vectors, batch.rows() * width)?;
+            self.forward(exec, batch, ws, &mut vectors[..batch.rows() * width])?;
+            for (&index, vector) in batch.indices.iter().zip(vectors.chunks_exact(width)) {
+                answer(index, self.engine.finite(index, vector).map(<[f32]>::to_vec));
             }
             Ok(())
         })
+    }
+
+    /// [`Embedder::vectors`] into memory of the caller, `[rows, dimensions]`, all or nothing. On one thread nothing is allocated once
+    /// there was a call with as many tokens, as many rows and as long a row.
+    ///
+    /// # Errors
+    /// The first of [`Embedder::vectors`]; `out` may hold the vectors of some of the rows then.
+    ///
+    /// # Panics
+    /// When `out` is not of that length.
+    pub fn vectors_into<'a>(&self, rows: impl Iterator<Item = Row<'a>>, out: &mut [f32]) -> Result<()> {
+        let (width, mut done) = (self.dimensions(), 0);
+        self.engine.all(rows, |batch, ws, exec| {
+            let vectors = &mut out[done..done + batch.rows() * width];
+            self.forward(exec, batch, ws, vectors)?;
+            done += vectors.len();
+            let mut all = batch.indices.iter().zip(vectors.chunks_exact(width));
+            all.try_for_each(|(&index, vector)| self.engine.finite(index, vector).map(|_| ()))
+        })?;
+        assert_eq!(done, out.len(), "vectors of {} rows of {width} numbers", done / width);
+        Ok(())
+    }
+
+    /// `[rows, dimensions]`
+    fn forward(&self, exec: Exec<'_>, batch: &Batch, ws: &mut Workspace, out: &mut [f32]) -> Result<()> {
+        self.engine.model().hidden(exec, batch, self.recipe.wanted(batch), ws)?;
+        let size = self.engine.config().encoder.hidden_size;
+        self.recipe.vectors(exec, batch, size, ws, out)
     }
 
     /// The tokens of a text with its prompt.
@@ -137,21 +165,5 @@ impl Embedder {
 
     fn encode_text(&self, index: usize, text: &str) -> Result<Encoding> {
         self.engine.encode_text(index, &self.recipe.text(text), None, self.engine.max_tokens())
-    }
-}
-
-impl Sentence {
-    /// Of a model that says nothing about vectors.
-    fn of(path: &Path, pooling: Pooling) -> Self {
-        Self {
-            encoder: path.to_owned(),
-            max_tokens: None,
-            lower_case: false,
-            pooling: vec![pooling],
-            include_prompt: true,
-            steps: Vec::new(),
-            prompts: BTreeMap::new(),
-            default_prompt: None,
-        }
     }
 }

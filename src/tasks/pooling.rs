@@ -2,8 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 /// How the hidden states of a text become one vector of the same size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
 pub enum Pooling {
     /// That of the first token.
@@ -99,6 +102,20 @@ impl FromStr for Pooling {
             let names = Self::ALL.map(Self::name).join(", ");
             format!("unknown pooling {name:?}, expected one of {names}")
         })
+    }
+}
+
+impl TryFrom<String> for Pooling {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        name.parse()
+    }
+}
+
+impl From<Pooling> for String {
+    fn from(pooling: Pooling) -> Self {
+        pooling.name().to_owned()
     }
 }
 

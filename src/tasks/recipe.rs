@@ -1,6 +1,6 @@
 //! What happens before and after the encoder, to make a vector of a text.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, mem::swap};
 
 use nimbert_kernels::Activation;
 
@@ -10,11 +10,10 @@ use crate::{
     encoder::{Batch, Wanted, Workspace},
     engine::Engine,
     error::{Error, Result},
-    exec::{Exec, Operation},
+    exec::Exec,
     linear::{Input, Linear},
-    memory,
+    memory::grow,
     options::NumberType,
-    plan::Matmul,
     tokenizer::OnLong,
 };
 
@@ -79,9 +78,7 @@ pub(super) struct Recipe {
     skipped: usize,
     pooling: Vec<Pooling>,
     steps: Vec<Made>,
-    /// How many numbers the steps give.
-    pub(super) width: usize,
-    /// How many of them are kept.
+    /// How many numbers of what the steps give are kept.
     pub(super) dimensions: usize,
     normalize: bool,
 }
@@ -110,7 +107,7 @@ impl Recipe {
         };
         let mut width = engine.config().encoder.hidden_size * pooling.len();
         let (mut made, mut normalizes) = (Vec::new(), how.normalize);
-        for step in steps {
+        for (i, step) in steps.into_iter().enumerate() {
             made.push(match step {
                 Step::Normalize => {
                     normalizes = true;
@@ -119,7 +116,7 @@ impl Recipe {
                 Step::Dense(dense) => {
                     width = dense.outputs;
                     normalizes = how.normalize;
-                    Made::Dense(linear(&dense)?, dense.activation)
+                    Made::Dense(linear(&dense, i)?, dense.activation)
                 }
             });
         }
@@ -129,8 +126,7 @@ impl Recipe {
             return Err(Error::Option { option: "dimensions", reason });
         }
         let normalize = how.normalize || (normalizes && dimensions < width);
-        let mut recipe =
-            Self { prompt, lower_case, skipped: 0, pooling, steps: made, width, dimensions, normalize };
+        let mut recipe = Self { prompt, lower_case, skipped: 0, pooling, steps: made, dimensions, normalize };
         if !include_prompt && !recipe.prompt.is_empty() {
             // All of its tokens but the [SEP] that ends it.
             let tokens =
@@ -162,12 +158,51 @@ impl Recipe {
         }
     }
 
-    /// Of hidden states of `size` that are [wanted](Self::wanted): `[texts, poolings, size]`.
-    pub(super) fn pool(&self, batch: &Batch, hidden: &[f32], size: usize) -> Result<Vec<f32>> {
-        if let Wanted::Rows { .. } = self.wanted(batch) {
-            return memory::collect(hidden.len(), hidden.iter().copied());
+    /// The vectors of a batch whose [wanted](Self::wanted) hidden states, of `size` numbers, are in the workspace:
+    /// `[texts, dimensions]`.
+    ///
+    /// # Errors
+    /// When there is no memory. Nothing is allocated once there was as large a batch.
+    pub(super) fn vectors(
+        &self,
+        exec: Exec<'_>,
+        batch: &Batch,
+        size: usize,
+        ws: &mut Workspace,
+        out: &mut [f32],
+    ) -> Result<()> {
+        let Workspace { hidden, pooled, logits: next, operand, .. } = ws;
+        let (texts, mut width) = (batch.rows(), size * self.pooling.len());
+        grow(pooled, texts * width)?;
+        self.pool(batch, &hidden.values, size, &mut pooled[..texts * width]);
+        for step in &self.steps {
+            let values = &mut pooled[..texts * width];
+            match step {
+                Made::Normalize => values.chunks_exact_mut(width).for_each(normalize),
+                Made::Dense(linear, activation) => {
+                    width = linear.n();
+                    grow(next, texts * width)?;
+                    let out = &mut next[..texts * width];
+                    linear.forward(exec, Input::from(&*values), activation.fused(), out, operand);
+                    activation.finish(out);
+                    swap(pooled, next);
+                }
+            }
         }
-        let mut pooled = memory::zeros(batch.rows() * self.pooling.len() * size)?;
+        for (values, out) in pooled.chunks_exact(width).zip(out.chunks_exact_mut(self.dimensions)) {
+            out.copy_from_slice(&values[..self.dimensions]);
+            if self.normalize {
+                normalize(out);
+            }
+        }
+        Ok(())
+    }
+
+    /// `[texts, poolings, size]`
+    fn pool(&self, batch: &Batch, hidden: &[f32], size: usize, pooled: &mut [f32]) {
+        if let Wanted::Rows { .. } = self.wanted(batch) {
+            return pooled.copy_from_slice(&hidden[..pooled.len()]);
+        }
         for (row, out) in pooled.chunks_exact_mut(self.pooling.len() * size).enumerate() {
             let tokens = batch.range(row);
             let skipped = self.skipped.min(tokens.len() - 1);
@@ -176,56 +211,31 @@ impl Recipe {
                 pooling.pool(hidden, skipped, out);
             }
         }
-        Ok(pooled)
+    }
+}
+
+impl DenseActivation {
+    /// What the product computes at its end.
+    fn fused(self) -> Activation {
+        match self {
+            Self::Identity | Self::Sigmoid => Activation::Identity,
+            Self::Tanh => Activation::Tanh,
+            Self::Relu => Activation::Relu,
+            Self::Gelu => Activation::Gelu,
+        }
     }
 
-    /// What the modules after pooling make of it: `[texts, width]`.
-    pub(super) fn finish(
-        &self,
-        mut values: Vec<f32>,
-        texts: usize,
-        ws: &mut Workspace,
-        exec: Exec<'_>,
-    ) -> Result<Vec<f32>> {
-        for step in &self.steps {
-            match step {
-                Made::Normalize => {
-                    let width = values.len() / texts;
-                    values.chunks_exact_mut(width).for_each(normalize);
-                }
-                Made::Dense(linear, activation) => {
-                    let mut out = memory::zeros(texts * linear.n())?;
-                    let fused = match activation {
-                        DenseActivation::Identity | DenseActivation::Sigmoid => Activation::Identity,
-                        DenseActivation::Tanh => Activation::Tanh,
-                        DenseActivation::Relu => Activation::Relu,
-                        DenseActivation::Gelu => Activation::Gelu,
-                    };
-                    linear.forward(exec, Input::from(&*values), fused, &mut out, &mut ws.operand);
-                    if *activation == DenseActivation::Sigmoid {
-                        out.iter_mut().for_each(|x| *x = 1.0 / (1.0 + (-*x).exp()));
-                    }
-                    values = out;
-                }
-            }
+    /// What is left to do after it.
+    fn finish(self, values: &mut [f32]) {
+        if self == Self::Sigmoid {
+            values.iter_mut().for_each(|x| *x = 1.0 / (1.0 + (-*x).exp()));
         }
-        Ok(values)
-    }
-
-    /// What is kept of a vector.
-    pub(super) fn cut(&self, values: &[f32]) -> Vec<f32> {
-        let mut values = values[..self.dimensions].to_vec();
-        if self.normalize {
-            normalize(&mut values);
-        }
-        values
     }
 }
 
 /// In f32, as everything that is small and decisive.
-fn linear(dense: &Dense) -> Result<Linear> {
-    let plan = Matmul::new("linear".to_owned(), dense.outputs, dense.inputs, Operation::Head).decisive();
-    Linear::from_f32(&plan, &dense.weight, &dense.bias, NumberType::F32, |lost| Error::Option {
+fn linear(dense: &Dense, step: usize) -> Result<Linear> {
+    Linear::from_f32(&dense.plan(step), &dense.weight, &dense.bias, NumberType::F32, |lost| Error::Option {
         option: "model",
         reason: format!("linear.weight: {}", lost.reason),
     })

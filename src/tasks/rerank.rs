@@ -4,9 +4,8 @@ use std::path::Path;
 
 use super::{Classification, Scoring};
 use crate::{
-    checkpoint::sentence::CrossEncoder,
-    config::Config,
-    engine::Engine,
+    checkpoint::{opened::Opened, sentence::CrossEncoder},
+    engine::{Engine, Task},
     error::{Error, Result},
     options::Options,
 };
@@ -51,12 +50,15 @@ impl Reranker {
     /// As [`Engine::load`]; when the model has not one label, or the activation is not known here.
     pub fn load(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         let path = path.as_ref();
-        let said = if path.is_dir() { CrossEncoder::open(path)? } else { CrossEncoder::default() };
-        let mut options = options;
-        if let (None, Some(own)) = (options.max_tokens, said.max_tokens) {
-            options.max_tokens = Some(own.min(Config::from_dir(path)?.encoder.max_position_embeddings));
-        }
-        let engine = Engine::load(path, options)?;
+        let opened = Opened::at(path)?;
+        let said = opened.cross_encoder()?;
+        let positions = opened.config()?.encoder.max_position_embeddings;
+        let own = said.max_tokens.map(|most| most.min(positions));
+        let options = Options { max_tokens: options.max_tokens.or(own), ..options };
+        Self::of(Engine::of(opened, path, options, Task::Classify)?, said, path)
+    }
+
+    fn of(engine: Engine, said: CrossEncoder, path: &Path) -> Result<Self> {
         if engine.labels().len() != 1 {
             return Err(Error::Task {
                 path: path.to_owned(),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    spec::{AddedToken, Spec},
+    spec::{self, AddedToken, PostProcessing, PreTokenization, Spec},
     vocabulary::{TokenIds, Vocabulary},
 };
 use crate::error::{Error, Result};
@@ -35,14 +35,6 @@ struct Model<'a> {
     vocab: TokenIds<'a>,
 }
 
-#[derive(Deserialize)]
-struct Normalizer {
-    clean_text: bool,
-    handle_chinese_chars: bool,
-    strip_accents: Option<bool>,
-    lowercase: bool,
-}
-
 /// `[CLS]` and `[SEP]` with their ids.
 #[derive(Deserialize)]
 struct PostProcessor {
@@ -56,7 +48,8 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<(Spec, Vocabulary)> {
     refuse_other("model", file.model.kind.as_deref().unwrap_or(MODEL), &[MODEL], path)?;
     refuse_other("pre_tokenizer", kind(&file.pre_tokenizer), &["BertPreTokenizer"], path)?;
     refuse_other("normalizer", kind(&file.normalizer), &["BertNormalizer"], path)?;
-    let normalizer: Normalizer = serde_json::from_value(file.normalizer).map_err(Error::json(path))?;
+    let normalizer = serde_json::from_value(file.normalizer)
+        .map_err(|error| Error::tokenizer(path, format!("normalizer: {error}")))?;
     let added_tokens = Option::<Vec<AddedToken>>::deserialize(file.added_tokens)
         .map_err(|error| Error::tokenizer(path, format!("added_tokens: {error}")))?
         .unwrap_or_default();
@@ -71,16 +64,16 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<(Spec, Vocabulary)> {
             return Err(Error::tokenizer(path, reason));
         }
     }
-    let spec = Spec {
+    let model = spec::Model::WordPiece {
         unk_token: file.model.unk_token,
-        cls_token: special.cls.0,
-        sep_token: special.sep.0,
         continuing_subword_prefix: file.model.continuing_subword_prefix,
         max_input_chars_per_word: file.model.max_input_chars_per_word,
-        clean_text: normalizer.clean_text,
-        handle_chinese_chars: normalizer.handle_chinese_chars,
-        strip_accents: normalizer.strip_accents,
-        lowercase: normalizer.lowercase,
+    };
+    let spec = Spec {
+        normalizer,
+        pre_tokenizer: PreTokenization::BertPreTokenizer,
+        model,
+        post_processor: PostProcessing::BertProcessing { cls: special.cls.0, sep: special.sep.0 },
         added_tokens,
         split_special_tokens: false,
         model_max_length: None,

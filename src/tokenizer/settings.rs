@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::{
     read_if_there,
-    spec::{AddedToken, Spec},
+    spec::{AddedToken, Normalization, Spec},
     vocabulary::{Entries, TokenIds, Vocabulary},
 };
 use crate::error::{Error, Result};
@@ -97,29 +97,17 @@ impl Settings {
             return Err(Error::tokenizer(dir, "no tokenizer.json, which this tokenizer_class needs"));
         }
         let name = |key: &str| self.names.text(key).unwrap_or_default();
-        Ok(Spec {
-            unk_token: name("unk_token"),
-            cls_token: name("cls_token"),
-            sep_token: name("sep_token"),
-            continuing_subword_prefix: "##".to_owned(),
-            max_input_chars_per_word: 100,
-            clean_text: true,
-            handle_chinese_chars: true,
-            strip_accents: None,
-            lowercase: true,
-            added_tokens: Vec::new(),
-            split_special_tokens: false,
-            model_max_length: None,
-        })
+        Ok(Spec::bert(name("unk_token"), name("cls_token"), name("sep_token")))
     }
 
     /// Changes `spec` to what these settings say.
     pub(super) fn apply(&self, spec: &mut Spec, vocabulary: &Vocabulary) {
         let config = &self.config;
         if self.is_bert() {
-            spec.lowercase = config.do_lower_case.unwrap_or(true);
-            spec.strip_accents = config.strip_accents;
-            spec.handle_chinese_chars = config.tokenize_chinese_chars.unwrap_or(true);
+            let Normalization::BertNormalizer(normalizer) = &mut spec.normalizer;
+            normalizer.lowercase = config.do_lower_case.unwrap_or(true);
+            normalizer.strip_accents = config.strip_accents;
+            normalizer.handle_chinese_chars = config.tokenize_chinese_chars.unwrap_or(true);
         }
         spec.split_special_tokens = config.split_special_tokens.unwrap_or(false);
         let max_length = config.model_max_length.or(config.max_len);

@@ -16,20 +16,15 @@ use crate::error::{Error, Result};
 /// Longer words than anyone writes; BERT's own limit is 100.
 const MOST_WORD_CHARS: usize = 10_000;
 
-/// The settings of a BERT tokenizer, whatever files they came from.
+/// The settings of a tokenizer, whatever files they came from: the parts of a `tokenizer.json` under the names that they have
+/// there. A part of another type is one that this version does not know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Spec {
-    pub(super) unk_token: String,
-    pub(super) cls_token: String,
-    pub(super) sep_token: String,
-    pub(super) continuing_subword_prefix: String,
-    pub(super) max_input_chars_per_word: usize,
-    pub(super) clean_text: bool,
-    pub(super) handle_chinese_chars: bool,
-    /// `None`: as `lowercase`.
-    pub(super) strip_accents: Option<bool>,
-    pub(super) lowercase: bool,
+    pub(super) normalizer: Normalization,
+    pub(super) pre_tokenizer: PreTokenization,
+    pub(super) model: Model,
+    pub(super) post_processor: PostProcessing,
     /// Found in the text before anything else is done to it.
     pub(super) added_tokens: Vec<AddedToken>,
     /// Special tokens in a text are split like other words.
@@ -37,9 +32,73 @@ pub(super) struct Spec {
     pub(super) model_max_length: Option<usize>,
 }
 
+/// What is done to a text before it is split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub(super) enum Normalization {
+    BertNormalizer(BertNormalizer),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BertNormalizer {
+    pub(super) clean_text: bool,
+    pub(super) handle_chinese_chars: bool,
+    /// `None`: as `lowercase`.
+    pub(super) strip_accents: Option<bool>,
+    pub(super) lowercase: bool,
+}
+
+/// How a text is split into words.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub(super) enum PreTokenization {
+    /// At white space, and before and after each punctuation mark.
+    BertPreTokenizer,
+}
+
+/// How a word becomes tokens of the vocabulary.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", deny_unknown_fields)]
+pub(super) enum Model {
+    WordPiece { unk_token: String, continuing_subword_prefix: String, max_input_chars_per_word: usize },
+}
+
+/// Which special tokens go around a text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", deny_unknown_fields)]
+pub(super) enum PostProcessing {
+    /// `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`.
+    BertProcessing { cls: String, sep: String },
+}
+
 impl Spec {
-    pub(super) fn normalizer(&self) -> Normalizer {
-        let Self { clean_text, handle_chinese_chars, strip_accents, lowercase, .. } = *self;
+    /// A BERT tokenizer with these special tokens, all else as BERT has it.
+    pub(super) fn bert(unk_token: String, cls: String, sep: String) -> Self {
+        Self {
+            normalizer: Normalization::BertNormalizer(BertNormalizer {
+                clean_text: true,
+                handle_chinese_chars: true,
+                strip_accents: None,
+                lowercase: true,
+            }),
+            pre_tokenizer: PreTokenization::BertPreTokenizer,
+            model: Model::WordPiece {
+                unk_token,
+                continuing_subword_prefix: "##".to_owned(),
+                max_input_chars_per_word: 100,
+            },
+            post_processor: PostProcessing::BertProcessing { cls, sep },
+            added_tokens: Vec::new(),
+            split_special_tokens: false,
+            model_max_length: None,
+        }
+    }
+}
+
+impl BertNormalizer {
+    fn normalizer(&self) -> Normalizer {
+        let Self { clean_text, handle_chinese_chars, strip_accents, lowercase } = *self;
         let strip_accents = strip_accents.unwrap_or(lowercase);
         Normalizer { clean_text, handle_chinese_chars, strip_accents, lowercase }
     }
@@ -88,9 +147,13 @@ impl AddedToken {
 impl Tokenizer {
     /// Puts settings and vocabulary together; `path` only names the file in errors.
     pub(super) fn build(mut spec: Spec, vocabulary: Vocabulary, path: &Path) -> Result<Self> {
-        let normalizer = spec.normalizer();
+        let Normalization::BertNormalizer(normalizer) = &spec.normalizer;
+        let PreTokenization::BertPreTokenizer = spec.pre_tokenizer;
+        let Model::WordPiece { unk_token, continuing_subword_prefix, max_input_chars_per_word } = &spec.model;
+        let PostProcessing::BertProcessing { cls, sep } = &spec.post_processor;
+        let normalizer = normalizer.normalizer();
         let missing = |token: &str| Error::tokenizer(path, format!("the vocabulary lacks {token}"));
-        let unk = vocabulary.get(&spec.unk_token).ok_or_else(|| missing(&spec.unk_token))?;
+        let unk = vocabulary.get(unk_token).ok_or_else(|| missing(unk_token))?;
 
         let patterns = patterns(&spec.added_tokens, &normalizer, path)?;
         let ids = assign_ids(&spec.added_tokens, &vocabulary);
@@ -100,7 +163,7 @@ impl Tokenizer {
             let id = ids.get(token.as_str()).copied().or_else(|| vocabulary.get(token));
             id.ok_or_else(|| missing(token))
         };
-        let (cls, sep) = (find(&spec.cls_token)?, find(&spec.sep_token)?);
+        let (cls, sep) = (find(cls)?, find(sep)?);
         let ids: Vec<_> = spec.added_tokens.iter().map(|token| ids[token.content.as_str()]).collect();
         for (token, found) in spec.added_tokens.iter_mut().zip(ids) {
             if let Some(stated) = token.id.filter(|&stated| stated != found) {
@@ -116,15 +179,14 @@ impl Tokenizer {
         let highest =
             spec.added_tokens.iter().filter_map(|token| token.id).fold(vocabulary.highest(), u32::max);
         // A word costs its length times that of the longest token.
-        if spec.max_input_chars_per_word > MOST_WORD_CHARS {
-            let (found, most) = (spec.max_input_chars_per_word, MOST_WORD_CHARS);
+        let (found, most) = (*max_input_chars_per_word, MOST_WORD_CHARS);
+        if found > most {
             return Err(Error::tokenizer(
                 path,
                 format!("max_input_chars_per_word is {found}, at most {most} are supported"),
             ));
         }
-        let prefix = spec.continuing_subword_prefix.clone();
-        let model = WordPiece::new(vocabulary, unk, prefix, spec.max_input_chars_per_word);
+        let model = WordPiece::new(vocabulary, unk, continuing_subword_prefix.clone(), found);
         Ok(Self { spec, normalizer, model, added, cls, sep, vocab_size: highest as usize + 1 })
     }
 }

@@ -125,11 +125,6 @@ fn what_does_not_fit_is_refused() {
         "the model has none",
     ]);
     nimbert(&["embed", "-m", &model, "-o", "x.txt", "x"]).failed(&["x.txt", ".npy or .safetensors"]);
-    nimbert(&["pack", "--model", &model, "-o", "x.nimbert"]).failed(&[
-        "modules.json",
-        "no place for",
-        "pooling",
-    ]);
     nimbert(&["import", &model, "-o", "elsewhere"]).failed(&["modules.json", "import it into itself"]);
     nimbert_fed(&["embed", "-m", &model, "-i", "-", "-f", "json"], b"\xff\n")
         .failed(&["standard input: line 1", "UTF-8"]);

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use nimbert::{EmbedOptions, Embedder, Error, Options, Pooling, Precision, Prompt};
+use nimbert::{EmbedOptions, Embedder, Error, Options, PackOptions, Pooling, Precision, Prompt, pack};
 use nimbert_test_support::{checkpoint::Spec, copy, data, distance, shared};
 
 use crate::Good as _;
@@ -57,6 +57,12 @@ fn a_plain_encoder_pools_as_it_is_told() {
     check(&embedder(&dir, EmbedOptions::default()), &expected["rows"], "mean");
 }
 
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot =
+        |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum() };
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
 /// A directory of tests/data/sentence, with the encoder that it was made with.
 fn sentence(name: &str) -> tempfile::TempDir {
     let dir = seeded();
@@ -92,6 +98,75 @@ fn sentence_transformers_computes_the_same() {
         // Sums, where nothing divides them, are some 20 times as large as the means that the bound is for.
         let close = if name.contains("sqrt") || name.contains("all") { 3.0 * CLOSE } else { CLOSE };
         assert!(check_sentence(name, dir.path(), close, Precision::F32) >= 5);
+    }
+}
+
+/// A packed file has all that the directory says. In f32 its vectors are the same bits; in fewer bits its words are too, which
+/// those of the directory are not.
+#[test]
+fn a_packed_file_computes_the_same_as_its_directory() {
+    for entry in fs::read_dir(data("sentence")).unwrap() {
+        let name = entry.unwrap().file_name();
+        let dir = sentence(name.to_str().unwrap());
+        let rows = expected(dir.path());
+        for precision in [Precision::F32, Precision::F16, Precision::Int8] {
+            let file = dir.path().join("packed.nimbert");
+            let options = PackOptions::default().precision(precision);
+            pack(dir.path(), &file, &options, &mut |_, _| {}).unwrap();
+            nimbert::verify_packed(&file).unwrap();
+            let load = |path: &Path, prompt: &Value| {
+                let prompt = prompt.as_str().map_or(Prompt::Default, |name| Prompt::Named(name.to_owned()));
+                let options = Options::default().threads(1).precision(precision);
+                Embedder::load(path, options, EmbedOptions::default().prompt(prompt)).unwrap()
+            };
+            for row in rows.as_array().unwrap() {
+                let text = [row["text"].as_str().unwrap()];
+                let [packed, directory] =
+                    [&*file, dir.path()].map(|path| load(path, &row["prompt"]).embed(&text).good());
+                let (packed, directory) = (&packed[0], &directory[0]);
+                if precision == Precision::F32 {
+                    assert_eq!(packed, directory, "{name:?}: {}", row["text"]);
+                }
+                // Half a step of f16 or int8 in each of the two numbers that make a word: 2^-12 and 1/254 of the largest.
+                let near = if precision == Precision::Int8 { 0.99 } else { 0.99999 };
+                let cosine = cosine(&packed.values, &directory.values);
+                assert!(cosine > near, "{name:?} at {precision}: {cosine} for {}", row["text"]);
+                assert_eq!((packed.tokens, packed.truncated), (directory.tokens, directory.truncated));
+            }
+            // Another task is told what the model is for.
+            let error = nimbert::Engine::load(&file, Options::default()).unwrap_err().to_string();
+            assert!(error.contains("no sequence classifier; `nimbert embed`"), "{error}");
+        }
+    }
+}
+
+/// What a damaged or a hostile file says of vectors does not fit together.
+#[test]
+fn what_a_packed_file_says_is_checked() {
+    let dir = sentence("dense-twice");
+    let file = dir.path().join("packed.nimbert");
+    pack(dir.path(), &file, &PackOptions::default(), &mut |_, _| {}).unwrap();
+    let bytes = fs::read(&file).unwrap();
+    let changed = |from: &str, to: &str| {
+        // Blanks between JSON's signs: the header keeps its length.
+        let to = format!("{to:<0$}", from.len());
+        assert_eq!(to.len(), from.len());
+        let at = bytes.windows(from.len()).position(|window| window == from.as_bytes());
+        let at = at.unwrap_or_else(|| panic!("{from} is in the file"));
+        let mut changed = bytes.clone();
+        changed[at..at + to.len()].copy_from_slice(to.as_bytes());
+        fs::write(&file, changed).unwrap();
+        Embedder::load(&file, Options::default(), EmbedOptions::default()).unwrap_err().to_string()
+    };
+    for (from, to, words) in [
+        (r#"\"pooling\":[\"cls\",\"max\"]"#, r#"\"pooling\":[\"max\"]"#, "sentence: step 0: from 144 to"),
+        (r#"\"pooling\":[\"cls\""#, r#"\"pooling\":[\"cli\""#, "sentence: unknown pooling"),
+        (r#"\"lower_case\""#, r#"\"upper_case\""#, "sentence: unknown field `upper_case`"),
+        (r#"\"type\":\"Dense\""#, r#"\"type\":\"Tense\""#, "sentence: unknown variant `Tense`"),
+        ("sentence.dense.0.bias", "sentence.dense.9.bias", "sentence.dense.0.bias"),
+    ] {
+        let error = changed(from, to);
+        assert!(error.contains("packed.nimbert: ") && error.contains(words), "{error}");
     }
 }
 

@@ -51,12 +51,13 @@ fn sentence_transformers_ranks_the_same() {
         let (dir, expected) = cross_encoder(name);
         check(&Reranker::load(dir.path(), Options::default()).unwrap(), &expected, "scores");
         // What a packed file says of it is the same.
-        if !dir.path().join("modules.json").exists() {
-            let packed = dir.path().join("packed.nimbert");
-            let options = nimbert::PackOptions::default().precision(nimbert::Precision::F32);
-            nimbert::pack(dir.path(), &packed, &options, &mut |_, _| {}).unwrap();
-            check(&Reranker::load(&packed, Options::default()).unwrap(), &expected, "scores");
-        }
+        let packed = dir.path().join("packed.nimbert");
+        let options = nimbert::PackOptions::default().precision(nimbert::Precision::F32);
+        nimbert::pack(dir.path(), &packed, &options, &mut |_, _| {}).unwrap();
+        let reranker = Reranker::load(&packed, Options::default()).unwrap();
+        check(&reranker, &expected, "scores");
+        let of_directory = Reranker::load(dir.path(), Options::default()).unwrap();
+        assert_eq!(reranker.engine().max_tokens(), of_directory.engine().max_tokens(), "{name}");
     }
 }
 

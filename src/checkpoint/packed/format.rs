@@ -9,8 +9,12 @@ use crate::{
 };
 
 pub(super) const FORMAT: &str = "nimbert";
-pub(super) const FORMAT_VERSION: u32 = 2;
+pub(super) const FORMAT_VERSION: u32 = 3;
 pub(super) const PANEL_LAYOUT: &str = "n32k4";
+/// What a file can need to be understood beside what every file has, so that none is half understood: a later version may add
+/// to it without another format.
+pub(super) const SENTENCE: &str = "sentence";
+pub(super) const CROSS_ENCODER: &str = "cross_encoder";
 
 pub(super) const NOT_PACKED: &str = "a safetensors file, but not a packed model";
 
@@ -46,6 +50,11 @@ pub(super) fn check_format(weights: &Weights) -> Result<(), String> {
             ));
         }
         _ => return Err(format!("unknown format version {version:?}")),
+    }
+    for need in metadata(weights, "needs")?.split_whitespace() {
+        if ![SENTENCE, CROSS_ENCODER].contains(&need) {
+            return Err(format!("needs {need:?}, which this program does not know: a newer one reads it"));
+        }
     }
     let layout = metadata(weights, "panel_layout")?;
     if layout != PANEL_LAYOUT {

@@ -398,18 +398,19 @@ fn other_formats_versions_and_layouts_are_refused() {
     refused(|h| h["__metadata__"] = json!({"format": "pt"}), &["not a packed model"]);
     refused(|h| h["__metadata__"] = json!({}), &["not a packed model"]);
     refused(
-        |h| h["__metadata__"]["format_version"] = json!("3"),
-        &["format version 3 is newer than this program's 2"],
+        |h| h["__metadata__"]["format_version"] = json!("4"),
+        &["format version 4 is newer than this program's 3"],
     );
     refused(
-        |h| h["__metadata__"]["format_version"] = json!("1"),
-        &["format version 1 is older than this program's 2", "pack the checkpoint again"],
+        |h| h["__metadata__"]["format_version"] = json!("2"),
+        &["format version 2 is older than this program's 3", "pack the checkpoint again"],
     );
     refused(|h| h["__metadata__"]["format_version"] = json!("one"), &["unknown format version \"one\""]);
     refused(
         |h| h["__metadata__"]["panel_layout"] = json!("n16k4"),
         &["panel_layout", "\"n16k4\"", "\"n32k4\""],
     );
+    refused(|h| h["__metadata__"]["needs"] = json!("sentence relative"), &["needs \"relative\"", "newer"]);
     refused(|h| h["__metadata__"]["precision"] = json!("int4"), &["precision", "\"int4\"", "\"int8\""]);
     refused(|h| h["__metadata__"]["config"] = json!("{"), &["not valid JSON"]);
     for key in

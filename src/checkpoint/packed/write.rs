@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::{
     ALIGNMENT, FLOATS, PANEL,
     format::{FORMAT, FORMAT_VERSION, PANEL_LAYOUT},
+    modules::Modules,
     output::{Output, header},
     section::Section,
 };
@@ -129,30 +130,36 @@ pub fn write_if(
     progress: &mut dyn FnMut(usize, usize),
     accept: impl FnOnce(&Path) -> bool,
 ) -> Result<Option<Summary>> {
-    let config = Config::from_dir(source)?;
-    refuse_modules(source)?;
+    let modules = Modules::of(source)?;
+    let (dir, config) = modules.encoder(source)?;
     let plan = config.plan();
     let chosen = options.choose(&plan)?;
-    let tokenizer = Tokenizer::from_dir(source)?;
+    let tokenizer = Tokenizer::from_dir(dir)?;
     if tokenizer.vocab_size() > config.encoder.vocab_size {
         let (tokens, rows) = (tokenizer.vocab_size(), config.encoder.vocab_size);
-        return Err(Error::tokenizer(source, format!("{tokens} tokens, but only {rows} word embeddings")));
+        return Err(Error::tokenizer(dir, format!("{tokens} tokens, but only {rows} word embeddings")));
     }
-    let weights = Weights::open_dir(source)?;
-    let target = target(out, source, &weights).map_err(Error::io(out))?;
+    let weights = Weights::open_dir(dir)?;
+    let target = target(out, dir, &weights).map_err(Error::io(out))?;
     let mut output = Output::create(out, &target)?;
 
     let (tokenizer, vocabulary) = tokenizer.to_parts();
     let packer = Packer { weights, chosen };
     let sections = plan.parts().flat_map(|part| Section::of(part, packer.chosen.of(part)));
-    let sections: Vec<_> = sections.chain([Section::vocabulary(vocabulary.len())]).collect();
+    let dense = modules.dense().flat_map(|(_, plan)| Section::of(Part::Matmul(&plan), NumberType::F32));
+    let sections: Vec<_> = sections.chain(dense).chain([Section::vocabulary(vocabulary.len())]).collect();
     let tensors = sections.len() + 1;
-    let header = header(&sections, packer.metadata(&config, &tokenizer));
+    let header = header(&sections, packer.metadata(&config, &tokenizer, &modules));
     progress(0, tensors);
     output.start(&header, sections)?;
     for part in plan.parts() {
         packer.write(part, &mut output)?;
         progress(output.tensors(), tensors);
+    }
+    for (dense, plan) in modules.dense() {
+        put_rows(&dense.weight, plan.k, NumberType::F32, &mut output)?;
+        output.put_floats(&dense.bias, FLOATS)?;
+        output.end_tensor()?;
     }
     output.put(&vocabulary)?;
     output.end_tensor()?;
@@ -160,18 +167,6 @@ pub fn write_if(
     let bytes = output.finish(accept)?;
     let source_bytes = packer.weights.files().map(|(_, bytes, _)| bytes.len() as u64).sum();
     Ok(bytes.map(|bytes| Summary { bytes, tensors, source_bytes }))
-}
-
-/// What a directory of sentence-transformers says beside its model has no place in the file yet, and a file that left it out
-/// would give other answers.
-fn refuse_modules(source: &Path) -> Result<()> {
-    let path = source.join("modules.json");
-    if path.exists() {
-        let reason =
-            "a packed file has no place for what it tells of, such as pooling and prompts: use the directory";
-        return Err(Error::config(path, "type", reason));
-    }
-    Ok(())
 }
 
 /// The file that is written. It is no part of the checkpoint that is being read.
@@ -191,11 +186,11 @@ struct Packer<'a> {
 }
 
 impl Packer<'_> {
-    fn metadata(&self, config: &Config, tokenizer: &str) -> Value {
+    fn metadata(&self, config: &Config, tokenizer: &str, modules: &Modules) -> Value {
         let mut digest = Sha256::new();
         self.weights.files().for_each(|(_, bytes, _)| digest.update(&bytes[..]));
         let source_sha256: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        json!({
+        let mut metadata = json!({
             "format": FORMAT,
             "format_version": FORMAT_VERSION.to_string(),
             "producer": concat!("nimbert ", env!("CARGO_PKG_VERSION")),
@@ -204,7 +199,13 @@ impl Packer<'_> {
             "source_sha256": source_sha256,
             "config": config.to_json(),
             "tokenizer": tokenizer,
-        })
+            "needs": "",
+        });
+        if let Some((need, value)) = modules.to_metadata() {
+            metadata["needs"] = json!(need);
+            metadata[need] = json!(value);
+        }
+        metadata
     }
 
     fn write(&self, part: Part<'_>, output: &mut Output) -> Result<()> {
@@ -273,16 +274,22 @@ impl Packer<'_> {
         numbers::fit(&values, precision).map_err(|Lost { at, reason }| {
             self.weights.lost(name, &[at / columns, at % columns], values[at], reason)
         })?;
-        for row in values.chunks_exact(columns) {
-            if precision == NumberType::F16 {
-                output.put_halves(row, 2 * FLOATS)?;
-            } else {
-                output.put_floats(row, FLOATS)?;
-            }
-        }
-        output.end_tensor()
+        put_rows(&values, columns, precision, output)
     }
 }
+
+/// Rows of `columns` numbers, in f16 or f32.
+fn put_rows(values: &[f32], columns: usize, precision: NumberType, output: &mut Output) -> Result<()> {
+    for row in values.chunks_exact(columns) {
+        if precision == NumberType::F16 {
+            output.put_halves(row, 2 * FLOATS)?;
+        } else {
+            output.put_floats(row, FLOATS)?;
+        }
+    }
+    output.end_tensor()
+}
+
 /// Writes the row as whole numbers from -127 to 127, halves rounded to even, and returns what one step is worth.
 /// Bytes beyond the row are left alone.
 pub(super) fn quantize_row(row: &[f32], bytes: &mut [u8]) -> f32 {

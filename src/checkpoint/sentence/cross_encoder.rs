@@ -2,11 +2,17 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Module, json::Json, kind, limits, modules, unknown};
-use crate::error::{Error, Result};
+use crate::{
+    config::Config,
+    error::{Error, Result},
+};
 
 /// What a directory says of a cross-encoder beside its `config.json`.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct CrossEncoder {
     /// The most tokens of a pair.
     pub(crate) max_tokens: Option<usize>,
@@ -15,6 +21,16 @@ pub(crate) struct CrossEncoder {
 }
 
 impl CrossEncoder {
+    /// Whether `dir` has a model of one label, and no module after it.
+    pub(crate) fn is_one(dir: &Path) -> Result<bool> {
+        let path = dir.join("modules.json");
+        if path.is_file() && modules(&path)?.len() != 1 {
+            return Ok(false);
+        }
+        let config = Config::from_dir(dir);
+        Ok(config.is_ok_and(|config| config.sequence().is_some_and(|head| head.labels.len() == 1)))
+    }
+
     /// What is said in `dir`: nothing in a directory of transformers.
     pub(crate) fn open(dir: &Path) -> Result<Self> {
         let path = dir.join("modules.json");

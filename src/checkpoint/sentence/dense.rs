@@ -2,20 +2,32 @@
 
 use std::path::Path;
 
-use super::json::Json;
-use crate::{checkpoint::weights::Weights, error::Result};
+use serde::{Deserialize, Serialize};
 
-/// A fully connected layer, row-major.
-#[derive(Debug)]
+use super::json::Json;
+use crate::{
+    checkpoint::{packed::PackedModel, weights::Weights},
+    error::Result,
+    exec::Operation,
+    plan::Matmul,
+};
+
+/// A fully connected layer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Dense {
-    pub(crate) weight: Vec<f32>,
-    pub(crate) bias: Vec<f32>,
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
     pub(crate) activation: DenseActivation,
+    /// `[outputs, inputs]`
+    #[serde(skip)]
+    pub(crate) weight: Vec<f32>,
+    /// `[outputs]`
+    #[serde(skip)]
+    pub(crate) bias: Vec<f32>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum DenseActivation {
     Identity,
     Tanh,
@@ -57,6 +69,19 @@ impl Dense {
         } else {
             vec![0.0; outputs]
         };
-        Ok(Self { weight, bias, inputs, outputs, activation })
+        Ok(Self { inputs, outputs, activation, weight, bias })
+    }
+
+    /// As the part of a model that a packed file has as step `step`. It is small, and stays in f32.
+    pub(crate) fn plan(&self, step: usize) -> Matmul {
+        let name = format!("sentence.dense.{step}");
+        Matmul::new(name, self.outputs, self.inputs, Operation::Head).decisive()
+    }
+
+    pub(super) fn read_packed(&mut self, model: &PackedModel, step: usize) -> Result<()> {
+        let Matmul { name, n, k, .. } = self.plan(step);
+        self.weight = model.matrix(&format!("{name}.weight"), n, k)?;
+        self.bias = model.vector(&format!("{name}.bias"), n)?;
+        Ok(())
     }
 }
