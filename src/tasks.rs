@@ -1,5 +1,6 @@
 //! What is made of a head's outputs, or of hidden states: a file each.
 
+mod any;
 mod classify;
 mod embed;
 mod pooling;
@@ -7,6 +8,7 @@ mod recipe;
 mod rerank;
 mod scoring;
 
+pub(crate) use self::any::AnyTask;
 pub use self::{
     classify::{Classification, Score},
     embed::{Embedder, Embedding},

@@ -18,6 +18,7 @@ use nimbert::ffi::*;
 /// The committed demo model.
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/demo/model.nimbert");
 const LABELS: usize = 5;
+const DIMENSIONS: usize = 384;
 
 /// A pointer to so many values, or a bad one.
 #[derive(Debug, Clone, Copy, Arbitrary)]
@@ -69,8 +70,9 @@ enum Call {
         out: Pointer,
         size: usize,
         isa: Option<Vec<u8>>,
-        numbers: [u32; 4],
+        numbers: [u32; 6],
         max_tokens: u16,
+        prompt: Option<Vec<u8>>,
     },
     Init {
         options: Pointer,
@@ -100,6 +102,16 @@ enum Call {
         kinds: u8,
         rows: Vec<u16>,
         last: Count,
+    },
+    Vectors {
+        engine: Pointer,
+        texts: Pointer,
+        out: Pointer,
+        order: Pointer,
+        count: Count,
+        capacity: Count,
+        rank: bool,
+        content: Vec<Vec<u8>>,
     },
     Tokenize {
         engine: Pointer,
@@ -144,12 +156,14 @@ fn good_options() -> Options {
 /// what is said to be more is more than anything can be.
 fn call(engine: *mut Handle, call: Call) {
     match call {
-        Call::Load { path, options, out, size, isa, numbers, max_tokens } => {
+        Call::Load { path, options, out, size, isa, numbers, max_tokens, prompt } => {
             let model = CString::new(MODEL).unwrap();
-            let isa = isa.map(|isa| {
-                CString::new(isa.into_iter().filter(|&byte| byte != 0).collect::<Vec<_>>()).unwrap()
+            let [isa, prompt] = [isa, prompt].map(|text| {
+                text.map(|text| CString::new(text.into_iter().filter(|&byte| byte != 0).collect::<Vec<_>>()).unwrap())
             });
-            let [threads, precision, on_long, flags] = numbers.map(|number| number % 5);
+            let [threads, precision, on_long, flags, pooling, dimensions] = numbers.map(|number| number % 9);
+            // More threads than that find no more.
+            let threads = threads % 5;
             let struct_size = if size % 4 > 0 { size_of::<Options>() } else { size % size_of::<Options>() };
             let chosen = Options {
                 size: struct_size,
@@ -159,6 +173,10 @@ fn call(engine: *mut Handle, call: Call) {
                 precision,
                 on_long,
                 flags,
+                prompt: prompt.as_ref().map_or(ptr::null(), |prompt| prompt.as_ptr()),
+                prompt_name: ptr::null(),
+                pooling,
+                dimensions,
             };
             let mut loaded = ptr::null_mut();
             unsafe {
@@ -241,6 +259,25 @@ fn call(engine: *mut Handle, call: Call) {
                     capacity,
                 )
             });
+        }
+        Call::Vectors { engine: e, texts, out, order, count, capacity, rank, content } => {
+            let pointers: Vec<_> = content.iter().map(|text| text.as_ptr().cast()).collect();
+            let sizes: Vec<_> = content.iter().map(Vec::len).collect();
+            let engine = e.of(engine.cast_const());
+            let (texts, lengths, count) = (texts.of(pointers.as_ptr()), sizes.as_ptr(), count.of(content.len()));
+            if rank {
+                let (mut scores, mut places) = (vec![0.0_f32; content.len()], vec![0_usize; content.len()]);
+                let (scores, places) = (out.of_mut(scores.as_mut_ptr()), order.of_mut(places.as_mut_ptr()));
+                let capacity = capacity.of(content.len());
+                known(unsafe {
+                    nimbert_rerank(engine, c"a".as_ptr(), 1, texts, lengths, count, scores, places, capacity)
+                });
+            } else {
+                let mut vectors = vec![0.0_f32; content.len() * DIMENSIONS];
+                let capacity = capacity.of(vectors.len());
+                let vectors = out.of_mut(vectors.as_mut_ptr());
+                known(unsafe { nimbert_embed(engine, texts, lengths, count, vectors, capacity) });
+            }
         }
         Call::Tokenize { engine: e, text, pair, ids, types, count, capacity, content, length } => {
             let room = usize::from(capacity);

@@ -15,7 +15,8 @@ use std::ptr;
 
 use libfuzzer_sys::fuzz_target;
 use nimbert::ffi::{
-    Options, Status, nimbert_classify, nimbert_free, nimbert_label_count, nimbert_load_memory,
+    Options, Status, nimbert_classify, nimbert_dimensions, nimbert_embed, nimbert_free, nimbert_label_count,
+    nimbert_load_memory,
 };
 
 /// Memory as the library asks for it.
@@ -36,6 +37,10 @@ fuzz_target!(|file: &[u8]| {
         precision: 0,
         on_long: 0,
         flags: 0,
+        prompt: ptr::null(),
+        prompt_name: ptr::null(),
+        pooling: 0,
+        dimensions: 0,
     };
     let mut engine = ptr::null_mut();
     // SAFETY: the lines live until the engine is freed; every pointer is to a variable of this function.
@@ -47,6 +52,10 @@ fuzz_target!(|file: &[u8]| {
             let mut scores = vec![0.0_f32; nimbert_label_count(engine)];
             let (out, capacity) = (scores.as_mut_ptr(), scores.len());
             let status = nimbert_classify(engine, &text, ptr::null(), 1, out, ptr::null_mut(), capacity);
+            assert!(status != Status::Internal);
+            let mut vector = vec![0.0_f32; nimbert_dimensions(engine)];
+            let status =
+                nimbert_embed(engine, &text, ptr::null(), 1, vector.as_mut_ptr(), vector.len());
             assert!(status != Status::Internal);
         }
         nimbert_free(&mut engine);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{
     packed::PackedModel,
     sentence::{CrossEncoder, Sentence},
+    weights::Bytes,
 };
 use crate::{
     config::Config,
@@ -18,12 +19,31 @@ pub(crate) enum Opened {
     Packed(Box<PackedModel>),
 }
 
+/// What errors call a model that is no file.
+pub(crate) const IN_MEMORY: &str = "model in memory";
+
 impl Opened {
     pub(crate) fn at(path: &Path) -> Result<Self> {
         if std::fs::metadata(path).map_err(Error::io(path))?.is_dir() {
             return Ok(Self::Directory(path.to_owned()));
         }
         Ok(Self::Packed(Box::new(PackedModel::open(path)?)))
+    }
+
+    /// A packed file that starts on a 64-byte boundary.
+    pub(crate) fn in_memory(bytes: &'static [u8]) -> Result<Self> {
+        let model = PackedModel::from_bytes(Bytes::from_static(bytes), Path::new(IN_MEMORY))?;
+        Ok(Self::Packed(Box::new(model)))
+    }
+
+    /// Whether it gives a text one number, and nothing is said of vectors.
+    pub(crate) fn is_cross_encoder(&self) -> Result<bool> {
+        match self {
+            Self::Directory(dir) => CrossEncoder::is_one(dir),
+            Self::Packed(model) => {
+                Ok(model.config.sequence().is_some_and(|sequence| sequence.labels.len() == 1))
+            }
+        }
     }
 
     pub(crate) fn config(&self) -> Result<Config> {

@@ -10,7 +10,7 @@ use nimbert_kernels::{Isa, Kernels};
 use super::{Engine, Inner, Preset};
 use crate::{
     checkpoint::{
-        opened::Opened,
+        opened::{IN_MEMORY, Opened},
         packed::PackedModel,
         source::Source,
         weights::{Bytes, Weights},
@@ -33,6 +33,8 @@ pub(crate) enum Task {
     Classify,
     /// Its hidden states, whatever head it has.
     Embed,
+    /// What it has.
+    Any,
 }
 
 impl Task {
@@ -40,6 +42,7 @@ impl Task {
     fn of(self, config: Config, path: &Path) -> Result<Config> {
         match self {
             Self::Embed => Ok(config.encoder_alone()),
+            Self::Any => Ok(config),
             Self::Classify if config.sequence().is_some() => Ok(config),
             Self::Classify => Err(no_classifier(path, &config)),
         }
@@ -47,7 +50,7 @@ impl Task {
 }
 
 /// Of a model whose encoder is all that there is.
-pub(super) fn no_classifier(path: &Path, config: &Config) -> Error {
+pub(crate) fn no_classifier(path: &Path, config: &Config) -> Error {
     Error::Task {
         path: path.to_owned(),
         class: config.class().to_owned(),
@@ -117,8 +120,8 @@ impl Engine {
     /// # Errors
     /// As [`Engine::load`].
     pub fn from_static(bytes: &'static [u8], options: Options) -> Result<Self> {
-        let name = Path::new("model in memory");
-        Self::packed(PackedModel::from_bytes(Bytes::from_static(bytes), name)?, name, options, Task::Classify)
+        let name = Path::new(IN_MEMORY);
+        Self::of(Opened::in_memory(bytes)?, name, options, Task::Classify)
     }
 
     /// The demo model that is compiled in: stars for Chinese film comments. See `src/demo/README.md`.

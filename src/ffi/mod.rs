@@ -7,7 +7,7 @@
 //! The functions have these names for a linker with the feature `capi` alone: a Rust program shows none of them.
 //!
 //! The files: `options` what a program may choose, `status` codes and the last error, `arguments` from pointers to
-//! slices, `score` texts and ids to scores, and here the life of an engine.
+//! slices, `rows` from these to texts and ids, `score`, `embed` and `rerank` to answers, and here the life of an engine.
 
 // With `kernels/` and `checkpoint/weights/bytes.rs` one of the places for unsafe code: it comes from pointers and nothing else.
 #![allow(unsafe_code)]
@@ -15,7 +15,10 @@
 #![allow(clippy::missing_safety_doc)]
 
 mod arguments;
+mod embed;
 mod options;
+mod rerank;
+mod rows;
 mod score;
 mod status;
 #[cfg(test)]
@@ -23,6 +26,7 @@ mod tests;
 
 use std::{
     ffi::{CString, c_char, c_void},
+    path::Path,
     ptr,
 };
 
@@ -31,11 +35,18 @@ use self::{
     status::{Failure, guard},
 };
 pub use self::{
-    options::{Flags, OnLong, Options, Precision, nimbert_options_init},
+    embed::{nimbert_dimensions, nimbert_embed, nimbert_embed_ids},
+    options::{Flags, OnLong, Options, Pooling, Precision, nimbert_options_init},
+    rerank::nimbert_rerank,
     score::{nimbert_classify, nimbert_classify_ids, nimbert_classify_pairs, nimbert_tokenize},
     status::{Status, nimbert_last_error},
 };
-use crate::engine::Engine;
+use crate::{
+    checkpoint::opened::{IN_MEMORY, Opened},
+    engine::Engine,
+    error::Error,
+    tasks::{AnyTask, Embedder, Reranker},
+};
 
 /// Where a model in memory has to start: its weights are used where they lie, in whole cache lines.
 pub const NIMBERT_ALIGNMENT: usize = 64;
@@ -44,19 +55,21 @@ pub const NIMBERT_ALIGNMENT: usize = 64;
 #[derive(Debug)]
 pub struct Handle {
     engine: Engine,
+    embedder: Embedder,
+    reranker: Result<Reranker, Error>,
     labels: Vec<CString>,
     isa: CString,
 }
 
 impl Handle {
-    fn new(engine: Engine) -> Result<Box<Self>, Failure> {
+    fn new(AnyTask { engine, embedder, reranker }: AnyTask) -> Result<Box<Self>, Failure> {
         let label = |(index, label): (usize, &String)| {
             CString::new(label.as_str())
                 .map_err(|_| Failure::new(Status::Model, format!("label {index} has a NUL in it: {label:?}")))
         };
         let labels = engine.labels().iter().enumerate().map(label).collect::<Result<_, _>>()?;
         let isa = CString::new(engine.isa().name()).expect("a name has no NUL in it");
-        Ok(Box::new(Self { engine, labels, isa }))
+        Ok(Box::new(Self { engine, embedder, reranker, labels, isa }))
     }
 }
 
@@ -69,9 +82,10 @@ pub extern "C" fn nimbert_version() -> *const c_char {
     VERSION.as_ptr().cast()
 }
 
-/// Loads a model from a packed file or a Hugging Face checkpoint directory.
+/// Loads a model from a packed file or a Hugging Face checkpoint directory, which may be one of sentence-transformers.
 ///
-/// `path` ends with a NUL. `options` may be NULL: the defaults. On success `*engine` is the model, to be given back with
+/// What it can be used for depends on the model: any gives vectors (nimbert_embed), a sequence classifier scores
+/// (nimbert_classify), and one of a single label ranks, too (nimbert_rerank). `path` ends with a NUL. `options` may be NULL: the defaults. On success `*engine` is the model, to be given back with
 /// nimbert_free; on failure it is NULL.
 ///
 /// A packed file is mapped, not read: nothing may change it while the engine lives. To replace it, rename a new one over
@@ -83,7 +97,12 @@ pub unsafe extern "C" fn nimbert_load(
     engine: *mut *mut Handle,
 ) -> Status {
     // SAFETY: the caller keeps this function's contract.
-    unsafe { load(engine, || Ok(Engine::load(self::path(path)?, Options::read(options)?)?)) }
+    unsafe {
+        load(engine, || {
+            let (path, (options, how)) = (self::path(path)?, Options::read(options)?);
+            Ok(AnyTask::load(Opened::at(path)?, path, options, how)?)
+        })
+    }
 }
 
 /// Loads a packed file that is in memory: linked into the program, mapped, or read.
@@ -107,8 +126,9 @@ pub unsafe extern "C" fn nimbert_load_memory(
         }
         // SAFETY: the caller keeps this function's contract: the bytes stay while the engine lives, which is the only one
         // to hold them, so for it they are there for ever.
-        let (bytes, options) = unsafe { (slice("data", data.cast::<u8>(), size)?, Options::read(options)?) };
-        Ok(Engine::from_static(bytes, options)?)
+        let (bytes, (options, how)) =
+            unsafe { (slice("data", data.cast::<u8>(), size)?, Options::read(options)?) };
+        Ok(AnyTask::load(Opened::in_memory(bytes)?, Path::new(IN_MEMORY), options, how)?)
     };
     // SAFETY: as above.
     unsafe { load(engine, load_it) }
@@ -116,7 +136,7 @@ pub unsafe extern "C" fn nimbert_load_memory(
 
 /// # Safety
 /// `engine` is NULL or valid.
-unsafe fn load(engine: *mut *mut Handle, load: impl FnOnce() -> Result<Engine, Failure>) -> Status {
+unsafe fn load(engine: *mut *mut Handle, load: impl FnOnce() -> Result<AnyTask, Failure>) -> Status {
     guard(|| {
         // SAFETY: as the caller promises. No reference is kept while what the other arguments point to is read.
         unsafe {
@@ -154,7 +174,7 @@ pub unsafe extern "C" fn nimbert_free(engine: *mut *mut Handle) {
     });
 }
 
-/// How many labels the model has: the scores of each text. 0 for NULL.
+/// How many labels the model has: the scores of each text. 0 for NULL, and for a model that is no sequence classifier.
 #[cfg_attr(feature = "capi", unsafe(no_mangle))]
 pub unsafe extern "C" fn nimbert_label_count(engine: *const Handle) -> usize {
     // SAFETY: as the caller promises.

@@ -1,5 +1,5 @@
 /*
- * nimbert: BERT text classifiers on the CPU.
+ * nimbert: BERT on the CPU: labels, vectors, and documents in order.
  *
  *   nimbert_engine *engine;
  *   const char *texts[] = {"连奥创都知道整容要去韩国"};
@@ -107,6 +107,35 @@ typedef uint32_t nimbert_on_long;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// How the hidden states of a text's tokens become one vector.
+enum nimbert_pooling
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // As the model says; the mean if it says nothing.
+    NIMBERT_POOLING_AUTO = 0,
+    // That of the first token.
+    NIMBERT_POOLING_CLS = 1,
+    // The largest value of each column.
+    NIMBERT_POOLING_MAX = 2,
+    // The mean.
+    NIMBERT_POOLING_MEAN = 3,
+    // The sum over the square root of the tokens' number.
+    NIMBERT_POOLING_MEAN_SQRT_LEN = 4,
+    // The mean, in which the i-th token counts i times.
+    NIMBERT_POOLING_WEIGHTED_MEAN = 5,
+    // That of the last token.
+    NIMBERT_POOLING_LAST = 6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum nimbert_pooling nimbert_pooling;
+#else
+typedef uint32_t nimbert_pooling;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // What can be switched on. The values can be added.
 enum nimbert_flags
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -118,6 +147,8 @@ enum nimbert_flags
     NIMBERT_FLAGS_COPY_WEIGHTS = 1,
     // Read a packed file whole when it is loaded, and compare it with the checksums in it.
     NIMBERT_FLAGS_VERIFY = 2,
+    // Scale vectors to length 1, whether the model does so or not.
+    NIMBERT_FLAGS_NORMALIZE = 4,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -149,6 +180,14 @@ typedef struct nimbert_options {
     uint32_t on_long;
     // Values of nimbert_flags, added.
     uint32_t flags;
+    // Of nimbert_embed: a text that goes before each text; NULL: the model's default prompt, which most have none of.
+    const char *prompt;
+    // The same by the model's name for it; not both.
+    const char *prompt_name;
+    // A nimbert_pooling. A model of sentence-transformers has its own.
+    uint32_t pooling;
+    // How many numbers of a vector are kept; 0: all.
+    uint32_t dimensions;
 } nimbert_options;
 
 #ifdef __cplusplus
@@ -158,14 +197,17 @@ extern "C" {
 // The library's version, such as "0.1.0".
 const char *nimbert_version(void);
 
-// Loads a model from a packed file or a Hugging Face checkpoint directory.
+// Loads a model from a packed file or a Hugging Face checkpoint directory, which may be one of sentence-transformers.
 //
-// `path` ends with a NUL. `options` may be NULL: the defaults. On success `*engine` is the model, to be given back with
+// What it can be used for depends on the model: any gives vectors (nimbert_embed), a sequence classifier scores
+// (nimbert_classify), and one of a single label ranks, too (nimbert_rerank). `path` ends with a NUL. `options` may be NULL: the defaults. On success `*engine` is the model, to be given back with
 // nimbert_free; on failure it is NULL.
 //
 // A packed file is mapped, not read: nothing may change it while the engine lives. To replace it, rename a new one over
 // it.
-nimbert_status nimbert_load(const char *path, const struct nimbert_options *options, struct nimbert_engine **engine);
+nimbert_status nimbert_load(const char *path,
+                            const struct nimbert_options *options,
+                            struct nimbert_engine **engine);
 
 // Loads a packed file that is in memory: linked into the program, mapped, or read.
 //
@@ -181,7 +223,7 @@ nimbert_status nimbert_load_memory(const void *data,
 // No other thread may be using the engine.
 void nimbert_free(struct nimbert_engine **engine);
 
-// How many labels the model has: the scores of each text. 0 for NULL.
+// How many labels the model has: the scores of each text. 0 for NULL, and for a model that is no sequence classifier.
 size_t nimbert_label_count(const struct nimbert_engine *engine);
 
 // The name of label `index`, in UTF-8; valid as long as the engine. NULL when there is no such label.
@@ -193,8 +235,57 @@ size_t nimbert_max_tokens(const struct nimbert_engine *engine);
 // The instruction set in use, such as "avx512-vnni"; valid as long as the engine. NULL for NULL.
 const char *nimbert_isa(const struct nimbert_engine *engine);
 
+// How many numbers a vector has. 0 for NULL.
+size_t nimbert_dimensions(const struct nimbert_engine *engine);
+
+// Makes a vector of each of `count` texts, as the options that the model was loaded with say: prompt, pooling, length.
+//
+// `texts` and `lengths` are as in nimbert_classify. `vectors` is `count` rows of nimbert_dimensions floats, one after the
+// other; `capacity` is how many floats it has room for. It must not overlap anything else that the call gets, and after a
+// failure it means nothing.
+//
+// A text's vector has the same bits whatever the others are, and however many threads work.
+nimbert_status nimbert_embed(const struct nimbert_engine *engine,
+                             const char *const *texts,
+                             const size_t *lengths,
+                             size_t count,
+                             float *vectors,
+                             size_t capacity);
+
+// Makes a vector of each of `count` rows of token ids, special ones and the prompt's included: for programs with a tokenizer of
+// their own. `token_ids`, `token_type_ids` and `cu_seqlens` are as in nimbert_classify_ids, `vectors` and `capacity` as in
+// nimbert_embed.
+//
+// With one thread nothing is allocated once there was a call with as many tokens in all, as many rows and as long a row, and
+// as many calls at once.
+nimbert_status nimbert_embed_ids(const struct nimbert_engine *engine,
+                                 const uint32_t *token_ids,
+                                 const uint32_t *token_type_ids,
+                                 const size_t *cu_seqlens,
+                                 size_t count,
+                                 float *vectors,
+                                 size_t capacity);
+
 // Sets the defaults. `size` is sizeof(nimbert_options); no more bytes than that are written.
 nimbert_status nimbert_options_init(struct nimbert_options *options, size_t size);
+
+// How well each of `count` documents answers a query, by a cross-encoder: a sequence classifier of one label.
+//
+// `query` is `query_length` bytes of UTF-8; `documents` and `lengths` are as texts in nimbert_classify. `scores` has a float
+// for each document, in their order: the larger, the better it answers. `order` has the documents' numbers from 0, the best
+// first; of equals, the first. Either may be NULL; `capacity` is how many documents each of them has room for. What is
+// written must not overlap anything else that the call gets, and after a failure it means nothing.
+//
+// A document's score has the same bits whatever the others are, and however many threads work.
+nimbert_status nimbert_rerank(const struct nimbert_engine *engine,
+                              const char *query,
+                              size_t query_length,
+                              const char *const *documents,
+                              const size_t *lengths,
+                              size_t count,
+                              float *scores,
+                              size_t *order,
+                              size_t capacity);
 
 // Scores `count` texts.
 //

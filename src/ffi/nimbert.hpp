@@ -74,20 +74,43 @@ public:
     // A row of scores, in label order, for each text.
     std::vector<std::vector<float>> classify(const std::vector<std::string_view> &texts) const
     {
-        std::vector<const char *> pointers;
-        std::vector<std::size_t> lengths;
-        for (std::string_view text : texts) {
-            pointers.push_back(text.data());
-            lengths.push_back(text.size());
-        }
+        const views in(texts);
         const std::size_t labels = nimbert_label_count(get());
         std::vector<float> scores(texts.size() * labels);
-        check(nimbert_classify(get(), pointers.data(), lengths.data(), texts.size(), scores.data(), nullptr,
+        check(nimbert_classify(get(), in.pointers.data(), in.lengths.data(), texts.size(), scores.data(), nullptr,
                                scores.size()));
-        std::vector<std::vector<float>> rows;
-        for (auto row = scores.cbegin(); row != scores.cend(); row += static_cast<std::ptrdiff_t>(labels))
-            rows.emplace_back(row, row + static_cast<std::ptrdiff_t>(labels));
-        return rows;
+        return rows(scores, labels);
+    }
+
+    // A vector for each text.
+    std::vector<std::vector<float>> embed(const std::vector<std::string_view> &texts) const
+    {
+        const views in(texts);
+        const std::size_t width = nimbert_dimensions(get());
+        std::vector<float> vectors(texts.size() * width);
+        check(nimbert_embed(get(), in.pointers.data(), in.lengths.data(), texts.size(), vectors.data(), vectors.size()));
+        return rows(vectors, width);
+    }
+
+    // A document's place among those that were given, and its score.
+    struct ranked {
+        std::size_t index;
+        float score;
+    };
+
+    // The documents, the best for the query first; of a model with one label.
+    std::vector<ranked> rerank(std::string_view query, const std::vector<std::string_view> &documents) const
+    {
+        const views in(documents);
+        const std::size_t count = documents.size();
+        std::vector<float> scores(count);
+        std::vector<std::size_t> order(count);
+        check(nimbert_rerank(get(), query.data(), query.size(), in.pointers.data(), in.lengths.data(), count,
+                             scores.data(), order.data(), count));
+        std::vector<ranked> found;
+        for (const std::size_t index : order)
+            found.push_back({index, scores[index]});
+        return found;
     }
 
     // The token ids of a text, special ones included.
@@ -104,6 +127,28 @@ public:
     const nimbert_engine *get() const noexcept { return handle_.get(); }
 
 private:
+    // Texts as C has them.
+    struct views {
+        explicit views(const std::vector<std::string_view> &texts)
+        {
+            for (const std::string_view text : texts) {
+                pointers.push_back(text.data());
+                lengths.push_back(text.size());
+            }
+        }
+
+        std::vector<const char *> pointers;
+        std::vector<std::size_t> lengths;
+    };
+
+    static std::vector<std::vector<float>> rows(const std::vector<float> &values, std::size_t width)
+    {
+        std::vector<std::vector<float>> rows;
+        for (auto row = values.cbegin(); row != values.cend(); row += static_cast<std::ptrdiff_t>(width))
+            rows.emplace_back(row, row + static_cast<std::ptrdiff_t>(width));
+        return rows;
+    }
+
     explicit engine(nimbert_engine *handle) noexcept : handle_(handle) {}
 
     struct deleter {

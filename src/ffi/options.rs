@@ -5,10 +5,10 @@ use std::{ffi::c_char, ptr, str::FromStr};
 use nimbert_kernels::Isa;
 
 use super::{
-    arguments::{c_str, check},
+    arguments::{c_str, check, text},
     status::{Failure, Status, guard},
 };
-use crate::{options, tokenizer};
+use crate::{options, tasks, tokenizer};
 
 /// What matrix products are computed in.
 #[repr(u32)]
@@ -34,6 +34,26 @@ pub enum OnLong {
     Error = 1,
 }
 
+/// How the hidden states of a text's tokens become one vector.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy)]
+pub enum Pooling {
+    /// As the model says; the mean if it says nothing.
+    Auto = 0,
+    /// That of the first token.
+    Cls = 1,
+    /// The largest value of each column.
+    Max = 2,
+    /// The mean.
+    Mean = 3,
+    /// The sum over the square root of the tokens' number.
+    MeanSqrtLen = 4,
+    /// The mean, in which the i-th token counts i times.
+    WeightedMean = 5,
+    /// That of the last token.
+    Last = 6,
+}
+
 /// What can be switched on. The values can be added.
 #[repr(u32)]
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +63,8 @@ pub enum Flags {
     CopyWeights = 1,
     /// Read a packed file whole when it is loaded, and compare it with the checksums in it.
     Verify = 2,
+    /// Scale vectors to length 1, whether the model does so or not.
+    Normalize = 4,
 }
 
 /// How to run a model. Zero means the default in every member but `size`, and those to come: a program that sets
@@ -66,6 +88,14 @@ pub struct Options {
     pub on_long: u32,
     /// Values of nimbert_flags, added.
     pub flags: u32,
+    /// Of nimbert_embed: a text that goes before each text; NULL: the model's default prompt, which most have none of.
+    pub prompt: *const c_char,
+    /// The same by the model's name for it; not both.
+    pub prompt_name: *const c_char,
+    /// A nimbert_pooling. A model of sentence-transformers has its own.
+    pub pooling: u32,
+    /// How many numbers of a vector are kept; 0: all.
+    pub dimensions: u32,
 }
 
 /// The struct of the first version: none is smaller. New members come behind it, without padding between.
@@ -90,15 +120,21 @@ impl Options {
         precision: 0,
         on_long: 0,
         flags: 0,
+        prompt: ptr::null(),
+        prompt_name: ptr::null(),
+        pooling: 0,
+        dimensions: 0,
     };
 
     /// Of the struct of any version, in the library's own words. NULL is the defaults.
     ///
     /// # Safety
-    /// `options` is NULL or points to as many bytes as its `size` says; `isa` is NULL or a C string.
-    pub(super) unsafe fn read(options: *const Self) -> Result<options::Options, Failure> {
+    /// `options` is NULL or points to as many bytes as its `size` says; the strings in it are NULL or C strings.
+    pub(super) unsafe fn read(
+        options: *const Self,
+    ) -> Result<(options::Options, tasks::EmbedOptions), Failure> {
         if options.is_null() {
-            return Ok(options::Options::default());
+            return Ok(Default::default());
         }
         if !options.is_aligned() {
             return Err(Failure::argument("options: misaligned"));
@@ -118,15 +154,46 @@ impl Options {
             return Err(Failure::new(Status::Option, reason));
         }
         // SAFETY: the caller keeps this function's contract.
-        unsafe { known.parse() }
+        unsafe { Ok((known.parse()?, known.parse_vectors()?)) }
+    }
+
+    /// # Safety
+    /// `prompt` and `prompt_name` are NULL or C strings.
+    unsafe fn parse_vectors(&self) -> Result<tasks::EmbedOptions, Failure> {
+        let pooling = match self.pooling {
+            0 => None,
+            1 => Some(tasks::Pooling::Cls),
+            2 => Some(tasks::Pooling::Max),
+            3 => Some(tasks::Pooling::Mean),
+            4 => Some(tasks::Pooling::MeanSqrtLen),
+            5 => Some(tasks::Pooling::WeightedMean),
+            6 => Some(tasks::Pooling::Last),
+            other => return Err(unknown("pooling", other)),
+        };
+        // SAFETY: as the caller promises.
+        let [prompt, name] = [("options.prompt", self.prompt), ("options.prompt_name", self.prompt_name)]
+            .map(|(name, text)| (!text.is_null()).then(|| unsafe { self::text(name, text, None) }));
+        let prompt = match (prompt.transpose()?, name.transpose()?) {
+            (None, None) => tasks::Prompt::Default,
+            (Some(text), None) => tasks::Prompt::Text(text.to_owned()),
+            (None, Some(name)) => tasks::Prompt::Named(name.to_owned()),
+            (Some(_), Some(_)) => {
+                let reason = "options.prompt and options.prompt_name: both are given";
+                return Err(Failure::new(Status::Option, reason));
+            }
+        };
+        let dimensions = (self.dimensions != 0).then_some(self.dimensions as usize);
+        Ok(tasks::EmbedOptions {
+            pooling,
+            normalize: self.flags & Flags::Normalize as u32 != 0,
+            dimensions,
+            prompt,
+        })
     }
 
     /// # Safety
     /// `isa` is NULL or a C string.
     unsafe fn parse(&self) -> Result<options::Options, Failure> {
-        let unknown = |member, value: u32| {
-            Failure::new(Status::Option, format!("options.{member}: {value} is unknown"))
-        };
         let precision = match self.precision {
             0 => options::Precision::Auto,
             1 => options::Precision::F32,
@@ -140,7 +207,7 @@ impl Options {
             other => return Err(unknown("on_long", other)),
         };
         let (copy_weights, verify) = (Flags::CopyWeights as u32, Flags::Verify as u32);
-        if self.flags & !(copy_weights | verify) != 0 {
+        if self.flags & !(copy_weights | verify | Flags::Normalize as u32) != 0 {
             return Err(unknown("flags", self.flags));
         }
         let isa = if self.isa.is_null() {
@@ -164,6 +231,10 @@ impl Options {
             profile: false,
         })
     }
+}
+
+fn unknown(member: &str, value: u32) -> Failure {
+    Failure::new(Status::Option, format!("options.{member}: {value} is unknown"))
 }
 
 /// Sets the defaults. `size` is sizeof(nimbert_options); no more bytes than that are written.

@@ -4,10 +4,11 @@ use std::ffi::c_char;
 
 use super::{
     Handle,
-    arguments::{buffer, check_apart, out, reference, slice, text},
+    arguments::{buffer, check_apart, out, reference, text},
+    rows::{Ids, Texts, room, too_small},
     status::{Failure, Status, guard},
 };
-use crate::{encoder::Row, error::Error, tokenizer::Encoding};
+use crate::{encoder::Row, tokenizer::Encoding};
 
 /// Scores `count` texts.
 ///
@@ -111,27 +112,13 @@ pub unsafe extern "C" fn nimbert_classify_ids(
         // SAFETY: the caller keeps this function's contract, here and below.
         let handle = unsafe { reference("engine", engine)? };
         let answers = Answers::new(handle, count, scores, logits, capacity)?;
+        let most = handle.engine.max_tokens();
         // SAFETY: as above.
-        let starts = if count == 0 { &[] } else { unsafe { slice("cu_seqlens", cu_seqlens, count + 1)? } };
-        check_starts(starts, handle.engine.max_tokens())?;
-        let tokens = starts.last().copied().unwrap_or(0);
-        // SAFETY: as above.
-        let (ids, types) = unsafe {
-            let types = (!token_type_ids.is_null()).then(|| slice("token_type_ids", token_type_ids, tokens));
-            (slice("token_ids", token_ids, tokens)?, types.transpose()?)
-        };
+        let ids = unsafe { Ids::new(token_ids, token_type_ids, cu_seqlens, count, most)? };
         // They are read while answers are written.
-        answers.check_apart_from(&[
-            ("token_ids", token_ids.addr(), size_of_val(ids)),
-            ("token_type_ids", token_type_ids.addr(), types.map_or(0, size_of_val)),
-            ("cu_seqlens", cu_seqlens.addr(), size_of_val(starts)),
-        ])?;
-        let rows = starts.windows(2).map(|row| Row {
-            token_ids: &ids[row[0]..row[1]],
-            token_type_ids: types.map(|types| &types[row[0]..row[1]]),
-        });
+        answers.check_apart_from(&ids.places())?;
         // SAFETY: as above; what is read meanwhile lies elsewhere.
-        unsafe { answers.fill(rows) }
+        unsafe { answers.fill(ids.rows()) }
     })
 }
 
@@ -185,40 +172,6 @@ pub unsafe extern "C" fn nimbert_tokenize(
     })
 }
 
-/// Texts as a program hands them in.
-#[derive(Clone, Copy)]
-struct Texts<'a> {
-    name: &'a str,
-    pointers: &'a [*const c_char],
-    lengths: Option<&'a [usize]>,
-}
-
-impl<'a> Texts<'a> {
-    /// # Safety
-    /// `texts` and `lengths` are NULL or point to `count` values.
-    unsafe fn new(
-        [name, lengths_name]: [&'a str; 2],
-        texts: *const *const c_char,
-        lengths: *const usize,
-        count: usize,
-    ) -> Result<Self, Failure> {
-        // SAFETY: as the caller promises.
-        unsafe {
-            let pointers = slice(name, texts, count)?;
-            let lengths = (!lengths.is_null()).then(|| slice(lengths_name, lengths, count)).transpose()?;
-            Ok(Self { name, pointers, lengths })
-        }
-    }
-
-    /// # Safety
-    /// The text's pointer is NULL or valid for its length, or a C string.
-    unsafe fn get(&self, index: usize) -> Result<&'a str, Failure> {
-        let length = self.lengths.map(|lengths| lengths[index]);
-        // SAFETY: as the caller promises.
-        unsafe { text(format_args!("{}[{index}]", self.name), self.pointers[index], length) }
-    }
-}
-
 /// Where the answers go, and from which model they come.
 #[derive(Clone, Copy)]
 struct Answers<'a> {
@@ -238,13 +191,7 @@ impl<'a> Answers<'a> {
         logits: *mut f32,
         capacity: usize,
     ) -> Result<Self, Failure> {
-        let too_many = || Failure::argument(format!("count: {count} texts are too many"));
-        let most = isize::MAX as usize / size_of::<f32>();
-        let floats = count.checked_mul(handle.labels.len()).filter(|&floats| floats <= most);
-        let floats = floats.ok_or_else(too_many)?;
-        if capacity < floats {
-            return Err(too_small(floats, capacity));
-        }
+        let floats = room(count, handle.labels.len(), capacity)?;
         if count > 0 && scores.is_null() && logits.is_null() {
             return Err(Failure::argument("scores and logits: both are NULL"));
         }
@@ -297,28 +244,5 @@ impl Handle {
     fn apply_scoring(&self, logits: &mut [f32]) {
         let scoring = self.engine.scoring();
         logits.chunks_exact_mut(self.labels.len()).for_each(|row| scoring.apply(row));
-    }
-}
-
-fn too_small(needed: usize, capacity: usize) -> Failure {
-    Failure::new(Status::Capacity, format!("capacity: {capacity}, but {needed} are needed"))
-}
-
-/// That rows begin at 0, do not go backwards, and have at most `max_tokens` each.
-fn check_starts(starts: &[usize], max_tokens: usize) -> Result<(), Failure> {
-    if let Some(&first) = starts.first().filter(|&&first| first != 0) {
-        return Err(Failure::argument(format!("cu_seqlens[0]: {first}, but rows begin at 0")));
-    }
-    if let Some(at) = starts.windows(2).position(|row| row[0] > row[1]) {
-        let (start, end) = (starts[at], starts[at + 1]);
-        let reason = format!("cu_seqlens[{}]: {end}, less than the {start} before it", at + 1);
-        return Err(Failure::argument(reason));
-    }
-    match starts.windows(2).map(|row| row[1] - row[0]).enumerate().find(|&(_, tokens)| tokens > max_tokens) {
-        Some((index, tokens)) => {
-            let reason = format!("{tokens} tokens, at most {max_tokens} are allowed");
-            Err(Error::Text { index, reason }.into())
-        }
-        None => Ok(()),
     }
 }

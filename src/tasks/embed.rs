@@ -68,7 +68,7 @@ impl Embedder {
         Self::of(engine, None, how)
     }
 
-    fn of(engine: Engine, sentence: Option<Sentence>, how: EmbedOptions) -> Result<Self> {
+    pub(super) fn of(engine: Engine, sentence: Option<Sentence>, how: EmbedOptions) -> Result<Self> {
         if let (Some(pooling), Some(sentence)) = (how.pooling, &sentence) {
             let own: Vec<_> = sentence.pooling.iter().map(|own| own.name()).collect();
             let reason = format!("{pooling}, but the model has a pooling of its own: {}", own.join(", "));

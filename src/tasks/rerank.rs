@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Classification, Scoring};
 use crate::{
     checkpoint::{opened::Opened, sentence::CrossEncoder},
-    engine::{Engine, Task},
+    engine::{Engine, Task, no_classifier},
     error::{Error, Result},
     options::Options,
 };
@@ -58,14 +58,9 @@ impl Reranker {
         Self::of(Engine::of(opened, path, options, Task::Classify)?, said, path)
     }
 
-    fn of(engine: Engine, said: CrossEncoder, path: &Path) -> Result<Self> {
+    pub(super) fn of(engine: Engine, said: CrossEncoder, path: &Path) -> Result<Self> {
         if engine.labels().len() != 1 {
-            return Err(Error::Task {
-                path: path.to_owned(),
-                class: format!("{} with {} labels", engine.config().class(), engine.labels().len()),
-                wanted: "single label, as a cross-encoder has it",
-                advice: "`nimbert classify` scores pairs by each label",
-            });
+            return Err(Self::none(&engine, path));
         }
         let named =
             said.activation.or_else(|| engine.config().sequence().and_then(|head| head.activation.clone()));
@@ -78,6 +73,20 @@ impl Reranker {
             }
         };
         Ok(Self { engine, scoring })
+    }
+
+    /// What a model is told that is no cross-encoder.
+    pub(super) fn none(engine: &Engine, path: &Path) -> Error {
+        let labels = engine.labels().len();
+        if labels == 0 {
+            return no_classifier(path, engine.config());
+        }
+        Error::Task {
+            path: path.to_owned(),
+            class: format!("{} with {labels} labels", engine.config().class()),
+            wanted: "single label, as a cross-encoder has it",
+            advice: "`nimbert classify` scores pairs by each label",
+        }
     }
 
     /// The score of each document, in their order, or an error for a document that has none. A document's are the same bits whatever

@@ -16,6 +16,8 @@
 #define OK NIMBERT_STATUS_OK
 
 enum { LABELS = 5, MANY = 64 };
+/* The size of the first version's options, which every later version knows. */
+static const size_t FIRST = offsetof(nimbert_options, prompt);
 static uint64_t buffer[1024];
 static const size_t MOST = SIZE_MAX;
 
@@ -27,7 +29,8 @@ static void options(const char *model)
     CHECK(good.precision == NIMBERT_PRECISION_AUTO && good.on_long == NIMBERT_ON_LONG_TRUNCATE && good.flags == 0);
     check_status("options NULL", nimbert_options_init(NULL, sizeof good), ARGUMENT, "options");
     check_status("options crooked", nimbert_options_init(CROOKED(nimbert_options *), sizeof good), ARGUMENT, "options");
-    check_status("options small", nimbert_options_init(&good, sizeof good - 1), ARGUMENT, "size");
+    check_status("options small", nimbert_options_init(&good, FIRST - 1), ARGUMENT, "size");
+    check_status("options first", nimbert_options_init(&good, FIRST), OK, "");
     check_status("options none", nimbert_options_init(&good, 0), ARGUMENT, "size");
     check_status("options large", nimbert_options_init(&good, MOST), ARGUMENT, "size");
 
@@ -37,26 +40,27 @@ static void options(const char *model)
         nimbert_status status;
         const char *words;
     } table[] = {
-        {{size, NULL, 0, 1, 0, 0, 0}, OK, ""},
-        {{size, "portable", 0, 1, 3, 1, 3}, OK, ""},
-        {{size, NULL, 512, 2, 0, 0, 0}, OK, ""},
-        {{0, NULL, 0, 1, 0, 0, 0}, ARGUMENT, "options.size"},
-        {{size - 8, NULL, 0, 1, 0, 0, 0}, ARGUMENT, "options.size"},
-        {{MOST, NULL, 0, 1, 0, 0, 0}, ARGUMENT, "options.size"},
-        {{size, "sse9", 0, 1, 0, 0, 0}, NIMBERT_STATUS_OPTION, "sse9"},
-        {{size, "", 0, 1, 0, 0, 0}, NIMBERT_STATUS_OPTION, "isa"},
-        {{size, "\xff\xfe", 0, 1, 0, 0, 0}, NIMBERT_STATUS_OPTION, "isa"},
-        {{size, "neon", 0, 1, 0, 0, 0}, NIMBERT_STATUS_OPTION, "neon"},
-        {{size, NULL, 1, 1, 0, 0, 0}, NIMBERT_STATUS_OPTION, "max-tokens"},
-        {{size, NULL, 513, 1, 0, 0, 0}, NIMBERT_STATUS_OPTION, "513"},
-        {{size, NULL, MOST, 1, 0, 0, 0}, NIMBERT_STATUS_OPTION, "max-tokens"},
-        {{size, NULL, 0, UINT32_MAX, 0, 0, 0}, NIMBERT_STATUS_OPTION, "threads"},
-        {{size, NULL, 0, 1025, 0, 0, 0}, NIMBERT_STATUS_OPTION, "threads"},
-        {{size, NULL, 0, 1, 4, 0, 0}, NIMBERT_STATUS_OPTION, "options.precision: 4"},
-        {{size, NULL, 0, 1, UINT32_MAX, 0, 0}, NIMBERT_STATUS_OPTION, "options.precision"},
-        {{size, NULL, 0, 1, 0, 2, 0}, NIMBERT_STATUS_OPTION, "options.on_long: 2"},
-        {{size, NULL, 0, 1, 0, 0, 4}, NIMBERT_STATUS_OPTION, "options.flags: 4"},
-        {{size, NULL, 0, 1, 0, 0, UINT32_MAX}, NIMBERT_STATUS_OPTION, "options.flags"},
+        {{.size = size, .threads = 1}, OK, ""},
+        {{.size = size, .isa = "portable", .threads = 1, .precision = 3, .on_long = 1, .flags = 3}, OK, ""},
+        {{.size = size, .max_tokens = 512, .threads = 2}, OK, ""},
+        {{.threads = 1}, ARGUMENT, "options.size"},
+        {{.size = FIRST, .threads = 1}, OK, ""},
+        {{.size = FIRST - 8, .threads = 1}, ARGUMENT, "options.size"},
+        {{.size = MOST, .threads = 1}, ARGUMENT, "options.size"},
+        {{.size = size, .isa = "sse9", .threads = 1}, NIMBERT_STATUS_OPTION, "sse9"},
+        {{.size = size, .isa = "", .threads = 1}, NIMBERT_STATUS_OPTION, "isa"},
+        {{.size = size, .isa = "\xff\xfe", .threads = 1}, NIMBERT_STATUS_OPTION, "isa"},
+        {{.size = size, .isa = "neon", .threads = 1}, NIMBERT_STATUS_OPTION, "neon"},
+        {{.size = size, .max_tokens = 1, .threads = 1}, NIMBERT_STATUS_OPTION, "max-tokens"},
+        {{.size = size, .max_tokens = 513, .threads = 1}, NIMBERT_STATUS_OPTION, "513"},
+        {{.size = size, .max_tokens = MOST, .threads = 1}, NIMBERT_STATUS_OPTION, "max-tokens"},
+        {{.size = size, .threads = UINT32_MAX}, NIMBERT_STATUS_OPTION, "threads"},
+        {{.size = size, .threads = 1025}, NIMBERT_STATUS_OPTION, "threads"},
+        {{.size = size, .threads = 1, .precision = 4}, NIMBERT_STATUS_OPTION, "options.precision: 4"},
+        {{.size = size, .threads = 1, .precision = UINT32_MAX}, NIMBERT_STATUS_OPTION, "options.precision"},
+        {{.size = size, .threads = 1, .on_long = 2}, NIMBERT_STATUS_OPTION, "options.on_long: 2"},
+        {{.size = size, .threads = 1, .flags = 8}, NIMBERT_STATUS_OPTION, "options.flags: 8"},
+        {{.size = size, .threads = 1, .flags = UINT32_MAX}, NIMBERT_STATUS_OPTION, "options.flags"},
     };
     for (size_t i = 0; i < COUNT(table); i++) {
         char what[32];

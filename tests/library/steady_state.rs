@@ -9,8 +9,8 @@ use std::{
 };
 
 use nimbert::ffi::{
-    Handle, Options, Precision, Status, nimbert_classify, nimbert_classify_ids, nimbert_free,
-    nimbert_last_error, nimbert_load, nimbert_options_init,
+    Handle, Options, Precision, Status, nimbert_classify, nimbert_classify_ids, nimbert_dimensions,
+    nimbert_embed_ids, nimbert_free, nimbert_last_error, nimbert_load, nimbert_options_init,
 };
 use nimbert::{OnLong, Tokenizer};
 use nimbert_test_support::data;
@@ -98,6 +98,15 @@ impl Engine {
     }
 }
 
+impl Engine {
+    fn embed_ids(&self, ids: &[u32], rows: &[usize], vectors: &mut [f32]) {
+        let (ids, starts, count) = (ids.as_ptr(), rows.as_ptr(), rows.len() - 1);
+        let (capacity, vectors) = (vectors.len(), vectors.as_mut_ptr());
+        // SAFETY: as above.
+        done(unsafe { nimbert_embed_ids(self.0, ids, ptr::null(), starts, count, vectors, capacity) });
+    }
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
         // SAFETY: the engine lives until now.
@@ -147,6 +156,28 @@ fn no_allocation_once_buffers_have_grown() {
             });
             assert_eq!(found, 0, "{isa}, {precision:?}");
         }
+    }
+}
+
+/// The same of vectors, from all rows of the last layer.
+#[test]
+fn no_allocation_for_vectors() {
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/demo/model.nimbert");
+    let ids = vec![7; 4 * 16];
+    for precision in [Precision::Int8, Precision::F16, Precision::F32] {
+        let engine = Engine::load(&demo, None, precision);
+        // SAFETY: the engine lives.
+        let width = unsafe { nimbert_dimensions(engine.0) };
+        let mut vectors = vec![0.0; 4 * width];
+        engine.embed_ids(&ids, &[0, 31], &mut vectors[..width]);
+        engine.embed_ids(&ids, &[0, 16, 32, 48, 64], &mut vectors);
+        let found = allocations(|| {
+            for ends in [[16, 32, 48, 64], [1, 17, 18, 34], [9, 16, 30, 40]] {
+                engine.embed_ids(&ids, &[0, ends[0], ends[1], ends[2], ends[3]], &mut vectors);
+                engine.embed_ids(&ids, &[0, ends[0]], &mut vectors[..width]);
+            }
+        });
+        assert_eq!(found, 0, "{precision:?}");
     }
 }
 

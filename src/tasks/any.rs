@@ -1,0 +1,42 @@
+//! A model with everything that it can do, for who loads it without saying what for.
+
+use std::path::Path;
+
+use super::{EmbedOptions, Embedder, Reranker};
+use crate::{
+    checkpoint::opened::Opened,
+    engine::{Engine, Task},
+    error::Result,
+    options::Options,
+};
+
+/// One model, by each of its tasks. The weights are there once.
+#[derive(Debug)]
+pub(crate) struct AnyTask {
+    pub(crate) engine: Engine,
+    pub(crate) embedder: Embedder,
+    /// Or why it ranks nothing.
+    pub(crate) reranker: Result<Reranker>,
+}
+
+impl AnyTask {
+    /// # Errors
+    /// As [`Engine::load`]; when what is said of vectors is not computed, or an option does not fit the model.
+    pub(crate) fn load(opened: Opened, path: &Path, options: Options, how: EmbedOptions) -> Result<Self> {
+        if opened.is_cross_encoder()? {
+            let said = opened.cross_encoder();
+            let own = said.as_ref().ok().and_then(|said| said.max_tokens);
+            let most = opened.config()?.encoder.max_position_embeddings;
+            let options = options.max_tokens(options.max_tokens.or(own.map(|own| own.min(most))));
+            let engine = Engine::of(opened, path, options, Task::Any)?;
+            let reranker = said.and_then(|said| Reranker::of(engine.clone(), said, path));
+            return Ok(Self { embedder: Embedder::new(engine.clone(), how)?, engine, reranker });
+        }
+        let (encoder, sentence) = opened.sentence()?;
+        let own = sentence.as_ref().and_then(|sentence| sentence.max_tokens);
+        let options = options.max_tokens(options.max_tokens.or(own));
+        let engine = Engine::of(encoder, path, options, Task::Any)?;
+        let embedder = Embedder::of(engine.clone(), sentence, how)?;
+        Ok(Self { embedder, reranker: Err(Reranker::none(&engine, path)), engine })
+    }
+}
