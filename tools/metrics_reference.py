@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes scores, labels and what scikit-learn makes of them: tests/data/metrics/*.json.
+"""Writes scores, labels and what scikit-learn makes of them: tests/data/metrics/NAME.json.
 
 The scores are made up from a seed, in f32, with ties, so that every figure is well defined and nothing is easy:
   multi-label   5 labels, none to several for each text; a label is given from 0.5 on

@@ -8,6 +8,7 @@ mod compare;
 mod contract;
 mod embed;
 mod eval;
+mod eval_ranking;
 #[cfg(target_os = "linux")]
 mod faults;
 #[cfg(target_os = "linux")]

@@ -19,6 +19,7 @@ PROGRAMS = {
     "make_references.py": ((), TORCH),
     "make_sentence_models.py": ((), ("numpy", "safetensors", "sentence-transformers", "torch", "transformers")),
     "metrics_reference.py": ((), ("numpy", "scikit-learn")),
+    "ranking_reference.py": ((), ("numpy", "scikit-learn", "scipy")),
     "special_tokens_reference.py": (("-o", "out"), ("transformers",)),
     "tokenizer_reference.py": ((str(DATA / "tokenizer"), "-o", "out"), ("tokenizers", "transformers")),
 }

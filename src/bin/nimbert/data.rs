@@ -2,15 +2,17 @@
 
 use std::path::Path;
 
-use anyhow::{Error, Result, bail};
+use anyhow::{Error, Result, bail, ensure};
 use clap::{Args, error::ErrorKind};
 use nimbert::{Engine, Options};
 
 use crate::{
     evaluation::{Decision, Outcomes},
+    input::{Columns, Label, Row},
     labels::{LabelNames, LabelsAs, ratings},
     progress::Results,
     scoring::Source,
+    shorten::shorten,
     texts::TextArgs,
     usage_error,
 };
@@ -19,7 +21,7 @@ use crate::{
 #[derive(Args)]
 pub(crate) struct DataArgs {
     #[command(flatten)]
-    texts: TextArgs,
+    pub(crate) texts: TextArgs,
 
     /// Column or key with the label; of a multi-label model also several, or none
     ///
@@ -90,6 +92,33 @@ impl DataArgs {
         self.texts.open(command, path, self.label_column.as_deref(), Results::AtTheEnd)
     }
 
+    /// Opens a file of rows with `texts` and a number, by the names of their columns.
+    pub(crate) fn open_numbers(
+        &self,
+        command: &str,
+        path: &Path,
+        texts: Vec<String>,
+        number: &str,
+    ) -> Result<Source> {
+        let columns = Columns { texts, label: Some(number.to_owned()), keep: false };
+        self.texts.open_table(command, path, &columns)
+    }
+
+    /// What the label column is called.
+    pub(crate) fn label_column<'a>(&'a self, default: &'a str) -> &'a str {
+        self.label_column.as_deref().unwrap_or(default)
+    }
+
+    /// An option that was given and says what labels mean, if any was.
+    pub(crate) fn meaning_given(&self) -> Option<&'static str> {
+        let options = [
+            ("--labels-as", self.labels_as != LabelsAs::Auto),
+            ("--label-separator", self.label_separator != ","),
+            ("--ordered", self.ordered),
+        ];
+        options.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option)
+    }
+
     /// How this model's answers are judged.
     pub(crate) fn task(&self, engine: &Engine) -> Result<Task> {
         let Some(decision) = Decision::of(engine.scoring()) else {
@@ -101,5 +130,20 @@ impl DataArgs {
         let names =
             LabelNames::new(engine, decision, self.labels_as, &self.label_separator).map_err(Error::msg)?;
         Ok(Task { names, decision, ranks, labels })
+    }
+}
+
+/// The number in the row's label column, which is called `column`.
+pub(crate) fn number(row: &Row, column: &str) -> Result<f64> {
+    let Row { place, label, .. } = row;
+    let field = match label {
+        Some(Label::Field(field)) => field.trim(),
+        Some(Label::List(_)) => bail!("{place}: {column:?} is an array, expected a number"),
+        None => "",
+    };
+    ensure!(!field.is_empty(), "{place}: {column:?} is empty, expected a number");
+    match field.parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(number),
+        _ => bail!("{place}: {column:?} is {:?}, expected a number", shorten(field, 80)),
     }
 }

@@ -26,6 +26,7 @@ mod shorten;
 mod signals;
 mod stream;
 mod texts;
+mod vectors;
 
 use std::{
     io::{self, Write},

@@ -78,21 +78,22 @@ pub(crate) struct Speed {
 }
 
 impl Speed {
+    /// Adds texts of so many tokens, for which the work began at `start` and is done.
+    pub(crate) fn add(&mut self, start: Instant, tokens: impl ExactSizeIterator<Item = usize>) {
+        self.time += start.elapsed();
+        self.texts += tokens.len();
+        self.tokens += tokens.sum::<usize>();
+    }
+
     pub(crate) fn texts_per_second(&self) -> f64 {
         self.texts as f64 / self.time.as_secs_f64()
     }
 }
 
-/// Scores all rows with each of `engines`, batch by batch in turn, so that their times compare. `each` gets every row
-/// with the answers, one of each engine. A row that may be several is an error, unless the source says it is not.
-pub(crate) fn score<const N: usize>(
-    engines: [&Engine; N],
-    source: Source,
-    mut each: impl FnMut(&Row, [&Classification; N]) -> Result<()>,
-) -> Result<[Speed; N]> {
+/// Gives all rows to `each`, a batch at a time. A row that may be several is an error, unless the source says it is not.
+pub(crate) fn batches(source: Source, mut each: impl FnMut(&[Row]) -> Result<()>) -> Result<()> {
     let Source { input: Input { mut rows, .. }, bar, multiline } = source;
-    let mut speeds = [Speed::default(); N];
-    let start = Instant::now();
+    let (start, mut done) = (Instant::now(), 0);
     loop {
         let (batch, outcome) = next_batch(&mut rows, BATCH);
         outcome?;
@@ -102,22 +103,35 @@ pub(crate) fn score<const N: usize>(
         if !multiline {
             batch.iter().try_for_each(expect_one_row)?;
         }
+        each(&batch)?;
+        done += batch.len();
+        let rate = done as f64 / start.elapsed().as_secs_f64();
+        bar.set_message(format!("{}, {rate:.0}/s", count(done, "text")));
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// Scores all rows with each of `engines`, batch by batch in turn, so that their times compare. `each` gets every row
+/// with the answers, one of each engine.
+pub(crate) fn score<const N: usize>(
+    engines: [&Engine; N],
+    source: Source,
+    mut each: impl FnMut(&Row, [&Classification; N]) -> Result<()>,
+) -> Result<[Speed; N]> {
+    let mut speeds = [Speed::default(); N];
+    batches(source, |batch| {
         let mut answers = [const { Vec::new() }; N];
         for ((engine, answers), speed) in iter::zip(&engines, &mut answers).zip(&mut speeds) {
             let start = Instant::now();
-            *answers = all(classify(engine, &batch), &batch)?;
-            speed.time += start.elapsed();
-            speed.texts += batch.len();
-            speed.tokens += answers.iter().map(|answer| answer.tokens).sum::<usize>();
+            *answers = all(classify(engine, batch), batch)?;
+            speed.add(start, answers.iter().map(|answer| answer.tokens));
         }
         for (i, row) in batch.iter().enumerate() {
             each(row, answers.each_ref().map(|answers| &answers[i]))?;
         }
-        let texts = speeds[0].texts;
-        let rate = texts as f64 / start.elapsed().as_secs_f64();
-        bar.set_message(format!("{}, {rate:.0}/s", count(texts, "text")));
-    }
-    bar.finish_and_clear();
+        Ok(())
+    })?;
     Ok(speeds)
 }
 

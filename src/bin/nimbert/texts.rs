@@ -84,15 +84,47 @@ impl TextArgs {
         if format == Format::Lines {
             self.refuse_columns(command, label)?;
         }
-        let text = self.column.clone().unwrap_or_else(|| "text".to_owned());
         let columns = Columns {
-            texts: [Some(text), self.pair_column.clone()].into_iter().flatten().collect(),
+            texts: [Some(self.column("text")), self.pair_column.clone()].into_iter().flatten().collect(),
             label: label.map(str::to_owned),
             keep: results == Results::AsTheyCome,
         };
+        self.open_as(path, format, &columns, results)
+    }
+
+    /// The same of a file that must have all these columns, so that it can't be lines.
+    pub(crate) fn open_table(&self, command: &str, path: &Path, columns: &Columns) -> Result<Source> {
+        let format = self.input_format.unwrap_or_else(|| Format::guess(path));
+        if format == Format::Lines {
+            let how = format!(
+                "lines have no columns, and {} are needed: --input-format csv, tsv or jsonl",
+                columns
+                    .texts
+                    .iter()
+                    .chain(&columns.label)
+                    .map(|name| format!("{name:?}"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            );
+            return Err(usage_error(command, ErrorKind::ArgumentConflict, &how));
+        }
+        self.open_as(path, format, columns, Results::AtTheEnd)
+    }
+
+    fn open_as(&self, path: &Path, format: Format, columns: &Columns, results: Results) -> Result<Source> {
         let name = name(path);
         let (source, bar) = open(path, &name, results)?;
-        Ok(Source { input: input::open(source, &name, format, &columns)?, bar, multiline: self.multiline })
+        Ok(Source { input: input::open(source, &name, format, columns)?, bar, multiline: self.multiline })
+    }
+
+    /// What the column of the text is called.
+    pub(crate) fn column(&self, default: &str) -> String {
+        self.column.as_deref().unwrap_or(default).to_owned()
+    }
+
+    /// What the column of the second text is called.
+    pub(crate) fn pair_column(&self, default: &str) -> String {
+        self.pair_column.as_deref().unwrap_or(default).to_owned()
     }
 
     fn refuse_columns(&self, command: &str, label: Option<&str>) -> Result<()> {

@@ -7,17 +7,18 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, error::ErrorKind};
-use nimbert::{EmbedOptions, Embedder, Pooling, Prompt};
+use nimbert::Embedder;
 
 use self::{matrix::Matrix, output::Format};
 use crate::{
     count::count,
     input::{Input, Row},
-    positive, progress,
+    progress,
     scoring::Source,
     show,
     stream::{Progress, Stream, StreamArgs, Writer},
     to_stdout, usage_error,
+    vectors::VectorArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -44,26 +45,12 @@ pub(crate) struct Embed {
     #[command(flatten)]
     stream: StreamArgs,
 
-    /// How the hidden states of a text's tokens become one vector: mean, cls, max, last, mean_sqrt_len_tokens, weightedmean
-    /// [default: as the directory says, else mean]
-    #[arg(long, value_name = "HOW", help_heading = "Vectors")]
-    pooling: Option<Pooling>,
+    #[command(flatten)]
+    vectors: VectorArgs,
 
     /// Scale vectors to length 1, if the model does not
     #[arg(long, help_heading = "Vectors")]
     normalize: bool,
-
-    /// Keep the first N numbers of each vector, scaled to length 1 if the whole one is
-    #[arg(long, value_name = "N", value_parser = positive, help_heading = "Vectors")]
-    dimensions: Option<usize>,
-
-    /// The model's prompt of this name before each text [default: the model's default, if it has one]
-    #[arg(long, value_name = "NAME", conflicts_with = "prompt", help_heading = "Vectors")]
-    prompt_name: Option<String>,
-
-    /// This text before each text
-    #[arg(long, value_name = "TEXT", help_heading = "Vectors")]
-    prompt: Option<String>,
 
     /// How results are written to standard output
     #[arg(short, long, value_enum, default_value = "human", help_heading = "Results")]
@@ -83,7 +70,9 @@ impl Embed {
         }
         let Source { input: Input { rows, .. }, bar, multiline } = self.stream.open("embed", &self.texts)?;
         let options = self.stream.options();
-        let embedder = progress::during("loading the model", || Embedder::load(model, options, self.how()))?;
+        let embedder = progress::during("loading the model", || {
+            Embedder::load(model, options, self.vectors.how(self.normalize))
+        })?;
         let mut matrix = match &self.output {
             Some(path) => {
                 let inputs: Vec<_> = [self.stream.input(), Some(model)].into_iter().flatten().collect();
@@ -117,18 +106,5 @@ impl Embed {
             }
             _ => Ok(()),
         }
-    }
-
-    fn how(&self) -> EmbedOptions {
-        let prompt = match (&self.prompt_name, &self.prompt) {
-            (Some(name), _) => Prompt::Named(name.clone()),
-            (None, Some(text)) => Prompt::Text(text.clone()),
-            (None, None) => Prompt::Default,
-        };
-        EmbedOptions::default()
-            .pooling(self.pooling)
-            .normalize(self.normalize)
-            .dimensions(self.dimensions)
-            .prompt(prompt)
     }
 }

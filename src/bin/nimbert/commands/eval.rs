@@ -1,21 +1,25 @@
-//! `nimbert eval`: how good is a model on labelled texts?
+//! `nimbert eval`: how good is a model on labelled texts, on pairs of texts with scores, or on documents for queries?
 
 mod report;
+mod rerank;
+mod similarity;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum, error::ErrorKind};
 use nimbert::{Engine, Options};
+use serde_json::Value;
 
 use crate::{
     data::DataArgs,
     evaluation::{Metrics, Outcomes, Worst, page},
     file::NewFile,
     format::Format,
-    model::WordOrModelArgs,
+    model::{ModelArgs, WordOrModelArgs},
     scoring::{self, Speed, truth},
-    show, texts,
+    show, texts, usage_error,
+    vectors::VectorArgs,
 };
 pub(crate) use report::{about, rate};
 
@@ -24,19 +28,73 @@ Examples:
   nimbert eval --input dev.tsv --label-column star
   nimbert eval --model DIR --input dev.csv --column comment --label-column rating --report eval.html
   nimbert eval --model DIR --input dev.jsonl --label-column labels --format json | jq .figures.micro_f1
+  nimbert eval --task similarity --model DIR --input sts-test.csv
+  nimbert eval --task similarity --model DIR -i pairs.jsonl --column first --pair-column second --label-column grade
+  nimbert eval --task rerank --model DIR --input rows.jsonl --report rerank.html
 
 Labels may be names, indexes from 0, or stars from 1; --labels-as says which where it could be mistaken.
 Loss, F1, ROC AUC and accuracy are what scikit-learn computes (labels that no text has and the model never gives are left
 out of macro F1: zero_division=nan; a model of one label has the F1 of that label). A label of a multi-label model counts as given from a score
-of 0.5 on; a model of one label out of several gives its best one.";
+of 0.5 on; a model of one label out of several gives its best one.
 
-/// Measure a model on labelled texts
+--task similarity: the cosine of the vectors of sentence1 and sentence2, and its Spearman's and Pearson's correlation with score.
+Any number is a score, if a larger one means more alike. Vectors are made as `nimbert embed` makes them, with the options under
+Vectors. Figures are scipy's; equal numbers share their rank.
+
+--task rerank: a row is a query, a document and its relevance: 0, or a grade above it. Rows of one query text belong together,
+wherever they stand. MRR@10, NDCG@10 and MAP are means over queries. NDCG and average precision are scikit-learn's: gains are
+linear in the relevance, documents of equal scores share theirs. For MRR the irrelevant ones of equal scores come first.
+Queries without a relevant document, or with a single document, are named and left out.";
+
+/// What a model is measured on.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Task {
+    /// Texts with labels: a classifier
+    Classify,
+    /// Pairs of texts with scores: vectors, as `nimbert embed` makes them
+    Similarity,
+    /// Documents for queries: a cross-encoder, as `nimbert rerank` uses it
+    Rerank,
+}
+
+impl Task {
+    /// As the command line has it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Classify => "classify",
+            Self::Similarity => "similarity",
+            Self::Rerank => "rerank",
+        }
+    }
+}
+
+const COLUMN: &str = "Column (csv, tsv) or key (jsonl) with the text [default: text; of similarity sentence1, of rerank document]";
+const PAIR_COLUMN: &str =
+    "Column or key with a second text, to score the two as a pair [default of similarity: sentence2]";
+const LABEL_COLUMN: &str =
+    "Column or key with the label, score or relevance [default: of similarity score, of rerank relevance]";
+const LABEL_COLUMN_IN_FULL: &str = "\
+Column or key with the label, score or relevance [default: of similarity score, of rerank relevance]
+
+Of a multi-label model a text may have several labels, or none; in JSON Lines several can be an array. A model of a single label
+reads 1 and 0, or true and false.";
+
+/// Measure a model on labelled texts, pairs of texts or documents for queries
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    mut_arg("column", |arg| arg.help(COLUMN)),
+    mut_arg("pair_column", |arg| arg.help(PAIR_COLUMN)),
+    mut_arg("label_column", |arg| arg.help(LABEL_COLUMN).long_help(LABEL_COLUMN_IN_FULL)),
+)]
 pub(crate) struct Eval {
-    /// Labelled texts: csv, tsv or jsonl; `-` is standard input
+    /// Labelled texts, pairs or documents: csv, tsv or jsonl; `-` is standard input
     #[arg(short, long, visible_alias = "data", short_alias = 'd', value_name = "FILE")]
     input: PathBuf,
+
+    /// What the model is measured on
+    #[arg(long, value_enum, default_value = "classify")]
+    task: Task,
 
     #[command(flatten)]
     model: WordOrModelArgs,
@@ -44,6 +102,13 @@ pub(crate) struct Eval {
     // Its heading goes on over what follows.
     #[command(flatten)]
     columns: DataArgs,
+
+    /// Column or key with what is asked, of rerank [default: query]
+    #[arg(long, value_name = "NAME")]
+    query_column: Option<String>,
+
+    #[command(flatten)]
+    vectors: VectorArgs,
 
     /// Also write a page with charts and the worst errors, for a browser
     #[arg(long, value_name = "FILE.html", help_heading = "Results")]
@@ -87,18 +152,70 @@ impl Evaluation {
 
 impl Eval {
     pub(crate) fn run(self) -> Result<()> {
+        self.refuse_what_is_of_others()?;
+        match self.task {
+            Task::Classify => self.classify(),
+            Task::Similarity => similarity::run(&self),
+            Task::Rerank => rerank::run(&self),
+        }
+    }
+
+    fn classify(&self) -> Result<()> {
         self.columns.needs_labels("eval")?;
         let model = self.model.resolve();
         let engine = model.load(self.columns.options(Options::default()))?;
-        let inputs: Vec<_> = [Some(self.input.as_path()), model.path()].into_iter().flatten().collect();
-        let page = self.report.as_deref().map(|path| NewFile::create(path, &inputs)).transpose()?;
+        let page = self.page(&model)?;
         let evaluation = Evaluation::run("eval", &engine, &self.columns, &self.input)?;
         let about = about(&model.to_string(), &engine, &texts::name(&self.input), &evaluation);
-        // What was measured is shown even if the page cannot be written.
         let written = page.map_or(Ok(()), |page| write_page(page, &about, &engine, &evaluation));
+        let human = || report::human(&about, &engine, &evaluation);
+        self.show(written, human, || report::object(&model.to_string(), &engine, &evaluation))
+    }
+
+    /// A usage error for an option that this task has no use for.
+    fn refuse_what_is_of_others(&self) -> Result<()> {
+        let pair = self.columns.texts.has_pairs().then_some("--pair-column");
+        let query = self.query_column.as_ref().map(|_| "--query-column");
+        let (vectors, labels) = (self.vectors.given(), self.columns.meaning_given());
+        let option = match self.task {
+            Task::Classify => query.or(vectors),
+            Task::Similarity => query.or(labels),
+            Task::Rerank => pair.or(vectors).or(labels),
+        };
+        let Some(option) = option else { return Ok(()) };
+        let how = format!("{option} is not for --task {}", self.task.name());
+        Err(usage_error("eval", ErrorKind::ArgumentConflict, &how))
+    }
+
+    /// The model's directory or file: the demo is for classifying alone.
+    fn path<'a>(&self, model: &'a ModelArgs) -> Result<&'a Path> {
+        model.path().ok_or_else(|| {
+            let how = format!("which model? --task {} needs --model PATH", self.task.name());
+            usage_error("eval", ErrorKind::MissingRequiredArgument, &how)
+        })
+    }
+
+    /// How the model is to run.
+    fn options(&self, model: &ModelArgs) -> Options {
+        model.options(self.columns.options(Options::default()))
+    }
+
+    /// The file of `--report`.
+    fn page(&self, model: &ModelArgs) -> Result<Option<NewFile>> {
+        let inputs: Vec<_> = [Some(self.input.as_path()), model.path()].into_iter().flatten().collect();
+        self.report.as_deref().map(|path| NewFile::create(path, &inputs)).transpose()
+    }
+
+    /// Shows what was measured even if the page could not be `written`.
+    fn show(
+        &self,
+        written: Result<()>,
+        human: impl FnOnce() -> String,
+        json: impl FnOnce() -> Value,
+    ) -> Result<()> {
         let text = match self.format {
-            Format::Human => report::human(&about, &engine, &evaluation),
-            Format::Json => format!("{}\n", report::object(&model.to_string(), &engine, &evaluation)),
+            Format::Human => human(),
+            Format::Json => format!("{}\n", json()),
         };
         let shown = show(&text);
         written.and(shown)

@@ -122,6 +122,60 @@ pub(super) fn confusion(matrix: &[Vec<usize>]) -> Result<String, String> {
     })
 }
 
+/// Score by cosine, a dot for each pair.
+pub(super) fn scatter(points: &[(f64, f64)]) -> Result<String, String> {
+    let range = |values: &mut dyn Iterator<Item = f64>| {
+        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x)));
+        // What is all but equal needs some room, too.
+        let edge = (0.04 * (high - low)).max(1e-3 * low.abs().max(high.abs()).max(1.0));
+        low - edge..high + edge
+    };
+    let (x, y) =
+        (range(&mut points.iter().map(|point| point.0)), range(&mut points.iter().map(|point| point.1)));
+    svg((560, 400), |area| {
+        let mut chart = ChartBuilder::on(area)
+            .margin(10)
+            .x_label_area_size(40)
+            .y_label_area_size(60)
+            .build_cartesian_2d(x, y)?;
+        axes(&mut chart, "cosine", "score")?;
+        chart.draw_series(points.iter().map(|&point| Circle::new(point, 2, BLUE.mix(0.7).filled())))?;
+        Ok(())
+    })
+}
+
+/// Counts of queries by the rank of their first relevant document, from 1; the last bar is for all ranks beyond.
+pub(super) fn first_ranks(counts: &[usize]) -> Result<String, String> {
+    let (beyond, most) = (counts.len(), counts.iter().max().copied().unwrap_or_default().max(1));
+    svg((560, 300), |area| {
+        let mut chart = ChartBuilder::on(area)
+            .margin(10)
+            .x_label_area_size(40)
+            .y_label_area_size(60)
+            .build_cartesian_2d(0.4..beyond as f64 + 0.6, 0.0..most as f64 * 1.05)?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(INK.mix(0.12))
+            .axis_style(INK.mix(0.6))
+            .disable_x_mesh()
+            .x_labels(beyond + 1)
+            .x_label_formatter(&|rank| {
+                if *rank < beyond as f64 { rank.to_string() } else { "beyond".to_owned() }
+            })
+            .x_desc("rank of the first relevant document")
+            .y_desc("queries")
+            .label_style(LETTERS.into_font().color(&INK))
+            .draw()?;
+        let bars = (1..).zip(counts).filter(|(_, count)| **count > 0).map(|(rank, &count)| {
+            let middle = f64::from(rank);
+            Rectangle::new([(middle - 0.4, 0.0), (middle + 0.4, count as f64)], BLUE.mix(0.8).filled())
+        });
+        chart.draw_series(bars)?;
+        Ok(())
+    })
+}
+
 type Chart<'a, 'b> = ChartContext<
     'a,
     SVGBackend<'b>,

@@ -7,6 +7,9 @@ use super::{Bin, Decision, Outcomes, calibration, ranking::Ranking, reliability}
 /// A number, or why the data do not define it.
 pub(crate) type Figure = Result<f64, String>;
 
+/// Figures in the order of a table: key for JSON, name for people.
+pub(crate) type Table = Vec<(&'static str, &'static str, Figure)>;
+
 /// A figure that says how good a model is, for comparing two; from 0 to 1, more is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Metric {
@@ -253,8 +256,7 @@ impl Metrics {
         }
     }
 
-    /// The figures of the table, in its order: key for JSON, name for people.
-    pub(crate) fn table(&self, decision: Decision) -> Vec<(&'static str, &'static str, Figure)> {
+    pub(crate) fn table(&self, decision: Decision) -> Table {
         let loss = match decision {
             Decision::Threshold => "loss (binary cross-entropy)",
             Decision::Best => "loss (cross-entropy)",

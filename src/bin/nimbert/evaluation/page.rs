@@ -4,9 +4,18 @@ use std::fmt::Write;
 
 use anyhow::{Error, Result};
 
-use super::{Figure, Metrics, Outcomes, Worst, charts};
+use super::{Figure, Metrics, Outcomes, Table, Worst, charts};
+
+mod retrieval;
+mod similarity;
+
+pub(crate) use self::{
+    retrieval::render as retrieval,
+    similarity::{PairTexts, render as similarity},
+};
 
 const STYLE: &str = include_str!("page.css");
+const END: &str = "</body>\n</html>\n";
 /// Labels whose score histograms are shown.
 const HISTOGRAMS: usize = 20;
 /// Labels that the picture of the confusion matrix may have.
@@ -20,6 +29,15 @@ pub(crate) fn render(
     metrics: &Metrics,
     worst: &Worst,
 ) -> Result<String> {
+    let mut page = start(about, &metrics.table(outcomes.decision()));
+    label_table(&mut page, labels, metrics);
+    pictures(&mut page, labels, outcomes, metrics).map_err(Error::msg)?;
+    mistakes(&mut page, labels, worst);
+    Ok(page + END)
+}
+
+/// The page up to its figures, `table`.
+fn start(about: &[(&str, String)], table: &Table) -> String {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>Evaluation</title>\n\
@@ -30,15 +48,11 @@ pub(crate) fn render(
         _ = writeln!(page, "<tr><th>{}</th><td>{}</td></tr>", escape(name), escape(value));
     }
     page += "</table>\n<h2>Figures</h2>\n<table>\n";
-    for (_, name, figure) in metrics.table(outcomes.decision()) {
-        _ = writeln!(page, "<tr><th>{}</th>{}</tr>", escape(name), cell(&figure));
+    for (_, name, figure) in table {
+        _ = writeln!(page, "<tr><th>{}</th>{}</tr>", escape(name), cell(figure));
     }
     page += "</table>\n";
-    label_table(&mut page, labels, metrics);
-    pictures(&mut page, labels, outcomes, metrics).map_err(Error::msg)?;
-    mistakes(&mut page, labels, worst);
-    page += "</body>\n</html>\n";
-    Ok(page)
+    page
 }
 
 fn label_table(page: &mut String, labels: &[String], metrics: &Metrics) {

@@ -1,4 +1,7 @@
-//! Against scikit-learn (tests/data/metrics, made by tools/metrics_reference.py), and what it does not have by hand.
+//! Against scikit-learn and scipy (tests/data/metrics, made by tools/metrics_reference.py and tools/ranking_reference.py), and what they do not have by hand.
+
+mod correlation;
+mod retrieval;
 
 use std::{fs, path::Path};
 
@@ -10,6 +13,12 @@ use super::{
 
 /// scikit-learn's figures are f64 sums in another order, of f32 scores: beyond 1e-6 something else was computed.
 const TOLERANCE: f64 = 1e-6;
+
+/// `name` of tests/data/metrics.
+fn reference(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/metrics/{name}.json"));
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
 
 fn outcomes_of(case: &Value) -> Outcomes {
     let numbers = |value: &Value| -> Vec<f32> {
@@ -52,8 +61,7 @@ fn assert_is(what: &str, found: Option<&Figure>, expected: &Value) {
 #[test]
 fn every_figure_is_that_of_scikit_learn() {
     for name in ["multi-label", "one-of-many", "one-label", "rare-label"] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/metrics/{name}.json"));
-        let case: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        let case = reference(name);
         let outcomes = outcomes_of(&case);
         let metrics = Metrics::new(&outcomes);
         let table = metrics.table(outcomes.decision());

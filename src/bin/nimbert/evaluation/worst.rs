@@ -3,9 +3,9 @@
 use super::{Outcomes, outcomes::best};
 
 /// How many are kept.
-const MOST: usize = 20;
+pub(super) const MOST: usize = 20;
 /// Characters of a text that are kept.
-const TEXT: usize = 300;
+pub(super) const TEXT: usize = 300;
 
 /// A text whose best label is wrong.
 #[derive(Debug, Clone, PartialEq)]

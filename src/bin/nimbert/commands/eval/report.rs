@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::Evaluation;
 use crate::{
     count::count,
-    evaluation::{Decision, Figure, Metrics},
+    evaluation::{Decision, Figure, Metrics, Table},
     model::compute,
     scoring::Speed,
 };
@@ -22,36 +22,51 @@ pub(crate) fn about(
     evaluation: &Evaluation,
 ) -> Vec<(&'static str, String)> {
     let Evaluation { speed, truncated, metrics, .. } = evaluation;
-    let cut = match truncated {
+    let texts = format!("{}{}", count(metrics.rows, "text"), cut(*truncated, engine));
+    head(model, engine, format!("{data}: {texts}"), rate(speed))
+}
+
+/// How many of some texts were cut, if any.
+pub(super) fn cut(truncated: usize, engine: &Engine) -> String {
+    match truncated {
         0 => String::new(),
-        n => format!(", {} of them cut at {}", HumanCount(*n as u64), count(engine.max_tokens(), "token")),
-    };
-    vec![
-        ("model", model.to_owned()),
-        ("compute", compute(engine)),
-        ("data", format!("{data}: {}{cut}", count(metrics.rows, "text"))),
-        ("speed", rate(speed)),
-    ]
+        n => format!(", {} of them cut at {}", HumanCount(n as u64), count(engine.max_tokens(), "token")),
+    }
+}
+
+pub(super) fn head(model: &str, engine: &Engine, data: String, speed: String) -> Vec<(&'static str, String)> {
+    vec![("model", model.to_owned()), ("compute", compute(engine)), ("data", data), ("speed", speed)]
 }
 
 pub(crate) fn rate(speed: &Speed) -> String {
+    rate_of(speed, "texts")
+}
+
+/// The same with another name of the texts.
+pub(super) fn rate_of(speed: &Speed, texts: &str) -> String {
     let of = |n: usize| HumanCount((n as f64 / speed.time.as_secs_f64()) as u64);
-    format!("{} texts/s, {} tokens/s", of(speed.texts), of(speed.tokens))
+    format!("{} {texts}/s, {} tokens/s", of(speed.texts), of(speed.tokens))
 }
 
 pub(super) fn human(about: &[(&str, String)], engine: &Engine, evaluation: &Evaluation) -> String {
     let Evaluation { outcomes, metrics, .. } = evaluation;
+    let mut out = summary(about, &metrics.table(outcomes.decision()));
+    out += "\n";
+    out += &label_table(metrics, engine.labels());
+    out += &confusion(metrics, engine.labels());
+    out
+}
+
+/// What was measured, and the figures.
+pub(super) fn summary(about: &[(&str, String)], table: &Table) -> String {
     let mut out = String::new();
     for (name, value) in about {
         _ = writeln!(out, "{name:<8} {value}");
     }
     out += "\n";
-    for (_, name, figure) in metrics.table(outcomes.decision()) {
-        _ = writeln!(out, "{name:<28} {}", figures(&figure));
+    for (_, name, figure) in table {
+        _ = writeln!(out, "{name:<28} {}", figures(figure));
     }
-    out += "\n";
-    out += &label_table(metrics, engine.labels());
-    out += &confusion(metrics, engine.labels());
     out
 }
 
@@ -133,23 +148,41 @@ fn shade(count: usize, all: usize) -> char {
 pub(super) fn object(model: &str, engine: &Engine, evaluation: &Evaluation) -> Value {
     let Evaluation { outcomes, metrics, speed, truncated, .. } = evaluation;
     let mut object = json_figures(metrics, engine.labels(), outcomes.decision());
-    let about = json!({
+    object.extend(json_head(model, engine));
+    object.insert("texts".to_owned(), json!(metrics.rows));
+    object.insert("truncated".to_owned(), json!(truncated));
+    object.insert("texts_per_second".to_owned(), json!(speed.texts_per_second()));
+    Value::Object(object)
+}
+
+/// The model, and how it computed.
+pub(super) fn json_head(model: &str, engine: &Engine) -> Map<String, Value> {
+    let head = json!({
         "model": model,
         "precision": engine.precision().to_string(),
         "isa": engine.isa().to_string(),
         "threads": engine.threads(),
         "max_tokens": engine.max_tokens(),
-        "texts": metrics.rows,
-        "truncated": truncated,
-        "texts_per_second": speed.texts_per_second(),
     });
-    object.extend(about.as_object().cloned().unwrap_or_default());
-    Value::Object(object)
+    head.as_object().cloned().unwrap_or_default()
+}
+
+/// The figures by their keys; why one is null goes to `undefined`.
+pub(super) fn json_table(table: &Table, undefined: &mut Map<String, Value>) -> Value {
+    let mut figures = Map::new();
+    for (key, _, figure) in table {
+        if let Err(reason) = figure {
+            undefined.insert(format!("figures.{key}"), json!(reason));
+        }
+        figures.insert((*key).to_owned(), json!(figure.as_ref().ok()));
+    }
+    Value::Object(figures)
 }
 
 /// `figures`, `labels`, `confusion`, `reliability`, and in `undefined` why a figure is null.
 fn json_figures(metrics: &Metrics, labels: &[String], decision: Decision) -> Map<String, Value> {
     let mut undefined = Map::new();
+    let figures = json_table(&metrics.table(decision), &mut undefined);
     let mut value = |path: String, figure: &Figure| match figure {
         Ok(number) => json!(number),
         Err(reason) => {
@@ -157,11 +190,6 @@ fn json_figures(metrics: &Metrics, labels: &[String], decision: Decision) -> Map
             Value::Null
         }
     };
-    let figures: Map<_, _> = metrics
-        .table(decision)
-        .into_iter()
-        .map(|(key, _, figure)| (key.to_owned(), value(format!("figures.{key}"), &figure)))
-        .collect();
     let labels: Vec<_> = metrics
         .labels
         .iter()
