@@ -12,7 +12,7 @@ use std::{
 
 use nimbert_kernels::{Isa, Kernels};
 
-pub(crate) use self::load::{Task, no_classifier};
+pub(crate) use self::load::{Purpose, no_classifier};
 pub use self::{
     limits::{Limits, Work},
     preset::Preset,

@@ -51,6 +51,7 @@ pub use nimbert_kernels::Isa;
 pub use options::{NumberType, Options, Precision};
 pub use tasks::{
     Classification, EmbedOptions, Embedder, Embedding, Pooling, Prompt, Ranked, Reranker, Score, Scoring,
+    Task, tasks,
 };
 pub use tokenizer::{Encoding, OnLong, Tokenizer};
 

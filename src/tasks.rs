@@ -3,6 +3,7 @@
 mod any;
 mod classify;
 mod embed;
+mod kind;
 mod pooling;
 mod recipe;
 mod rerank;
@@ -12,6 +13,7 @@ pub(crate) use self::any::AnyTask;
 pub use self::{
     classify::{Classification, Score},
     embed::{Embedder, Embedding},
+    kind::{Task, tasks},
     pooling::Pooling,
     recipe::{EmbedOptions, Prompt},
     rerank::{Ranked, Reranker},

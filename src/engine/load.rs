@@ -28,7 +28,7 @@ use crate::{
 
 /// What a model is loaded for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Task {
+pub(crate) enum Purpose {
     /// Its sequence classifier.
     Classify,
     /// Its hidden states, whatever head it has.
@@ -37,8 +37,8 @@ pub(crate) enum Task {
     Any,
 }
 
-impl Task {
-    /// The model with the head that the task reads, or an error that says what the model is for.
+impl Purpose {
+    /// The model with the head that is read, or an error that says what the model is for.
     fn of(self, config: Config, path: &Path) -> Result<Config> {
         match self {
             Self::Embed => Ok(config.encoder_alone()),
@@ -93,21 +93,21 @@ impl Engine {
     /// # Errors
     /// When something is missing, damaged, or not what this engine computes, or an option does not fit the machine.
     pub fn load(path: impl AsRef<Path>, options: Options) -> Result<Self> {
-        Self::open(path.as_ref(), options, Task::Classify)
+        Self::open(path.as_ref(), options, Purpose::Classify)
     }
 
-    /// Loads what `task` reads.
-    fn open(path: &Path, options: Options, task: Task) -> Result<Self> {
-        Self::of(Opened::at(path)?, path, options, task)
+    /// Loads what `purpose` reads.
+    fn open(path: &Path, options: Options, purpose: Purpose) -> Result<Self> {
+        Self::of(Opened::at(path)?, path, options, purpose)
     }
 
-    /// Loads what `task` reads of files that are open; `path` is what the user named.
-    pub(crate) fn of(opened: Opened, path: &Path, options: Options, task: Task) -> Result<Self> {
+    /// Loads what `purpose` reads of files that are open; `path` is what the user named.
+    pub(crate) fn of(opened: Opened, path: &Path, options: Options, purpose: Purpose) -> Result<Self> {
         let dir = match opened {
-            Opened::Packed(model) => return Self::packed(*model, path, options, task),
+            Opened::Packed(model) => return Self::packed(*model, path, options, purpose),
             Opened::Directory(dir) => dir,
         };
-        let config = task.of(Config::from_dir(&dir)?, path)?;
+        let config = purpose.of(Config::from_dir(&dir)?, path)?;
         let tokenizer = Tokenizer::from_dir(&dir)?;
         let weights = Weights::open_dir(&dir)?;
         let precision = options.precision.or(NumberType::F32);
@@ -121,7 +121,7 @@ impl Engine {
     /// As [`Engine::load`].
     pub fn from_static(bytes: &'static [u8], options: Options) -> Result<Self> {
         let name = Path::new(IN_MEMORY);
-        Self::of(Opened::in_memory(bytes)?, name, options, Task::Classify)
+        Self::of(Opened::in_memory(bytes)?, name, options, Purpose::Classify)
     }
 
     /// The demo model that is compiled in: stars for Chinese film comments. See `src/demo/README.md`.
@@ -135,7 +135,7 @@ impl Engine {
             PackedModel::from_bytes(Bytes::from_static(crate::demo::MODEL), name)?,
             name,
             options,
-            Task::Classify,
+            Purpose::Classify,
         )
     }
 
@@ -151,12 +151,12 @@ impl Engine {
         Self::new(parts, Path::new(preset.name()), options)
     }
 
-    fn packed(model: PackedModel, path: &Path, options: Options, task: Task) -> Result<Self> {
+    fn packed(model: PackedModel, path: &Path, options: Options, purpose: Purpose) -> Result<Self> {
         if options.verify {
             model.verify()?;
         }
         let precision = options.precision.or(model.precision);
-        let config = task.of(model.config.clone(), path)?;
+        let config = purpose.of(model.config.clone(), path)?;
         let network = Network::load(Source::Packed(&model), &config, precision, &options)?;
         let PackedModel { tokenizer, source_sha256, .. } = model;
         Self::new(Parts { config, tokenizer, network, source_sha256: Some(source_sha256) }, path, options)

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{EmbedOptions, Embedder, Reranker};
 use crate::{
     checkpoint::opened::Opened,
-    engine::{Engine, Task},
+    engine::{Engine, Purpose},
     error::Result,
     options::Options,
 };
@@ -28,14 +28,14 @@ impl AnyTask {
             let own = said.as_ref().ok().and_then(|said| said.max_tokens);
             let most = opened.config()?.encoder.max_position_embeddings;
             let options = options.max_tokens(options.max_tokens.or(own.map(|own| own.min(most))));
-            let engine = Engine::of(opened, path, options, Task::Any)?;
+            let engine = Engine::of(opened, path, options, Purpose::Any)?;
             let reranker = said.and_then(|said| Reranker::of(engine.clone(), said, path));
             return Ok(Self { embedder: Embedder::new(engine.clone(), how)?, engine, reranker });
         }
         let (encoder, sentence) = opened.sentence()?;
         let own = sentence.as_ref().and_then(|sentence| sentence.max_tokens);
         let options = options.max_tokens(options.max_tokens.or(own));
-        let engine = Engine::of(encoder, path, options, Task::Any)?;
+        let engine = Engine::of(encoder, path, options, Purpose::Any)?;
         let embedder = Embedder::of(engine.clone(), sentence, how)?;
         Ok(Self { embedder, reranker: Err(Reranker::none(&engine, path)), engine })
     }

@@ -1,6 +1,6 @@
 //! One vector for a text: encoder, pooling, and what sentence-transformers has after it.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use super::{
     pooling::Pooling,
@@ -9,7 +9,7 @@ use super::{
 use crate::{
     checkpoint::{opened::Opened, sentence::Sentence},
     encoder::{Batch, Row, Workspace},
-    engine::{Engine, Task},
+    engine::{Engine, Purpose},
     error::{Error, Result},
     exec::Exec,
     memory,
@@ -57,7 +57,7 @@ impl Embedder {
         let (encoder, sentence) = Opened::at(path)?.sentence()?;
         let own = sentence.as_ref().and_then(|sentence| sentence.max_tokens);
         let options = Options { max_tokens: options.max_tokens.or(own), ..options };
-        Self::of(Engine::of(encoder, path, options, Task::Embed)?, sentence, how)
+        Self::of(Engine::of(encoder, path, options, Purpose::Embed)?, sentence, how)
     }
 
     /// Reads the encoder of a model that is loaded, whatever its head is, and that says nothing of vectors itself.
@@ -151,6 +151,15 @@ impl Embedder {
     /// When it is longer than allowed and [`Options::on_long`] says so.
     pub fn encode(&self, text: &str) -> Result<Encoding> {
         self.encode_text(0, text)
+    }
+
+    /// The same with some parts of the model as `other` has them: see [`Engine::with_parts_of`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_parts_of(&self, other: &Self, names: &BTreeSet<String>) -> Result<Self> {
+        let engine = self.engine.with_parts_of(&other.engine, names)?;
+        Ok(Self { engine, recipe: Arc::clone(&self.recipe) })
     }
 
     /// The numbers of a vector.

@@ -1,11 +1,11 @@
 //! How well documents answer a query, by a cross-encoder: a sequence classifier of one label that reads the pair.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use super::{Classification, Scoring};
 use crate::{
     checkpoint::{opened::Opened, sentence::CrossEncoder},
-    engine::{Engine, Task, no_classifier},
+    engine::{Engine, Purpose, no_classifier},
     error::{Error, Result},
     options::Options,
 };
@@ -55,7 +55,7 @@ impl Reranker {
         let positions = opened.config()?.encoder.max_position_embeddings;
         let own = said.max_tokens.map(|most| most.min(positions));
         let options = Options { max_tokens: options.max_tokens.or(own), ..options };
-        Self::of(Engine::of(opened, path, options, Task::Classify)?, said, path)
+        Self::of(Engine::of(opened, path, options, Purpose::Classify)?, said, path)
     }
 
     pub(super) fn of(engine: Engine, said: CrossEncoder, path: &Path) -> Result<Self> {
@@ -96,8 +96,15 @@ impl Reranker {
     /// Of a document: that the pair is longer than allowed and [`Options::on_long`] says so, or its score is not finite. Of every
     /// document: that there is no memory.
     pub fn scores(&self, query: &str, documents: &[&str]) -> Vec<Result<Ranked>> {
-        let pairs: Vec<_> = documents.iter().map(|document| (query, *document)).collect();
-        let answers = self.engine.classify_pairs(&pairs).into_iter().enumerate();
+        self.scores_of_pairs(&documents.iter().map(|document| (query, *document)).collect::<Vec<_>>())
+    }
+
+    /// The same of documents with a query each.
+    ///
+    /// # Errors
+    /// As [`Reranker::scores`].
+    pub fn scores_of_pairs(&self, pairs: &[(&str, &str)]) -> Vec<Result<Ranked>> {
+        let answers = self.engine.classify_pairs(pairs).into_iter().enumerate();
         let ranked = |(index, answer): (usize, Result<Classification>)| {
             let Classification { logits, tokens, truncated, .. } = answer?;
             Ok(Ranked { index, score: self.scoring.scores(&logits)[0], tokens, truncated })
@@ -113,6 +120,14 @@ impl Reranker {
         let mut ranked = self.scores(query, documents).into_iter().collect::<Result<Vec<_>>>()?;
         ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
         Ok(ranked)
+    }
+
+    /// The same with some parts of the model as `other` has them: see [`Engine::with_parts_of`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_parts_of(&self, other: &Self, names: &BTreeSet<String>) -> Result<Self> {
+        Ok(Self { engine: self.engine.with_parts_of(&other.engine, names)?, scoring: self.scoring })
     }
 
     /// The model below: its configuration, precision and limits.

@@ -2,6 +2,7 @@
 
 #![cfg(all(feature = "cli", feature = "demo"))]
 
+mod agreement;
 mod bench;
 mod bench_against;
 mod compare;
@@ -138,7 +139,7 @@ fn seeded(name: &str) -> (TempDir, String) {
 }
 
 /// Texts of `seeded`'s tokenizers, all different.
-fn seeded_texts(count: usize) -> Vec<String> {
+pub(crate) fn seeded_texts(count: usize) -> Vec<String> {
     let token = |i: usize| char::from_u32(0x4e00 + (i * i + 7 * i) as u32 % 150).unwrap();
     (0..count).map(|i| (0..2 + i % 23).map(|j| token(31 * i + 17 * j)).collect()).collect()
 }

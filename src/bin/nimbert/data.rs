@@ -104,6 +104,13 @@ impl DataArgs {
         self.texts.open_table(command, path, &columns)
     }
 
+    /// Opens a file of documents and their queries.
+    pub(crate) fn open_queries(&self, command: &str, path: &Path, query: Option<&str>) -> Result<Source> {
+        let texts = vec![query.unwrap_or("query").to_owned(), self.texts.column("document")];
+        let columns = Columns { texts, label: None, keep: false };
+        self.texts.open_table(command, path, &columns)
+    }
+
     /// What the label column is called.
     pub(crate) fn label_column<'a>(&'a self, default: &'a str) -> &'a str {
         self.label_column.as_deref().unwrap_or(default)

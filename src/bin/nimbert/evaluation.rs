@@ -5,6 +5,7 @@
 //! `tools/metrics_reference.py` and `tools/ranking_reference.py` made the figures that the tests compare with. A figure that the data do not define (the
 //! ROC AUC of a label that no row has, for instance) says why, and is never a number.
 
+pub(crate) mod agreement;
 mod bootstrap;
 mod calibration;
 mod charts;

@@ -25,6 +25,7 @@ mod shorten;
 #[cfg(unix)]
 mod signals;
 mod stream;
+mod task;
 mod texts;
 mod vectors;
 

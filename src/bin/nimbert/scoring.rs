@@ -1,13 +1,13 @@
 //! Rows through models, a batch at a time: the answers are handed on and forgotten.
 
 use std::{
-    iter,
+    iter, slice,
     time::{Duration, Instant},
 };
 
 use anyhow::{Error, Result, anyhow, ensure};
 use indicatif::ProgressBar;
-use nimbert::{Classification, Engine};
+use nimbert::{Classification, Embedder, Embedding, Engine, Ranked, Reranker};
 
 use crate::{
     count::count,
@@ -45,15 +45,91 @@ pub(crate) fn next_batch(rows: &mut Rows, most: usize) -> (Vec<Row>, Result<()>)
     (batch, Ok(()))
 }
 
-/// Scores texts or pairs of texts.
-pub(crate) fn classify(engine: &Engine, rows: &[Row]) -> Vec<Result<Classification, nimbert::Error>> {
-    let pairs: Vec<_> =
-        rows.iter().filter_map(|row| Some((row.fields[0].as_str(), row.fields.get(1)?.as_str()))).collect();
-    if pairs.len() == rows.len() {
-        return engine.classify_pairs(&pairs);
+/// A model as one of its tasks has it.
+pub(crate) trait Model {
+    type Answer;
+
+    fn answers(&self, rows: &[Row]) -> Vec<Result<Self::Answer, nimbert::Error>>;
+
+    /// Those that were read for an answer.
+    fn tokens(answer: &Self::Answer) -> usize;
+
+    /// What is computed, before anything is decided by it.
+    fn numbers(answer: &Self::Answer) -> &[f32];
+
+    /// The model below.
+    fn engine(&self) -> &Engine;
+}
+
+/// Labels of texts, or of pairs.
+impl Model for Engine {
+    type Answer = Classification;
+
+    fn answers(&self, rows: &[Row]) -> Vec<Result<Classification, nimbert::Error>> {
+        let pairs: Vec<_> = rows
+            .iter()
+            .filter_map(|row| Some((row.fields[0].as_str(), row.fields.get(1)?.as_str())))
+            .collect();
+        if pairs.len() == rows.len() {
+            return self.classify_pairs(&pairs);
+        }
+        self.classify(&rows.iter().map(|row| row.fields[0].as_str()).collect::<Vec<_>>())
     }
-    let texts: Vec<_> = rows.iter().map(|row| row.fields[0].as_str()).collect();
-    engine.classify(&texts)
+
+    fn tokens(answer: &Classification) -> usize {
+        answer.tokens
+    }
+
+    fn numbers(answer: &Classification) -> &[f32] {
+        &answer.logits
+    }
+
+    fn engine(&self) -> &Engine {
+        self
+    }
+}
+
+/// Vectors of texts.
+impl Model for Embedder {
+    type Answer = Embedding;
+
+    fn answers(&self, rows: &[Row]) -> Vec<Result<Embedding, nimbert::Error>> {
+        self.embed(&rows.iter().map(|row| row.fields[0].as_str()).collect::<Vec<_>>())
+    }
+
+    fn tokens(answer: &Embedding) -> usize {
+        answer.tokens
+    }
+
+    fn numbers(answer: &Embedding) -> &[f32] {
+        &answer.values
+    }
+
+    fn engine(&self) -> &Engine {
+        self.engine()
+    }
+}
+
+/// Scores of documents, the second field, for queries, the first.
+impl Model for Reranker {
+    type Answer = Ranked;
+
+    fn answers(&self, rows: &[Row]) -> Vec<Result<Ranked, nimbert::Error>> {
+        let pairs: Vec<_> = rows.iter().map(|row| (row.fields[0].as_str(), row.fields[1].as_str())).collect();
+        self.scores_of_pairs(&pairs)
+    }
+
+    fn tokens(answer: &Ranked) -> usize {
+        answer.tokens
+    }
+
+    fn numbers(answer: &Ranked) -> &[f32] {
+        slice::from_ref(&answer.score)
+    }
+
+    fn engine(&self) -> &Engine {
+        self.engine()
+    }
 }
 
 /// Names the row that an error is about.
@@ -112,20 +188,20 @@ pub(crate) fn batches(source: Source, mut each: impl FnMut(&[Row]) -> Result<()>
     Ok(())
 }
 
-/// Scores all rows with each of `engines`, batch by batch in turn, so that their times compare. `each` gets every row
-/// with the answers, one of each engine.
-pub(crate) fn score<const N: usize>(
-    engines: [&Engine; N],
+/// Answers all rows with each of `models`, batch by batch in turn, so that their times compare. `each` gets every row
+/// with the answers, one of each model.
+pub(crate) fn score<M: Model, const N: usize>(
+    models: [&M; N],
     source: Source,
-    mut each: impl FnMut(&Row, [&Classification; N]) -> Result<()>,
+    mut each: impl FnMut(&Row, [&M::Answer; N]) -> Result<()>,
 ) -> Result<[Speed; N]> {
     let mut speeds = [Speed::default(); N];
     batches(source, |batch| {
         let mut answers = [const { Vec::new() }; N];
-        for ((engine, answers), speed) in iter::zip(&engines, &mut answers).zip(&mut speeds) {
+        for ((model, answers), speed) in iter::zip(&models, &mut answers).zip(&mut speeds) {
             let start = Instant::now();
-            *answers = all(classify(engine, batch), batch)?;
-            speed.add(start, answers.iter().map(|answer| answer.tokens));
+            *answers = all(model.answers(batch), batch)?;
+            speed.add(start, answers.iter().map(M::tokens));
         }
         for (i, row) in batch.iter().enumerate() {
             each(row, answers.each_ref().map(|answers| &answers[i]))?;

@@ -2,22 +2,23 @@
 
 use std::{collections::BTreeSet, path::Path};
 
+use super::modules::Modules;
 use crate::{
     checkpoint::{numbers, weights::Weights},
-    config::Config,
     error::Result,
     options::NumberType,
     plan::Part,
 };
 
-/// The names of [`Config::quantized_parts`] of the Hugging Face directory `source` whose every weight f16 holds: what
+/// The names of [`Config::quantized_parts`](crate::Config::quantized_parts) of the Hugging Face directory `source` whose every weight f16 holds: what
 /// [`PackOptions::keep_f16`](super::PackOptions) may name. Reads all weights.
 ///
 /// # Errors
 /// If the model can't be loaded or a weight is missing.
 pub fn f16_parts(source: &Path) -> Result<BTreeSet<String>> {
-    let plan = Config::from_dir(source)?.plan();
-    let weights = Weights::open_dir(source)?;
+    let modules = Modules::of(source)?;
+    let (dir, config) = modules.encoder(source)?;
+    let (plan, weights) = (config.plan(), Weights::open_dir(dir)?);
     let fits = |name: &str, shape: &[usize]| -> Result<bool> {
         let values = weights.get(name, shape)?.to_f32()?;
         Ok(numbers::fit(&values, NumberType::F16).is_ok())

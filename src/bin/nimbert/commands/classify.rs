@@ -10,7 +10,7 @@ use crate::{
     input::Input,
     model::load,
     output, positive,
-    scoring::{Source, classify},
+    scoring::{Model, Source},
     stream::{Progress, Stream, StreamArgs},
     to_stdout,
 };
@@ -64,7 +64,7 @@ impl Classify {
         let shown = if self.all { usize::MAX } else { self.top_k };
         let mut writer = output::writer(self.format, shown, &engine, columns);
         let mut stream = Stream {
-            answer: &|rows| classify(&engine, rows),
+            answer: &|rows| engine.answers(rows),
             writer: &mut *writer,
             batch: self.stream.batch(),
             bar,

@@ -1,23 +1,23 @@
 //! `nimbert compare`: what changes from one model, or one precision, to another?
 
+mod labels;
+mod ranks;
 mod report;
+mod vectors;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::Result;
 use clap::{Args, error::ErrorKind};
-use nimbert::{Classification, Engine, Options, Precision};
+use nimbert::{Options, Precision, Task};
 
 use crate::{
     data::DataArgs,
-    evaluation::{Interval, Metric, Outcomes, Resamples, decided},
-    file::NewFile,
     format::Format,
-    input::Row,
-    model::load,
-    positive, progress,
-    scoring::{self, Speed, truth},
-    show, texts, usage_error,
+    positive,
+    task::{TaskName, made_for},
+    usage_error,
+    vectors::VectorArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -25,10 +25,15 @@ Examples:
   nimbert compare --model DIR --precision-b int8 --input dev.tsv --label-column star
   nimbert compare -m DIR --model-b stars.nimbert -i dev.tsv --label-column star --flips flips.csv
   nimbert compare old.nimbert new.nimbert -i comments.txt --format json
+  nimbert compare -m bge-small-en-v1.5 --precision-b int8 -i texts.txt
+  nimbert compare -m DIR --precision-b int8 --task rerank -i rows.jsonl
 
 Without --label-column labels are not needed: agreement, distances and flips are reported, and no metrics.
 A difference is B minus A. Its interval is where 95 % of the differences lie when as many texts are drawn from the data with
-replacement, again and again: the texts' luck, not the machine's. An interval without 0 is a difference beyond that luck.";
+replacement, again and again: the texts' luck, not the machine's. An interval without 0 is a difference beyond that luck.
+
+Of models that make vectors: the cosine of each text's two vectors, and how many of a thousand texts have the same nearest text.
+Of cross-encoders, by the columns query and document: how many pairs of a query's documents have the same order in both.";
 
 /// Set two models, or two precisions of one, side by side on the same texts
 #[derive(Args)]
@@ -50,6 +55,10 @@ pub(crate) struct Compare {
     #[arg(short, long, visible_alias = "data", short_alias = 'd', value_name = "FILE")]
     input: PathBuf,
 
+    /// What the models are compared by [default: what A was made for]
+    #[arg(long, value_enum)]
+    task: Option<TaskName>,
+
     /// What A is computed in: auto, f32, f16 or int8
     #[arg(long, alias = "precision", value_name = "PRECISION", default_value_t)]
     precision_a: Precision,
@@ -64,6 +73,13 @@ pub(crate) struct Compare {
 
     #[command(flatten)]
     columns: DataArgs,
+
+    /// Column or key with what is asked, of rerank [default: query]
+    #[arg(long, value_name = "NAME")]
+    query_column: Option<String>,
+
+    #[command(flatten)]
+    vectors: VectorArgs,
 
     /// Draws for the intervals
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = draws, help_heading = "Results")]
@@ -83,79 +99,42 @@ fn draws(argument: &str) -> Result<usize, String> {
     positive(argument).ok().filter(|n| *n <= 1_000_000).ok_or_else(|| "expected 1 to 1000000".to_owned())
 }
 
-/// What two models said of the same texts.
-#[derive(Default)]
-struct Comparison {
-    texts: usize,
-    /// Texts with the same best label.
-    agreeing: usize,
-    largest: f32,
-    sum: f64,
-    logits: usize,
-    speeds: [Speed; 2],
-    /// With the interval, where both are defined.
-    metrics: Vec<(Metric, Values)>,
-}
-
-/// A metric of A and of B, and the difference.
-type Values = Result<([f64; 2], Interval), String>;
-
-impl Comparison {
-    fn see(&mut self, [a, b]: [&Classification; 2]) {
-        self.texts += 1;
-        self.agreeing += usize::from(decided(&a.scores) == decided(&b.scores));
-        for (a, b) in a.logits.iter().zip(&b.logits) {
-            let apart = (a - b).abs();
-            self.largest = self.largest.max(apart);
-            self.sum += f64::from(apart);
-            self.logits += 1;
-        }
-    }
-
-    fn agreement(&self) -> f64 {
-        self.agreeing as f64 / self.texts as f64
-    }
-
-    fn mean(&self) -> f64 {
-        self.sum / self.logits as f64
-    }
-
-    fn measure(&mut self, [a, b]: &[Outcomes; 2], resamples: usize) {
-        let bar = progress::steps("resampling");
-        bar.set_length((resamples * Metric::ALL.len()) as u64);
-        for metric in Metric::ALL {
-            let difference = Resamples(resamples).difference(metric, a, b, &mut || bar.inc(1));
-            self.metrics.push((metric, difference));
-        }
-        bar.finish_and_clear();
-    }
-}
-
 impl Compare {
     pub(crate) fn run(self) -> Result<()> {
         let paths = self.models()?;
+        let task = self.task.map_or_else(|| made_for(&paths[0]), |task| Ok(task.into()))?;
+        self.refuse_what_is_of_others(task)?;
+        match task {
+            Task::Embed => vectors::run(&self, &paths),
+            Task::Rerank => ranks::run(&self, &paths),
+            _ => labels::run(&self, &paths),
+        }
+    }
+
+    /// Both models, each in its precision.
+    fn load<M>(&self, [a, b]: &[PathBuf; 2], load: impl Fn(&Path, Options) -> Result<M>) -> Result<[M; 2]> {
         let options =
             |precision| self.columns.options(Options::default().precision(precision).threads(self.threads));
-        let [a, b] = [
-            load(Some(&paths[0]), options(self.precision_a))?,
-            load(Some(&paths[1]), options(self.precision_b.unwrap_or_default()))?,
-        ];
-        let names = paths.each_ref().map(|path| path.display().to_string());
-        expect_same_kind([&a, &b], &names)?;
-        let inputs = [self.input.as_path(), &paths[0], &paths[1]];
-        let mut flips = self.flips.as_deref().map(|path| Flips::create(path, &inputs)).transpose()?;
-        let comparison = self.compare([&a, &b], flips.as_mut())?;
-        // What was found is shown even if the flips cannot be written.
-        let written = flips.map_or(Ok(()), Flips::finish);
-        let flips = self.flips.as_deref().filter(|_| written.is_ok());
-        let [name_a, name_b] = names;
-        let models = [(name_a, &a), (name_b, &b)];
-        let text = match self.format {
-            Format::Human => report::human(&models, &texts::name(&self.input), &comparison, flips),
-            Format::Json => format!("{}\n", report::object(&models, &comparison)),
+        Ok([load(a, options(self.precision_a))?, load(b, options(self.precision_b.unwrap_or_default()))?])
+    }
+
+    /// A usage error for an option that this task has no use for.
+    fn refuse_what_is_of_others(&self, task: Task) -> Result<()> {
+        let (query, vectors) = (self.query_column.as_ref().map(|_| "--query-column"), self.vectors.given());
+        let labels = self.columns.is_labelled().then_some("--label-column").or(self.columns.meaning_given());
+        let of_labels = labels.or(self.flips.as_ref().map(|_| "--flips"));
+        let of_labels = of_labels.or(self.columns.texts.has_pairs().then_some("--pair-column"));
+        let option = match task {
+            Task::Embed => query.or(of_labels),
+            Task::Rerank => vectors.or(of_labels),
+            _ => query.or(vectors),
         };
-        let shown = show(&text);
-        written.and(shown)
+        let Some(option) = option else { return Ok(()) };
+        Err(usage_error(
+            "compare",
+            ErrorKind::ArgumentConflict,
+            &format!("{option} is not for --task {task}"),
+        ))
     }
 
     /// A and B; B may be A at another precision.
@@ -175,77 +154,5 @@ impl Compare {
             );
         }
         Ok([a.clone(), b.unwrap_or(a).clone()])
-    }
-
-    fn compare(&self, [a, b]: [&Engine; 2], mut flips: Option<&mut Flips<'_>>) -> Result<Comparison> {
-        let task = self.columns.is_labelled().then(|| self.columns.task(a)).transpose()?;
-        let mut outcomes = task.as_ref().map(|task| [task.outcomes(), task.outcomes()]);
-        let mut comparison = Comparison::default();
-        let source = self.columns.open("compare", &self.input)?;
-        comparison.speeds = scoring::score([a, b], source, |row, answers| {
-            if let (Some(task), Some(outcomes)) = (&task, &mut outcomes) {
-                let truth = truth(task, row)?;
-                outcomes.iter_mut().zip(answers).for_each(|(outcomes, answer)| outcomes.push(answer, &truth));
-            }
-            comparison.see(answers);
-            if let Some(flips) = &mut flips {
-                flips.see(row, answers);
-            }
-            Ok(())
-        })?;
-        if comparison.texts == 0 {
-            bail!("{}: no texts", texts::name(&self.input));
-        }
-        if let Some(outcomes) = &mut outcomes {
-            outcomes.iter_mut().for_each(Outcomes::end);
-            comparison.measure(outcomes, self.resamples);
-        }
-        Ok(comparison)
-    }
-}
-
-/// Models compare that give the same labels in the same way.
-fn expect_same_kind([a, b]: [&Engine; 2], [name_a, name_b]: &[String; 2]) -> Result<()> {
-    let [labels_a, labels_b] = [a, b].map(|engine| engine.labels().join(", "));
-    ensure!(a.labels() == b.labels(), "{name_b} has other labels than {name_a}: {labels_b} and {labels_a}");
-    let [scoring_a, scoring_b] = [a, b].map(|engine| engine.scoring());
-    ensure!(
-        scoring_a == scoring_b,
-        "{name_b} makes scores in another way than {name_a} ({scoring_b:?} and {scoring_a:?}): their decisions do not \
-         compare"
-    );
-    Ok(())
-}
-
-/// The file of `--flips`. What goes wrong with it is told at its end, so that the comparison goes on.
-struct Flips<'a> {
-    path: &'a Path,
-    out: csv::Writer<NewFile>,
-    outcome: Result<(), csv::Error>,
-}
-
-impl<'a> Flips<'a> {
-    fn create(path: &'a Path, inputs: &[&Path]) -> Result<Self> {
-        let mut out = csv::Writer::from_writer(NewFile::create(path, inputs)?);
-        let outcome = out.write_record(["where", "text", "pair", "label_a", "score_a", "label_b", "score_b"]);
-        Ok(Self { path, out, outcome })
-    }
-
-    fn see(&mut self, row: &Row, [a, b]: [&Classification; 2]) {
-        if self.outcome.is_err() || decided(&a.scores) == decided(&b.scores) {
-            return;
-        }
-        let [a, b] = [a.top(), b.top()];
-        let [score_a, score_b] = [a, b].map(|top| top.score.to_string());
-        let pair = row.fields.get(1).map_or("", String::as_str);
-        self.outcome =
-            self.out.write_record([&row.place, &row.fields[0], pair, a.label, &score_a, b.label, &score_b]);
-    }
-
-    fn finish(self) -> Result<()> {
-        let name = self.path.display();
-        self.outcome.map_err(|error| anyhow!("{name}: {error}"))?;
-        let file = self.out.into_inner().map_err(|error| anyhow!("{name}: {}", error.error()))?;
-        file.finish()
     }
 }

@@ -12,9 +12,9 @@ use nimbert::Embedder;
 use self::{matrix::Matrix, output::Format};
 use crate::{
     count::count,
-    input::{Input, Row},
+    input::Input,
     progress,
-    scoring::Source,
+    scoring::{Model, Source},
     show,
     stream::{Progress, Stream, StreamArgs, Writer},
     to_stdout, usage_error,
@@ -86,9 +86,7 @@ impl Embed {
             None => &mut *shown,
         };
         let mut stream = Stream {
-            answer: &|rows: &[Row]| {
-                embedder.embed(&rows.iter().map(|row| row.fields[0].as_str()).collect::<Vec<_>>())
-            },
+            answer: &|rows| embedder.answers(rows),
             writer,
             batch: self.stream.batch(),
             bar,

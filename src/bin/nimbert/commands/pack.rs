@@ -1,6 +1,7 @@
 //! `nimbert pack`: a checkpoint directory into one file that is mapped, not read.
 
 mod contract;
+mod judge;
 
 use std::{
     collections::BTreeSet,
@@ -10,16 +11,17 @@ use std::{
 use anyhow::{Error, Result, bail};
 use clap::{Args, error::ErrorKind};
 use indicatif::BinaryBytes;
-use nimbert::{Engine, Options, PackOptions, PackSummary};
+use nimbert::{Options, PackOptions, PackSummary, Task};
 
-use self::contract::Criterion;
 use crate::{
     commands::eval,
     data::DataArgs,
     evaluation::Metric,
     file::{NewFile, refuse_inputs},
     model::{CheckpointArgs, load},
-    positive, progress, show, usage_error,
+    positive, progress, show,
+    task::{TaskName, made_for},
+    usage_error,
 };
 
 const EXAMPLES: &str = "\
@@ -28,12 +30,16 @@ Examples:
   nimbert classify --model stars.nimbert 'a text'
   nimbert pack -m DIR -o stars.nimbert --check dev.tsv --label-column star --budget 0.3 --report check.html
   nimbert pack -m DIR -o stars.nimbert --check comments.txt --budget 1
+  nimbert pack -m bge-small-en-v1.5 -o bge.nimbert --check texts.txt --budget 0.1
+  nimbert pack -m DIR -o ranks.nimbert --task rerank --check rows.jsonl --budget 1
 
 The file is a safetensors file with configuration, tokenizer and weights inside. It appears when it is complete.
 
 With --check the packed model is compared with f32 first. If an int8 file loses more than the budget, the parts that hurt
 most (words or single matmuls) are stored in f16 until it does not; if that is not enough, no file is written and the exit code is 1. Without
---label-column the data need no labels, and the budget is for texts that get another best label.";
+--label-column the data need no labels, and the budget is for texts that get another best label. Of a model that makes vectors
+the budget is for the mean cosine to f32's, so that 0.1 allows 0.999; of a cross-encoder, for pairs of a query's documents that
+change their order.";
 
 /// Turn a Hugging Face checkpoint directory into one packed file
 #[derive(Args)]
@@ -61,6 +67,10 @@ pub(crate) struct Pack {
 /// What the packed model may cost, and on which data.
 #[derive(Args)]
 pub(crate) struct Check {
+    /// What the packed model is held to [default: what the model was made for]
+    #[arg(long, value_enum, requires = "check", help_heading = "Accuracy contract")]
+    task: Option<TaskName>,
+
     /// Most points (hundredths) that may be lost
     #[arg(long, value_name = "POINTS", default_value_t = 0.3, value_parser = finite, allow_negative_numbers = true)]
     #[arg(requires = "check", help_heading = "Accuracy contract")]
@@ -80,6 +90,10 @@ pub(crate) struct Check {
     #[arg(help_heading = "Accuracy contract")]
     threads: Option<usize>,
 
+    /// Column or key with what is asked, of rerank [default: query]
+    #[arg(long, value_name = "NAME", requires = "check", help_heading = "Accuracy contract")]
+    query_column: Option<String>,
+
     #[command(flatten)]
     columns: DataArgs,
 }
@@ -93,11 +107,22 @@ fn finite(argument: &str) -> Result<f64, String> {
 }
 
 impl Check {
-    fn criterion(&self) -> Criterion {
-        match self.metric {
-            Some(metric) => Criterion::Metric(metric),
-            None if self.columns.is_labelled() => Criterion::Metric(Metric::Top1),
-            None => Criterion::Agreement,
+    /// What the packed model is held to.
+    fn task(&self, model: &Path) -> Result<Task> {
+        let task = self.task.map_or_else(|| made_for(model), |task| Ok(task.into()))?;
+        let option = match task {
+            Task::Classify => self.query_column.as_ref().map(|_| "--query-column"),
+            _ if self.columns.is_labelled() => Some("--label-column"),
+            _ if self.columns.texts.has_pairs() => Some("--pair-column"),
+            Task::Embed => self.query_column.as_ref().map(|_| "--query-column"),
+            _ => self.columns.meaning_given(),
+        };
+        match option {
+            Some(option) => {
+                let how = format!("{option} is not for --task {task}");
+                Err(usage_error("pack", ErrorKind::ArgumentConflict, &how))
+            }
+            None => Ok(task),
         }
     }
 }
@@ -151,12 +176,10 @@ impl Pack {
         Ok(outcome?)
     }
 
-    /// Loads the file before it has its name, by which it is called in an error all the same.
-    fn load(&self, file: &Path, options: Options) -> Result<Engine> {
-        Engine::load(file, options).map_err(|error| {
-            let [unnamed, name] = [file, &self.output].map(|path| path.display().to_string());
-            Error::msg(error.to_string().replace(&unnamed, &name))
-        })
+    /// An error of the file before it has its name, by which it is called all the same.
+    fn named(&self, file: &Path, error: &nimbert::Error) -> Error {
+        let [unnamed, name] = [file, &self.output].map(|path| path.display().to_string());
+        Error::msg(error.to_string().replace(&unnamed, &name))
     }
 
     fn line(&self, summary: PackSummary) -> String {

@@ -1,6 +1,6 @@
 //! `--task rerank`: does a cross-encoder put the relevant documents of a query first?
 
-use std::{fmt::Write, time::Instant};
+use std::fmt::Write;
 
 use anyhow::{Result, bail, ensure};
 use nimbert::Reranker;
@@ -19,7 +19,7 @@ use crate::{
     },
     input::Row,
     progress,
-    scoring::{Speed, all, batches},
+    scoring::{Speed, score},
     shorten::shorten,
     texts,
 };
@@ -56,35 +56,17 @@ impl Reranked {
         let query = eval.query_column.as_deref().unwrap_or("query").to_owned();
         let relevance = columns.label_column("relevance");
         let texts = vec![query, columns.texts.column("document")];
-        batches(columns.open_numbers("eval", &eval.input, texts, relevance)?, |rows| {
-            let relevances = rows.iter().map(|row| judgement(row, relevance)).collect::<Result<Vec<_>>>()?;
-            let mut rest = &relevances[..];
-            // The library takes one query at a time. How many of its documents it takes at once changes no score.
-            for rows in rows.chunk_by(|a, b| a.fields[0] == b.fields[0]) {
-                let (own, others) = rest.split_at(rows.len());
-                found.add(reranker, rows, own)?;
-                rest = others;
-            }
+        let source = columns.open_numbers("eval", &eval.input, texts, relevance)?;
+        [found.speed] = score([reranker], source, |row, [answer]| {
+            let relevance = judgement(row, relevance)?;
+            found.truncated += usize::from(answer.truncated);
+            found.queries.push(&row.fields[0], &row.place, Judged { score: answer.score, relevance });
             Ok(())
         })?;
         if found.speed.texts == 0 {
             bail!("{}: no texts", texts::name(&eval.input));
         }
         Ok(found)
-    }
-
-    /// Documents of one query.
-    fn add(&mut self, reranker: &Reranker, rows: &[Row], relevances: &[f64]) -> Result<()> {
-        let documents: Vec<_> = rows.iter().map(|row| row.fields[1].as_str()).collect();
-        let query = &rows[0].fields[0];
-        let start = Instant::now();
-        let scored = all(reranker.scores(query, &documents), rows)?;
-        self.speed.add(start, scored.iter().map(|document| document.tokens));
-        for ((row, document), &relevance) in rows.iter().zip(scored).zip(relevances) {
-            self.truncated += usize::from(document.truncated);
-            self.queries.push(query, &row.place, Judged { score: document.score, relevance });
-        }
-        Ok(())
     }
 
     /// What was measured, on what.

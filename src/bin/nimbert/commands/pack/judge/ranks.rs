@@ -1,0 +1,67 @@
+//! A cross-encoder: how many pairs of a query's documents stay in their order.
+
+use std::{collections::BTreeSet, path::Path};
+
+use anyhow::{Result, anyhow, ensure};
+use nimbert::{Options, Ranked, Reranker};
+
+use super::Judge;
+use crate::{commands::pack::Check, evaluation::agreement::Orders, input::Row, scoring::Source};
+
+pub(in crate::commands::pack) struct Ranks<'a> {
+    check: &'a Check,
+    /// Of each document.
+    scores: Vec<f32>,
+}
+
+impl<'a> Ranks<'a> {
+    pub(in crate::commands::pack) fn new(check: &'a Check) -> Self {
+        Self { check, scores: Vec::new() }
+    }
+}
+
+impl Judge for Ranks<'_> {
+    type Model = Reranker;
+    type Seen = Orders;
+
+    fn load(path: &Path, options: Options) -> Result<Reranker, nimbert::Error> {
+        Reranker::load(path, options)
+    }
+
+    fn mix(model: &Reranker, half: &Reranker, names: &BTreeSet<String>) -> Result<Reranker, nimbert::Error> {
+        model.with_parts_of(half, names)
+    }
+
+    fn name(&self) -> &'static str {
+        "order agreement"
+    }
+
+    fn open(&self, data: &Path) -> Result<Source> {
+        self.check.columns.open_queries("pack", data, self.check.query_column.as_deref())
+    }
+
+    fn nothing(&self) -> Orders {
+        Orders::default()
+    }
+
+    fn keep(&mut self, own: &mut Orders, row: &Row, answer: &Ranked) -> Result<()> {
+        for (text, what) in row.fields.iter().zip(["query", "document"]) {
+            ensure!(!text.trim().is_empty(), "{}: an empty {what}", row.place);
+        }
+        self.scores.push(answer.score);
+        self.see(own, self.scores.len() - 1, row, answer)
+    }
+
+    fn see(&self, seen: &mut Orders, number: usize, row: &Row, answer: &Ranked) -> Result<()> {
+        seen.push(&row.fields[0], [self.scores[number], answer.score]);
+        Ok(())
+    }
+
+    fn value(&self, seen: &Orders) -> Result<f64> {
+        seen.agreement().map_err(|reason| anyhow!("{} is undefined on these data: {reason}", self.name()))
+    }
+
+    fn rows(&self) -> usize {
+        self.scores.len()
+    }
+}

@@ -1,0 +1,69 @@
+//! What a model can be used for.
+
+use std::{fmt, path::Path};
+
+use crate::{
+    checkpoint::{opened::Opened, sentence::CrossEncoder},
+    error::Result,
+};
+
+/// A task, by the command for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Task {
+    /// Labels of a text or a pair of texts: [`Engine`](crate::Engine).
+    Classify,
+    /// A vector of a text: [`Embedder`](crate::Embedder).
+    Embed,
+    /// How well documents answer a query: [`Reranker`](crate::Reranker).
+    Rerank,
+}
+
+impl Task {
+    /// As the command line has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Classify => "classify",
+            Self::Embed => "embed",
+            Self::Rerank => "rerank",
+        }
+    }
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What the model at `path` can be used for, what it was made for first. Looks at its configuration, not at its weights.
+///
+/// ```
+/// use nimbert::{Task, tasks};
+///
+/// let found = tasks("src/demo/model.nimbert")?;
+/// assert_eq!(found, [Task::Classify, Task::Embed]);
+/// # Ok::<(), nimbert::Error>(())
+/// ```
+///
+/// # Errors
+/// When there is no model, or one of a kind that is not computed.
+pub fn tasks(path: impl AsRef<Path>) -> Result<Vec<Task>> {
+    let opened = Opened::at(path.as_ref())?;
+    if opened.is_cross_encoder()? {
+        let is_said = match opened.cross_encoder() {
+            Ok(said) => said != CrossEncoder::default(),
+            // Something else is said, which rerank will tell of.
+            Err(_) => false,
+        };
+        let activation = opened.config()?.sequence().is_some_and(|head| head.activation.is_some());
+        let mut tasks = vec![Task::Classify, Task::Rerank, Task::Embed];
+        if is_said || activation {
+            tasks.swap(0, 1);
+        }
+        return Ok(tasks);
+    }
+    let (encoder, sentence) = opened.sentence()?;
+    let is_classifier = sentence.is_none() && encoder.config()?.sequence().is_some();
+    Ok(if is_classifier { vec![Task::Classify, Task::Embed] } else { vec![Task::Embed] })
+}
