@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs a BERT sequence classifier in PyTorch and writes what every stage of it gives.
+"""Runs a BERT in PyTorch and writes what every stage of it gives: of a sequence classifier up to the scores, of any other class
+the encoder, and of a directory of sentence-transformers up to the vector.
 
 MODEL_DIR is a Hugging Face directory (config.json, model.safetensors or pytorch_model.bin or shards with an index,
 tokenizer files).
@@ -14,6 +15,8 @@ For row i, OUT.safetensors holds
   i.pooled          f32 [H]        the pooler's output, after tanh
   i.logits          f32 [labels]
   i.scores          f32 [labels]   as transformers' text-classification pipeline has them, in label order
+of any other class instead of the last three, where sentence-transformers makes one,
+  i.embedding       f32 [D]        the vector, with the default prompt before the text
 With --logits-only it holds token_ids [sum of T], cu_seqlens [rows + 1] (row i is cu_seqlens[i]..cu_seqlens[i + 1]),
 token_type_ids [sum of T] unless all are 0, and logits [rows, labels].
 The file's metadata is one JSON object, under "reference": the versions, the model's name, the number of rows and the
@@ -38,11 +41,13 @@ with needs.packages("numpy", "safetensors", "tokenizers", "torch", "transformers
     import transformers
     from safetensors.numpy import save_file
     from safetensors.torch import load_file
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+    from transformers import BertConfig, BertForSequenceClassification, BertModel, BertTokenizerFast
     from transformers import TextClassificationPipeline
 
 # Tensors of checkpoints made with older transformers or for pre-training, which a classifier does not have.
 NOT_OURS = ("embeddings.position_ids", "cls.predictions.", "cls.seq_relationship.")
+# Of these an encoder has none.
+OF_HEADS = ("bert.pooler.", "classifier.", "qa_outputs.")
 
 
 def weight_files(model_dir):
@@ -70,20 +75,36 @@ def modern_name(name):
 
 
 def load_model(model_dir):
-    """The classifier in f32, every weight taken from the files or an error."""
+    """The classifier in f32, or the encoder where there is none, every weight taken from the files or an error."""
     if not (model_dir / "config.json").exists():
         raise ValueError(f"{model_dir}: not a checkpoint directory, it has no config.json")
     config = BertConfig.from_pretrained(model_dir, attn_implementation="eager")
     if config.model_type != "bert":
         raise ValueError(f"model_type is {config.model_type!r}, only 'bert' is handled")
-    model = BertForSequenceClassification(config)
     state = {}
     for file in weight_files(model_dir):
         for name, tensor in load_weights(file).items():
             if not any(part in name for part in NOT_OURS):
                 state[modern_name(name)] = tensor.float()
+    if is_classifier(config, model_dir):
+        model = BertForSequenceClassification(config)
+    else:
+        model = BertModel(config, add_pooling_layer=False)
+        state = {name.removeprefix("bert."): tensor for name, tensor in state.items() if not name.startswith(OF_HEADS)}
     model.load_state_dict(state, strict=True)
     return model.eval()
+
+
+def is_classifier(config, model_dir):
+    """Whether labels are the answer: an old configuration names no class, and sentence-transformers reads the encoder."""
+    names = config.architectures or ["BertForSequenceClassification"]
+    return "BertForSequenceClassification" in names and not has_vectors(model_dir)
+
+
+def has_vectors(model_dir):
+    """Whether sentence-transformers makes a vector of a text with this directory."""
+    path = model_dir / "modules.json"
+    return path.exists() and len(json.loads(path.read_text())) > 1
 
 
 def load_tokenizer(model_dir, model, max_tokens):
@@ -135,14 +156,29 @@ def token_rows(path, config):
 
 def run(model, ids, types):
     """Every stage for one row, by the names that the output file uses."""
+    is_encoder = isinstance(model, BertModel)
     with torch.inference_mode():
-        base = model.bert(input_ids=torch.tensor([ids]), token_type_ids=torch.tensor([types]),
-                          output_hidden_states=True)
-        logits = model.classifier(model.dropout(base.pooler_output))
-    embeddings, *layers = base.hidden_states
-    stages = {"embeddings": embeddings, **{f"layer.{i}": layer for i, layer in enumerate(layers)},
-              "pooled": base.pooler_output, "logits": logits}
+        base = (model if is_encoder else model.bert)(
+            input_ids=torch.tensor([ids]), token_type_ids=torch.tensor([types]), output_hidden_states=True)
+        embeddings, *layers = base.hidden_states
+        stages = {"embeddings": embeddings, **{f"layer.{i}": layer for i, layer in enumerate(layers)}}
+        if not is_encoder:
+            logits = model.classifier(model.dropout(base.pooler_output))
+            stages |= {"pooled": base.pooler_output, "logits": logits}
     return {name: tensor[0].numpy() for name, tensor in stages.items()}
+
+
+def vectors(model_dir, texts):
+    """(token ids, vector) of each line of a file of texts, by sentence-transformers, in f32 and each text alone."""
+    with needs.packages("sentence-transformers"):
+        from sentence_transformers import SentenceTransformer
+    needs.check()
+    model = SentenceTransformer(str(model_dir), device="cpu", model_kwargs={"attn_implementation": "eager"})
+    model = model.float().eval()
+    prompt = model.prompts.get(model.default_prompt_name, "") if model.default_prompt_name else ""
+    for text in lines(texts):
+        ids = model.preprocess([prompt + text])["input_ids"][0].tolist()
+        yield ids, np.ascontiguousarray(model.encode([text], show_progress_bar=False)[0], dtype=np.float32)
 
 
 def scorer(model):
@@ -159,12 +195,13 @@ def scorer(model):
 
 def export_full(model, rows, trace_up_to):
     """Every stage of every row; the rows by token only for rows of at most `trace_up_to` tokens."""
-    out, scores = {}, scorer(model)
+    out, scores = {}, None if isinstance(model, BertModel) else scorer(model)
     for i, (ids, types) in enumerate(progress(rows)):
         stages = run(model, ids, types)
         out[f"{i}.token_ids"] = np.array(ids, dtype=np.int32)
         out[f"{i}.token_type_ids"] = np.array(types, dtype=np.int32)
-        out[f"{i}.scores"] = scores(stages["logits"])
+        if scores:
+            out[f"{i}.scores"] = scores(stages["logits"])
         for name, values in stages.items():
             if values.ndim == 1 or trace_up_to is None or len(ids) <= trace_up_to:
                 out[f"{i}.{name}"] = np.ascontiguousarray(values)
@@ -211,13 +248,22 @@ def export(model_dir, texts, out, *, as_tokens=False, logits_only=False, max_tok
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     model = load_model(model_dir)
-    if as_tokens:
+    if has_vectors(model_dir):
+        if as_tokens or logits_only or max_tokens:
+            raise ValueError(f"{model_dir}: of sentence-transformers, which reads texts as its directory says")
+        found = list(vectors(model_dir, texts))
+        rows = [(ids, [0] * len(ids)) for ids, _ in found]
+    elif as_tokens:
         rows = list(token_rows(texts, model.config))
     else:
         rows = list(text_rows(texts, *load_tokenizer(model_dir, model, max_tokens)))
     if not rows:
         raise ValueError(f"{texts}: no rows")
+    if logits_only and isinstance(model, BertModel):
+        raise ValueError(f"{model_dir}: has no logits, its class is no sequence classifier")
     stages = export_logits(model, rows) if logits_only else export_full(model, rows, trace_up_to)
+    if has_vectors(model_dir):
+        stages |= {f"{i}.embedding": vector for i, (_, vector) in enumerate(found)}
     save_file(stages, out, metadata(model_dir, rows))
     return len(rows)
 

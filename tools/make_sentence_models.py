@@ -13,6 +13,7 @@ import json
 import tempfile
 from pathlib import Path
 
+import export_reference
 import make_checkpoint
 import needs
 
@@ -35,6 +36,8 @@ NEW = {
     "Normalize": "sentence_transformers.base.modules.normalize.Normalize",
 }
 HIDDEN = 72
+# Those of which every stage is written, too, to reference.safetensors.
+TRACED = ["dense-tanh", "default-prompt"]
 FLAGS = ["cls_token", "max_tokens", "mean_tokens", "mean_sqrt_len_tokens", "weightedmean_tokens", "lasttoken"]
 PROMPTS = {"query": "丙业", "passage": "丛", "none": ""}
 
@@ -154,10 +157,16 @@ def main():
     for name, model in MODELS.items():
         write(OUT / name, *model)
         with tempfile.TemporaryDirectory() as scratch:
-            make_checkpoint.write(spec, Path(scratch))
-            write(Path(scratch), *model)
+            place = Path(scratch) / name
+            place.mkdir()
+            make_checkpoint.write(spec, place)
+            write(place, *model)
             prompts = PROMPTS if "config_sentence_transformers.json" in model[-1] else []
-            rows = compute(scratch, prompts)
+            rows = compute(place, prompts)
+            if name in TRACED:
+                texts = Path(scratch) / "texts"
+                texts.write_text("\n".join(TEXTS) + "\n", encoding="utf-8")
+                export_reference.export(place, texts, OUT / name / "reference.safetensors")
         lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
         (OUT / name / "expected.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     for name, model in CROSS_ENCODERS.items():

@@ -162,6 +162,11 @@ impl Embedder {
         Ok(Self { engine, recipe: Arc::clone(&self.recipe) })
     }
 
+    /// How a vector is made, in one line for people, e.g. `mean, dense to 256, length 1; prompts passage, query`.
+    pub fn describe(&self) -> String {
+        self.recipe.describe()
+    }
+
     /// The numbers of a vector.
     pub fn dimensions(&self) -> usize {
         self.recipe.dimensions

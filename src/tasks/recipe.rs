@@ -73,6 +73,8 @@ pub enum Prompt {
 #[derive(Debug)]
 pub(super) struct Recipe {
     prompt: String,
+    /// Of all prompts that the model has.
+    names: Vec<String>,
     lower_case: bool,
     /// Tokens of the prompt that are not pooled.
     skipped: usize,
@@ -105,6 +107,7 @@ impl Recipe {
                 }
             })?,
         };
+        let names = prompts.into_keys().collect();
         let mut width = engine.config().encoder.hidden_size * pooling.len();
         let (mut made, mut normalizes) = (Vec::new(), how.normalize);
         for (i, step) in steps.into_iter().enumerate() {
@@ -126,7 +129,8 @@ impl Recipe {
             return Err(Error::Option { option: "dimensions", reason });
         }
         let normalize = how.normalize || (normalizes && dimensions < width);
-        let mut recipe = Self { prompt, lower_case, skipped: 0, pooling, steps: made, dimensions, normalize };
+        let mut recipe =
+            Self { prompt, names, lower_case, skipped: 0, pooling, steps: made, dimensions, normalize };
         if !include_prompt && !recipe.prompt.is_empty() {
             // All of its tokens but the [SEP] that ends it.
             let tokens =
@@ -135,6 +139,20 @@ impl Recipe {
             recipe.skipped = tokens.token_ids.len() - 1;
         }
         Ok(recipe)
+    }
+
+    /// One line for people, e.g. `mean, dense to 256, length 1; prompts passage, query`.
+    pub(super) fn describe(&self) -> String {
+        let mut parts: Vec<_> = self.pooling.iter().map(|pooling| pooling.name().to_owned()).collect();
+        parts.extend(self.steps.iter().map(|step| match step {
+            Made::Dense(linear, _) => format!("dense to {}", linear.n()),
+            Made::Normalize => "length 1".to_owned(),
+        }));
+        let prompts = match self.names.len() {
+            0 => String::new(),
+            _ => format!("; prompts {}", self.names.join(", ")),
+        };
+        format!("{}{prompts}", parts.join(", "))
     }
 
     /// What is tokenized for a text.

@@ -151,12 +151,20 @@ fn a_packed_classifier_has_an_encoder_too_and_info_says_what_a_model_can_do() {
         |model: &str| nimbert(&["embed", "-m", model, "--pooling", "max", "--format", "json", "一丁"]).done();
     assert_eq!(run(&model), run(&packed));
     let info = |model: &str| nimbert(&["info", model, "--format", "json"]).json().remove(0);
-    assert_eq!(info(&model)["commands"], json!(["classify", "eval", "compare", "embed"]));
+    assert_eq!(info(&model)["commands"], json!(["classify", "embed", "eval", "compare"]));
     let path = kept.path().join("config.json");
     let config = fs::read_to_string(&path).unwrap().replace("BertForSequenceClassification", "BertModel");
     fs::write(path, config).unwrap();
     let about = info(&model);
-    assert_eq!((&about["class"], &about["commands"]), (&json!("BertModel"), &json!(["embed"])));
+    assert_eq!(
+        (&about["class"], &about["commands"]),
+        (&json!("BertModel"), &json!(["embed", "eval", "compare"]))
+    );
+    assert_eq!(about["vectors"], "72 numbers: mean");
+    let (_sentence, sentence) = sentence("prompt-out-of-cls");
+    assert_eq!(info(&sentence)["vectors"], "72 numbers: cls; prompts none, passage, query");
+    let (_cross, cross) = seeded("gelu-one-label-bf16-shards");
+    assert_eq!(info(&cross)["commands"], json!(["classify", "rerank", "embed", "eval", "compare"]));
     assert_eq!((&about["labels"], &about["scoring"]), (&json!([]), &Value::Null));
     nimbert(&["classify", "-m", &model, "一"])
         .failed(&["BertModel has no sequence classifier", "`nimbert embed`"]);

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crate::{file, nimbert, seeded};
+use crate::{embed::sentence, file, nimbert, seeded};
 use nimbert_test_support::data;
 
 fn reference(name: &str) -> String {
@@ -25,6 +25,36 @@ fn good_models_pass_at_every_precision() {
             assert!(!stdout.contains("BAD"), "{stdout}");
         }
     }
+}
+
+/// Of a model that makes vectors the encoder's stages and the vector itself, from the directory and packed.
+#[test]
+fn vectors_are_compared_too() {
+    for name in ["dense-tanh", "default-prompt"] {
+        let (directory, model) = sentence(name);
+        let packed = directory.path().join("packed.nimbert");
+        let packed = packed.to_str().unwrap();
+        nimbert(&["pack", "--model", &model, "-o", packed]).done();
+        let reference = directory.path().join("reference.safetensors");
+        let reference = reference.to_str().unwrap();
+        for (model, precision) in [(&*model, "f32"), (&model, "f16"), (&model, "int8"), (packed, "auto")] {
+            let arguments = ["verify", "--model", model, "--precision", precision, "--reference", reference];
+            let stdout = nimbert(&arguments).done();
+            assert!(stdout.contains("layer.2") && stdout.contains("embedding  "), "{stdout}");
+        }
+        multiply(&model, "bert.encoder.layer.2.output.LayerNorm.weight", 1.01);
+        nimbert(&["verify", "--model", &model, "--reference", reference])
+            .failed(&["layer.2 is the first stage"]);
+    }
+    let (directory, model) = sentence("dense-tanh");
+    let reference = directory.path().join("reference.safetensors");
+    let weights = directory.path().join("2_Dense");
+    multiply(weights.to_str().unwrap(), "linear.weight", 1.01);
+    nimbert(&["verify", "--model", &model, "--reference", reference.to_str().unwrap()])
+        .failed(&["embedding is the first stage"]);
+    let (_classifier, classifier) = seeded("gelu-multi-label");
+    nimbert(&["verify", "--model", &classifier, "--reference", reference.to_str().unwrap()])
+        .failed(&["the reference has vectors, the model makes none"]);
 }
 
 /// Changes one tensor of the checkpoint: each f32 is multiplied.

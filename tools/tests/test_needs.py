@@ -17,7 +17,7 @@ PROGRAMS = {
     "make_checkpoint.py": (("spec.json", "out"), ("numpy", "safetensors", "torch")),
     "make_pytorch_files.py": ((), ("numpy", "safetensors", "torch")),
     "make_references.py": ((), TORCH),
-    "make_sentence_models.py": ((), ("numpy", "safetensors", "sentence-transformers", "torch", "transformers")),
+    "make_sentence_models.py": ((), (*TORCH, "sentence-transformers")),
     "metrics_reference.py": ((), ("numpy", "scikit-learn")),
     "ranking_reference.py": ((), ("numpy", "scikit-learn", "scipy")),
     "special_tokens_reference.py": (("-o", "out"), ("transformers",)),

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use indicatif::{BinaryBytes, HumanCount};
-use nimbert::{EmbedOptions, Embedder, Engine, Error, Isa, Options, Scoring};
+use nimbert::{EmbedOptions, Embedder, Engine, Isa, Options, Scoring, Task};
 use serde_json::{Value, json};
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     format::Format,
     memory,
     model::{ModelArgs, WordOrModelArgs},
-    show,
+    progress, show,
 };
 
 const EXAMPLES: &str = "\
@@ -33,39 +33,49 @@ pub(crate) struct Info {
     format: Format,
 }
 
+/// A model with all that it can be used for.
+struct Model {
+    name: String,
+    engine: Engine,
+    tasks: Vec<Task>,
+    /// How it makes vectors, if it was made for that.
+    vectors: Option<String>,
+}
+
 impl Info {
     pub(crate) fn run(&self) -> Result<()> {
-        let model = self.model.resolve();
-        let engine = load(&model)?;
+        let model = Model::load(&self.model.resolve())?;
         let text = match self.format {
-            Format::Human => human(&model.to_string(), &engine),
-            Format::Json => format!("{}\n", object(&model.to_string(), &engine)),
+            Format::Human => human(&model),
+            Format::Json => format!("{}\n", object(&model)),
         };
         show(&text)
     }
 }
 
-/// The model, or its encoder where that is all that there is.
-fn load(model: &ModelArgs) -> Result<Engine> {
-    match (model.load(Options::default()), model.path()) {
-        (Err(error), Some(path)) if matches!(error.downcast_ref(), Some(Error::Task { .. })) => {
-            let options = model.options(Options::default());
-            Ok(Embedder::load(path, options, EmbedOptions::default())?.engine().clone())
+impl Model {
+    fn load(args: &ModelArgs) -> Result<Self> {
+        let (name, options) = (args.to_string(), args.options(Options::default()));
+        let tasks = args.path().map_or_else(|| Ok(vec![Task::Classify, Task::Embed]), nimbert::tasks)?;
+        if let (Some(path), Task::Embed) = (args.path(), tasks[0]) {
+            let load = || Embedder::load(path, options, EmbedOptions::default());
+            let embedder = progress::during("loading the model", load)?;
+            let vectors = format!("{} numbers: {}", embedder.dimensions(), embedder.describe());
+            return Ok(Self { name, engine: embedder.engine().clone(), tasks, vectors: Some(vectors) });
         }
-        (loaded, _) => loaded,
+        Ok(Self { name, engine: args.load(Options::default())?, tasks, vectors: None })
+    }
+
+    /// What the model can be used with.
+    fn commands(&self) -> Vec<&'static str> {
+        let mut commands: Vec<_> = self.tasks.iter().map(|task| task.name()).collect();
+        commands.extend(["eval", "compare"]);
+        commands
     }
 }
 
-/// What the model can be used with.
-fn commands(engine: &Engine) -> &'static str {
-    match engine.labels().len() {
-        0 => "embed",
-        1 => "classify, eval, compare, rerank, embed",
-        _ => "classify, eval, compare, embed",
-    }
-}
-
-fn human(model: &str, engine: &Engine) -> String {
+fn human(model: &Model) -> String {
+    let Model { name, engine, vectors, .. } = model;
     let config = engine.config();
     let count = |n: usize| HumanCount(n as u64);
     let bytes = |n: u64| BinaryBytes(n).to_string();
@@ -74,14 +84,16 @@ fn human(model: &str, engine: &Engine) -> String {
     let others = if others.is_empty() { "nothing else".to_owned() } else { others.join(", ") };
     let has_labels = !engine.labels().is_empty();
     let of_labels = |text: String| if has_labels { text } else { "none".to_owned() };
+    let vectors = vectors.clone().unwrap_or_else(|| "as --pooling says".to_owned());
     let lines = [
-        ("model", model.to_owned()),
+        ("model", name.clone()),
         ("architecture", Architecture::new(config).to_string()),
         ("parameters", count(engine.parameters()).to_string()),
         ("class", config.class().to_owned()),
-        ("commands", commands(engine).to_owned()),
+        ("commands", model.commands().join(", ")),
         ("labels", of_labels(engine.labels().join(", "))),
         ("scoring", of_labels(scoring(engine.scoring()).to_owned())),
+        ("vectors", vectors),
         ("tokenizer", engine.tokenizer().describe()),
         ("max tokens", count(engine.max_tokens()).to_string()),
         ("precision", format!("{} stored, {} computed", engine.stored_precision(), engine.precision())),
@@ -96,18 +108,20 @@ fn human(model: &str, engine: &Engine) -> String {
     lines.map(|(name, value)| format!("{name:<14}{value}\n")).concat()
 }
 
-fn object(model: &str, engine: &Engine) -> Value {
+fn object(model: &Model) -> Value {
+    let Model { name, engine, vectors, .. } = model;
     let config = engine.config();
     let available: Vec<_> = Isa::available().iter().map(Isa::to_string).collect();
     json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "model": model,
+        "model": name,
         "architecture": Architecture::new(config),
         "parameters": engine.parameters(),
         "class": config.class(),
-        "commands": commands(engine).split(", ").collect::<Vec<_>>(),
+        "commands": model.commands(),
         "labels": engine.labels(),
         "scoring": (!engine.labels().is_empty()).then(|| scoring(engine.scoring())),
+        "vectors": vectors,
         "tokenizer": engine.tokenizer().describe(),
         "max_tokens": engine.max_tokens(),
         "precision": { "stored": engine.stored_precision(), "computed": engine.precision().to_string() },

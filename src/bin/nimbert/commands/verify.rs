@@ -7,12 +7,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::{Args, error::ErrorKind};
-use nimbert::{Engine, Options, PackedInfo};
+use nimbert::{EmbedOptions, Embedder, Engine, Options, PackedInfo, Task};
 
-use self::{parity::Parity, reference::Reference};
+use self::{
+    parity::{Parity, Subject},
+    reference::Reference,
+};
 use crate::{
     model::{ModelArgs, WordOrModelArgs, compute},
-    progress, show, usage_error,
+    progress, show,
+    task::made_for,
+    usage_error,
 };
 
 const EXAMPLES: &str = "\
@@ -64,12 +69,13 @@ impl Verify {
 
 fn parity(model: &ModelArgs, path: &Path) -> Result<()> {
     let reference = Reference::read(path)?;
-    let engine = model.load(Options::default())?;
-    same_weights(&engine, &reference, &model.to_string())?;
-    let parity = Parity::measure(&engine, &reference)?;
+    let subject = load(model)?;
+    let engine = subject.engine();
+    same_weights(engine, &reference, &model.to_string())?;
+    let parity = Parity::measure(&subject, &reference)?;
     let text = format!(
         "model      {model}, {}\nreference  {}\n\n{}",
-        compute(&engine),
+        compute(engine),
         reference.about.describe(),
         parity.table()
     );
@@ -78,6 +84,18 @@ fn parity(model: &ModelArgs, path: &Path) -> Result<()> {
         // Also when nobody reads the table any more.
         Some(first) => bail!("{model}: {first}"),
         None => shown,
+    }
+}
+
+/// The model with what it is made for; what a directory does not say of vectors is left open.
+fn load(model: &ModelArgs) -> Result<Subject> {
+    let options = model.options(Options::default());
+    match model.path() {
+        Some(path) if made_for(path)? == Task::Embed => {
+            let load = || Ok(Embedder::load(path, options, EmbedOptions::default())?);
+            progress::during("loading the model", load).map(Subject::Vectors)
+        }
+        _ => model.load(options).map(Subject::Labels),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::{Result, anyhow, ensure};
-use nimbert::{Engine, NumberType, Trace};
+use nimbert::{Embedder, Encoding, Engine, NumberType, Trace};
 
 use super::reference::{Reference, Row};
 use crate::progress;
@@ -34,6 +34,33 @@ struct Stage {
     scale: f32,
 }
 
+/// A model with what it is made for.
+pub(super) enum Subject {
+    Labels(Engine),
+    Vectors(Embedder),
+}
+
+impl Subject {
+    pub(super) fn engine(&self) -> &Engine {
+        match self {
+            Self::Labels(engine) => engine,
+            Self::Vectors(embedder) => embedder.engine(),
+        }
+    }
+
+    /// What it makes of row `number`, if it makes vectors.
+    fn vector(&self, number: usize, row: &Row) -> Result<Option<Vec<f32>>> {
+        let Self::Vectors(embedder) = self else { return Ok(None) };
+        let encoding = Encoding {
+            token_ids: row.token_ids.clone(),
+            token_type_ids: row.token_type_ids.clone(),
+            truncated: false,
+        };
+        let vector = embedder.vectors(&[encoding]).remove(0);
+        vector.map(Some).map_err(|error| anyhow!("row {number} of the reference: {error}"))
+    }
+}
+
 /// What was found.
 pub(super) struct Parity {
     stages: Vec<Stage>,
@@ -41,7 +68,8 @@ pub(super) struct Parity {
 }
 
 impl Parity {
-    pub(super) fn measure(engine: &Engine, reference: &Reference) -> Result<Self> {
+    pub(super) fn measure(model: &Subject, reference: &Reference) -> Result<Self> {
+        let engine = model.engine();
         let bar = progress::steps("comparing");
         bar.set_length(reference.rows.len() as u64);
         let mut stages = Vec::<Stage>::new();
@@ -49,7 +77,8 @@ impl Parity {
             let trace = engine
                 .trace(&row.token_ids, &row.token_type_ids)
                 .map_err(|error| anyhow!("row {number} of the reference: {error}"))?;
-            let ours = stages_of(&trace, row)?;
+            let vector = model.vector(number, row)?;
+            let ours = stages_of(&trace, vector.as_deref(), row)?;
             for ((name, theirs), ours) in row.stages.iter().zip(ours) {
                 ensure!(
                     ours.len() == theirs.len(),
@@ -126,12 +155,15 @@ impl Stage {
 }
 
 /// Ours, for each stage that the row has.
-fn stages_of<'a>(trace: &'a Trace, row: &Row) -> Result<Vec<&'a [f32]>> {
+fn stages_of<'a>(trace: &'a Trace, vector: Option<&'a [f32]>, row: &Row) -> Result<Vec<&'a [f32]>> {
     let of = |(name, _): &(String, Vec<f32>)| {
         Ok(match name.as_str() {
             "embeddings" => &trace.embeddings[..],
             "pooled" => &trace.pooled,
             "logits" => &trace.logits,
+            "embedding" => {
+                vector.ok_or_else(|| anyhow!("the reference has vectors, the model makes none"))?
+            }
             layer => {
                 let number: Option<usize> =
                     layer.strip_prefix("layer.").and_then(|number| number.parse().ok());
@@ -150,6 +182,7 @@ fn order(stage: &str) -> (usize, usize) {
         "embeddings" => (0, 0),
         "pooled" => (2, 0),
         "logits" => (3, 0),
+        "embedding" => (4, 0),
         layer => (1, layer.strip_prefix("layer.").and_then(|number| number.parse().ok()).unwrap_or(0)),
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct About {
 pub(super) struct Row {
     pub(super) token_ids: Vec<u32>,
     pub(super) token_type_ids: Vec<u32>,
-    /// `embeddings`, `layer.0` and so on, `pooled`, `logits`: those that the file has, in this order.
+    /// `embeddings`, `layer.0` and so on, `pooled`, `logits`, `embedding`: those that the file has, in this order.
     pub(super) stages: Vec<(String, Vec<f32>)>,
 }
 
@@ -95,7 +95,9 @@ impl File<'_> {
             }
         }
         add("pooled")?;
-        ensure!(add("logits")?, "tensor {row}.logits is missing");
+        add("logits")?;
+        add("embedding")?;
+        ensure!(!stages.is_empty(), "tensor {row}.embeddings is missing");
         let ids = |name: &str| self.values(&format!("{row}.{name}"), Dtype::I32, u32::from_le_bytes);
         Ok(Row { token_ids: ids("token_ids")?, token_type_ids: ids("token_type_ids")?, stages })
     }
