@@ -53,7 +53,7 @@ pub use tasks::{
     Classification, EmbedOptions, Embedder, Embedding, Pooling, Prompt, Ranked, Reranker, Score, Scoring,
     Task, tasks,
 };
-pub use tokenizer::{Encoding, OnLong, Tokenizer};
+pub use tokenizer::{Cut, Encoding, OnLong, Origin, Tokenizer, Window};
 
 /// The README's example is compiled and run with the other examples.
 #[cfg(all(doctest, feature = "demo"))]

@@ -12,19 +12,24 @@ use crate::{
     checkpoint::weights::Bytes,
     error::{Error, Result},
 };
+pub use encoding::{Cut, Encoding, OnLong, Origin, Window};
+
 use added::AddedTokens;
 use ids::Ids;
 use normalizer::Normalizer;
+use place::Place;
 use settings::Settings;
 use spec::{Normalization, Spec};
-use truncation::{Side, longest_first};
+use truncation::{Side, cut_longest_first};
 use vocabulary::Vocabulary;
 use wordpiece::WordPiece;
 
 mod added;
+mod encoding;
 mod ids;
 mod json;
 mod normalizer;
+mod place;
 mod settings;
 mod spec;
 mod table;
@@ -32,28 +37,8 @@ mod table;
 mod tests;
 mod truncation;
 mod vocabulary;
+mod windows;
 mod wordpiece;
-
-/// One text, or pair of texts, ready for the model.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Encoding {
-    /// `[CLS] text [SEP]`, or `[CLS] text [SEP] pair [SEP]`.
-    pub token_ids: Vec<u32>,
-    /// As long as `token_ids`: 1 for the pair and its `[SEP]`, 0 for everything before.
-    pub token_type_ids: Vec<u32>,
-    /// Whether tokens were cut off to respect the limit.
-    pub truncated: bool,
-}
-
-/// What happens to a text of more tokens than the limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnLong {
-    /// Its end is cut off; of a pair, the end of the longer text first.
-    #[default]
-    Truncate,
-    /// It is refused.
-    Error,
-}
 
 /// A BERT tokenizer. Immutable: share it between threads as you like.
 #[derive(Debug)]
@@ -152,12 +137,10 @@ impl Tokenizer {
         max_tokens: usize,
         on_long: OnLong,
     ) -> Result<Encoding, String> {
-        let special = if pair.is_some() { 3 } else { 2 };
-        let room = max_tokens.checked_sub(special).ok_or_else(|| {
-            format!("at most {max_tokens} tokens leave no room for the {special} special ones")
-        })?;
-        let mut first = Side::read(self.ids(text), room);
-        let mut second = pair.map(|pair| Side::read(self.ids(pair), room));
+        let room = self.room(max_tokens, pair.is_some())?;
+        let ids = |text| self.tokens::<()>(text).map(|token| token.id);
+        let mut first = Side::read(ids(text), room);
+        let mut second = pair.map(|pair| Side::read(ids(pair), room));
         let total = first.ids.len() + second.as_ref().map_or(0, |second| second.ids.len());
         let truncated = total > room;
         if truncated {
@@ -166,7 +149,7 @@ impl Tokenizer {
             }
             match &mut second {
                 None => first.ids.truncate(room),
-                Some(second) => longest_first(&mut first, second, room),
+                Some(second) => cut_longest_first(&mut first, second, room),
             }
         }
         Ok(self.with_special_tokens(
@@ -190,8 +173,16 @@ impl Tokenizer {
         Encoding { token_ids, token_type_ids, truncated }
     }
 
-    /// The text's ids without special tokens, read as they are taken.
-    fn ids<'a>(&'a self, text: &'a str) -> Ids<'a> {
+    /// How many tokens of texts there is room for beside the special ones.
+    fn room(&self, max_tokens: usize, has_pair: bool) -> Result<usize, String> {
+        let special = if has_pair { 3 } else { 2 };
+        max_tokens.checked_sub(special).ok_or_else(|| {
+            format!("at most {max_tokens} tokens leave no room for the {special} special ones")
+        })
+    }
+
+    /// The text's tokens without special ones, read as they are taken.
+    fn tokens<'a, P: Place>(&'a self, text: &'a str) -> Ids<'a, P> {
         Ids::new(self.added.units(text, &self.normalizer), self.model.pieces())
     }
 }

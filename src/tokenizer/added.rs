@@ -14,6 +14,7 @@ use std::{
 
 use super::{
     normalizer::{Normalized, Normalizer},
+    place::Place,
     spec::AddedToken,
     vocabulary::Vocabulary,
 };
@@ -37,10 +38,10 @@ pub(super) fn assign_ids<'a>(tokens: &'a [AddedToken], vocabulary: &Vocabulary) 
 
 /// What a text consists of on its way to ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
-    Char(char),
+pub(super) enum Unit<P> {
+    Char(char, P),
     /// An added token, by its id. Nothing reaches across it.
-    Token(u32),
+    Token(u32, P),
 }
 
 /// Added tokens of a tokenizer.
@@ -84,23 +85,25 @@ impl AddedTokens {
     }
 
     /// The tokens and the normalized characters of a text, in their order.
-    pub(super) fn units<'a>(&'a self, text: &'a str, normalizer: &'a Normalizer) -> Units<'a> {
+    pub(super) fn units<'a, P: Place>(&'a self, text: &'a str, normalizer: &'a Normalizer) -> Units<'a, P> {
         InNormalized::new(&self.normalized, normalizer.units(AsIs::new(&self.as_is, text)))
     }
 }
 
 /// See [`AddedTokens::units`].
-pub(super) type Units<'a> = InNormalized<'a, Normalized<AsIs<'a>>>;
+pub(super) type Units<'a, P> = InNormalized<'a, Normalized<AsIs<'a, P>, P>, P>;
 
 /// The characters of a text, and the tokens that are found in it as it is.
 #[derive(Clone)]
-pub(super) struct AsIs<'a> {
+pub(super) struct AsIs<'a, P> {
     finder: &'a Finder,
     text: &'a str,
     /// What is to be given next: characters of no token,
     chars: Chars<'a>,
     /// and then this token.
-    token: Option<u32>,
+    token: Option<(u32, P)>,
+    /// How many characters are before `chars`, where that is counted.
+    counted: usize,
     /// What is before has been given, or is in `chars` and `token`.
     given: usize,
     /// Where the search goes on. Between here and `given` there is white space alone, whichever comes first: a token has
@@ -108,9 +111,9 @@ pub(super) struct AsIs<'a> {
     from: usize,
 }
 
-impl<'a> AsIs<'a> {
+impl<'a, P: Place> AsIs<'a, P> {
     fn new(finder: &'a Finder, text: &'a str) -> Self {
-        Self { finder, text, chars: "".chars(), token: None, given: 0, from: 0 }
+        Self { finder, text, chars: "".chars(), token: None, counted: 0, given: 0, from: 0 }
     }
 
     /// Searches on until there is something to give.
@@ -145,27 +148,43 @@ impl<'a> AsIs<'a> {
         (length > 0).then_some(self.from + length)
     }
 
+    /// From `start` to what has been given now; characters from `before` to `start` are to be given first.
+    fn place_of(&self, before: usize, start: usize) -> P {
+        if !P::IS_KNOWN {
+            return P::default();
+        }
+        let [before, inside] = [before..start, start..self.given].map(|part| self.text[part].chars().count());
+        P::new(self.counted + before, self.counted + before + inside)
+    }
+
     fn take(&mut self, &Match { start, end, token }: &Match) {
         let start = if token.lstrip { self.without_white_space(start).unwrap_or(self.given) } else { start };
-        self.chars = self.text[self.given..start.max(self.given)].chars();
-        self.token = Some(token.id);
+        let start = start.max(self.given);
+        self.chars = self.text[self.given..start].chars();
+        let before = self.given;
         let after = &self.text[end..];
         self.given = if token.rstrip { self.text.len() - after.trim_start().len() } else { end };
         self.from = end;
+        self.token = Some((token.id, self.place_of(before, start)));
     }
 }
 
-impl Iterator for AsIs<'_> {
-    type Item = Unit;
+impl<P: Place> Iterator for AsIs<'_, P> {
+    type Item = Unit<P>;
 
     #[inline]
-    fn next(&mut self) -> Option<Unit> {
+    fn next(&mut self) -> Option<Unit<P>> {
         loop {
             if let Some(c) = self.chars.next() {
-                return Some(Unit::Char(c));
+                let at = self.counted;
+                self.counted += usize::from(P::IS_KNOWN);
+                return Some(Unit::Char(c, P::new(at, at + 1)));
             }
-            if let Some(id) = self.token.take() {
-                return Some(Unit::Token(id));
+            if let Some((id, place)) = self.token.take() {
+                if P::IS_KNOWN {
+                    self.counted = place.end();
+                }
+                return Some(Unit::Token(id, place));
             }
             if self.from == self.text.len() {
                 return None;
@@ -177,34 +196,54 @@ impl Iterator for AsIs<'_> {
 
 /// Normalized characters, and the tokens that are found in them.
 ///
-/// What such a token strips is left where it is: no word is made of white space.
-pub(super) struct InNormalized<'a, I> {
+/// What such a token strips is left where it is, and not in its place: no word is made of white space.
+pub(super) struct InNormalized<'a, I, P> {
     finder: &'a Finder,
     units: I,
     /// Characters that were read ahead. There may be one before them that was given: a token can depend on it.
     ahead: String,
+    /// Of each, where that is known.
+    places: Vec<P>,
     given: usize,
     /// Up to here no token begins, from `given` on.
     clear: usize,
     /// The token that begins there: its id, and its end.
     token: Option<(u32, usize)>,
     /// What comes after the last character, when that has been read.
-    after: Option<Option<Unit>>,
+    after: Option<Option<Unit<P>>>,
 }
 
-impl<'a, I: Iterator<Item = Unit>> InNormalized<'a, I> {
+impl<'a, I: Iterator<Item = Unit<P>>, P: Place> InNormalized<'a, I, P> {
     fn new(finder: &'a Finder, units: I) -> Self {
-        Self { finder, units, ahead: String::new(), given: 0, clear: 0, token: None, after: None }
+        let (ahead, places) = (String::new(), Vec::new());
+        Self { finder, units, ahead, places, given: 0, clear: 0, token: None, after: None }
+    }
+
+    /// Of the characters from `start` to before `end`, of which there is one at least.
+    fn place(&self, start: usize, end: usize) -> P {
+        if !P::IS_KNOWN {
+            return P::default();
+        }
+        let [before, inside] = [0..start, start..end].map(|part| self.ahead[part].chars().count());
+        self.places[before].to(self.places[before + inside - 1])
     }
 
     /// Searches on, when all that is clear has been given.
     fn look_ahead(&mut self) {
         let before = self.ahead[..self.given].chars().next_back().map_or(0, char::len_utf8);
+        if P::IS_KNOWN {
+            self.places.drain(..self.ahead[..self.given - before].chars().count());
+        }
         self.ahead.drain(..self.given - before);
         self.given = before;
         while self.after.is_none() && self.ahead.len() - self.given < self.finder.window() {
             match self.units.next() {
-                Some(Unit::Char(c)) => self.ahead.push(c),
+                Some(Unit::Char(c, place)) => {
+                    self.ahead.push(c);
+                    if P::IS_KNOWN {
+                        self.places.push(place);
+                    }
+                }
                 after => self.after = Some(after),
             }
         }
@@ -217,27 +256,30 @@ impl<'a, I: Iterator<Item = Unit>> InNormalized<'a, I> {
     }
 }
 
-impl<I: Iterator<Item = Unit>> Iterator for InNormalized<'_, I> {
-    type Item = Unit;
+impl<I: Iterator<Item = Unit<P>>, P: Place> Iterator for InNormalized<'_, I, P> {
+    type Item = Unit<P>;
 
     #[inline]
-    fn next(&mut self) -> Option<Unit> {
+    fn next(&mut self) -> Option<Unit<P>> {
         if self.finder.is_empty() {
             return self.units.next();
         }
         loop {
             if let Some(c) = self.ahead[self.given..self.clear].chars().next() {
+                let place = self.place(self.given, self.given + c.len_utf8());
                 self.given += c.len_utf8();
-                return Some(Unit::Char(c));
+                return Some(Unit::Char(c, place));
             }
             if let Some((id, end)) = self.token.take() {
+                let place = self.place(self.given, end);
                 (self.given, self.clear) = (end, end);
-                return Some(Unit::Token(id));
+                return Some(Unit::Token(id, place));
             }
             if self.given == self.ahead.len()
                 && let Some(after) = self.after.take()
             {
                 self.ahead.clear();
+                self.places.clear();
                 (self.given, self.clear) = (0, 0);
                 return after;
             }

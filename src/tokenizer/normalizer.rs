@@ -11,7 +11,7 @@ use std::char::ToLowercase;
 use unicode_categories::UnicodeCategories as _;
 use unicode_normalization_alignments::char::{canonical_combining_class, decompose_canonical};
 
-use super::added::Unit;
+use super::{added::Unit, place::Place};
 
 /// What is done to a text before it is split into words.
 #[derive(Debug, Clone, Copy)]
@@ -27,45 +27,45 @@ pub(super) struct Normalizer {
 impl Normalizer {
     /// A text without tokens.
     pub(super) fn text(&self, text: &str) -> String {
-        let chars = self.units(text.chars().map(Unit::Char)).filter_map(|unit| match unit {
-            Unit::Char(c) => Some(c),
-            Unit::Token(_) => None,
+        let chars = self.units(text.chars().map(|c| Unit::Char(c, ()))).filter_map(|unit| match unit {
+            Unit::Char(c, ()) => Some(c),
+            Unit::Token(..) => None,
         });
         chars.collect()
     }
 
     /// Characters become normalized ones, and tokens stay between them.
-    pub(super) fn units<I: Iterator<Item = Unit> + Clone>(&self, units: I) -> Normalized<I> {
-        let decomposed = Decomposed { normalizer: *self, units, rest: Rest::default() };
+    pub(super) fn units<I: Iterator<Item = Unit<P>> + Clone, P: Place>(&self, units: I) -> Normalized<I, P> {
+        let decomposed = Decomposed { normalizer: *self, units, rest: Rest::default(), place: P::default() };
         Normalized { decomposed, run: None, lowercase: None }
     }
 }
 
 /// See [`Normalizer::units`].
-pub(super) struct Normalized<I> {
-    decomposed: Decomposed<I>,
-    run: Option<Run<I>>,
+pub(super) struct Normalized<I, P> {
+    decomposed: Decomposed<I, P>,
+    run: Option<Run<I, P>>,
     /// What is left of a character in lower case.
-    lowercase: Option<ToLowercase>,
+    lowercase: Option<(ToLowercase, P)>,
 }
 
 /// Combining marks in a row, which are given in the order of their classes: all of one class in each walk over them, so
 /// that they need not be held. Nearly all marks are stripped before; no known text has two of the rest in a row.
-struct Run<I> {
-    start: Decomposed<I>,
+struct Run<I, P> {
+    start: Decomposed<I, P>,
     /// What this walk gives.
     class: u8,
     /// The lowest class after it that was met.
     next: Option<u8>,
 }
 
-impl<I: Iterator<Item = Unit> + Clone> Normalized<I> {
+impl<I: Iterator<Item = Unit<P>> + Clone, P: Place> Normalized<I, P> {
     /// The next unit without accents, in the order of Unicode's decomposed form.
     #[inline]
-    fn stripped(&mut self) -> Option<Unit> {
+    fn stripped(&mut self) -> Option<Unit<P>> {
         loop {
             let unit = self.decomposed.next();
-            let Some(Unit::Char(c)) = unit.filter(|&unit| !is_plain_unit(unit)) else {
+            let Some(Unit::Char(c, _)) = unit.filter(|unit| !is_plain_unit(unit)) else {
                 if self.walk_again() {
                     continue;
                 }
@@ -106,22 +106,26 @@ impl<I: Iterator<Item = Unit> + Clone> Normalized<I> {
     }
 }
 
-impl<I: Iterator<Item = Unit> + Clone> Iterator for Normalized<I> {
-    type Item = Unit;
+impl<I: Iterator<Item = Unit<P>> + Clone, P: Place> Iterator for Normalized<I, P> {
+    type Item = Unit<P>;
 
     #[inline]
-    fn next(&mut self) -> Option<Unit> {
+    fn next(&mut self) -> Option<Unit<P>> {
         let Normalizer { strip_accents, lowercase, .. } = self.decomposed.normalizer;
         loop {
-            if let Some(c) = self.lowercase.as_mut().and_then(Iterator::next) {
-                return Some(Unit::Char(c));
+            if let Some((chars, place)) = &mut self.lowercase
+                && let Some(c) = chars.next()
+            {
+                return Some(Unit::Char(c, *place));
             }
             let unit = if strip_accents { self.stripped()? } else { self.decomposed.next()? };
             match unit {
-                Unit::Char(c) if lowercase && c.is_ascii() => {
-                    return Some(Unit::Char(c.to_ascii_lowercase()));
+                Unit::Char(c, place) if lowercase && c.is_ascii() => {
+                    return Some(Unit::Char(c.to_ascii_lowercase(), place));
                 }
-                Unit::Char(c) if lowercase && !is_plain(c) => self.lowercase = Some(c.to_lowercase()),
+                Unit::Char(c, place) if lowercase && !is_plain(c) => {
+                    self.lowercase = Some((c.to_lowercase(), place));
+                }
                 unit => return Some(unit),
             }
         }
@@ -130,10 +134,12 @@ impl<I: Iterator<Item = Unit> + Clone> Iterator for Normalized<I> {
 
 /// Characters cleaned, Chinese ones between spaces, and all of them decomposed if accents are to be stripped.
 #[derive(Clone)]
-struct Decomposed<I> {
+struct Decomposed<I, P> {
     normalizer: Normalizer,
     units: I,
     rest: Rest,
+    /// Of the character that `rest` is of.
+    place: P,
 }
 
 /// What one character has become and is still to be given.
@@ -168,7 +174,7 @@ impl Rest {
     }
 }
 
-impl<I: Iterator<Item = Unit>> Decomposed<I> {
+impl<I: Iterator<Item = Unit<P>>, P: Place> Decomposed<I, P> {
     /// Sets `rest` to what a character becomes that is not ASCII.
     fn expand(&mut self, c: char) {
         let Normalizer { clean_text, handle_chinese_chars, strip_accents, .. } = self.normalizer;
@@ -196,22 +202,25 @@ impl<I: Iterator<Item = Unit>> Decomposed<I> {
     }
 }
 
-impl<I: Iterator<Item = Unit>> Iterator for Decomposed<I> {
-    type Item = Unit;
+impl<I: Iterator<Item = Unit<P>>, P: Place> Iterator for Decomposed<I, P> {
+    type Item = Unit<P>;
 
     #[inline]
-    fn next(&mut self) -> Option<Unit> {
+    fn next(&mut self) -> Option<Unit<P>> {
         loop {
             if let Some(c) = self.rest.next() {
-                return Some(Unit::Char(c));
+                return Some(Unit::Char(c, self.place));
             }
             match self.units.next()? {
-                Unit::Char(c) if c.is_ascii() => match c {
-                    '\t' | '\n' | '\r' if self.normalizer.clean_text => return Some(Unit::Char(' ')),
+                Unit::Char(c, place) if c.is_ascii() => match c {
+                    '\t' | '\n' | '\r' if self.normalizer.clean_text => return Some(Unit::Char(' ', place)),
                     _ if self.normalizer.clean_text && c.is_ascii_control() => {}
-                    _ => return Some(Unit::Char(c)),
+                    _ => return Some(Unit::Char(c, place)),
                 },
-                Unit::Char(c) => self.expand(c),
+                Unit::Char(c, place) => {
+                    self.place = place;
+                    self.expand(c);
+                }
                 token => return Some(token),
             }
         }
@@ -225,8 +234,8 @@ pub(super) fn is_plain(c: char) -> bool {
 }
 
 /// Nothing that combines with what is before it.
-fn is_plain_unit(unit: Unit) -> bool {
-    !matches!(unit, Unit::Char(c) if c >= '\u{300}' && !is_plain(c))
+fn is_plain_unit<P>(unit: &Unit<P>) -> bool {
+    !matches!(*unit, Unit::Char(c, _) if c >= '\u{300}' && !is_plain(c))
 }
 
 /// What BERT takes for Chinese.

@@ -8,7 +8,7 @@ use tokenizers::{Model as _, models::wordpiece::WordPiece as Oracle};
 use super::{
     table::{MAX_TOKENS, Table},
     vocabulary::Vocabulary,
-    wordpiece::WordPiece,
+    wordpiece::{Piece, WordPiece},
 };
 use crate::{checkpoint::weights::Bytes, error::Result};
 
@@ -95,7 +95,7 @@ fn ids_are_the_crates() {
         let [vocabulary, ..] = all_forms(&lines);
         let unk = vocabulary.get("[UNK]").unwrap();
         let model = WordPiece::new(vocabulary, unk, prefix.to_owned(), max_chars);
-        let (mut pieces, mut ids) = (model.pieces(), vec![7]);
+        let (mut pieces, mut found) = (model.pieces(), vec![Piece { id: 7, bytes: 0 }]);
         for _ in 0..400 {
             let kinds = 2 + random.below(letters.len() - 1);
             let length = [1, 3, 14][random.below(3)];
@@ -109,8 +109,9 @@ fn ids_are_the_crates() {
             if random.below(10) == 0 {
                 word = word.repeat(1 + random.below(12));
             }
-            ids.truncate(1);
-            pieces.push_ids(&word, &mut ids);
+            found.truncate(1);
+            pieces.push(&word, &mut found);
+            let ids: Vec<_> = found.iter().map(|piece| piece.id).collect();
             let expected: Vec<_> = oracle.tokenize(&word).unwrap().iter().map(|token| token.id).collect();
             assert_eq!(ids[1..], expected, "{word:?} {prefix:?} {max_chars} {lines:?}");
             unknown += usize::from(expected == [unk]);
@@ -183,10 +184,10 @@ fn too_many_lines() {
 fn a_long_word_takes_time_in_proportion() {
     let vocabulary = from_lines("[UNK]\na\n##a\n##aaa\n".as_bytes()).unwrap();
     let model = WordPiece::new(vocabulary, 0, "##".to_owned(), usize::MAX);
-    let mut ids = Vec::new();
-    model.pieces().push_ids(&"a".repeat((3 << 20) + 1), &mut ids);
-    assert_eq!(ids[0], 1);
-    assert_eq!(ids[1..], vec![3; 1 << 20]);
+    let mut found = Vec::new();
+    model.pieces().push(&"a".repeat((3 << 20) + 1), &mut found);
+    assert_eq!(found[0], Piece { id: 1, bytes: 1 });
+    assert_eq!(found[1..], vec![Piece { id: 3, bytes: 3 }; 1 << 20]);
 }
 
 /// Tokens that differ by little don't crowd together, whatever the keys.

@@ -14,6 +14,14 @@ impl<I: Iterator<Item = u32>> Side<I> {
     }
 }
 
+/// How many tokens stay of two texts of so many, which together have more than there is `room` for.
+pub(super) fn longest_first([first, second]: [usize; 2], room: usize) -> [usize; 2] {
+    let first_is_longer = first > second;
+    let (short, shorter) = (first.min(second), room / 2);
+    let keep = short.min(shorter);
+    if first_is_longer { [room - keep, keep] } else { [keep, room - keep] }
+}
+
 /// Cuts the longer text first, then both to half, where the longer one (the second of equals) keeps the odd token.
 /// Together they have more tokens than there is room for.
 ///
@@ -21,7 +29,7 @@ impl<I: Iterator<Item = u32>> Side<I> {
 /// one fits in half the room is known of its first `room` tokens, and if it does, the other keeps what is left, which is
 /// not more than it has. If not, the halves are the same whatever the lengths, and only which of the two keeps an odd
 /// token is open: known if one of them has no more than `room`, and of no account if the room is even.
-pub(super) fn longest_first<A, B>(first: &mut Side<A>, second: &mut Side<B>, room: usize)
+pub(super) fn cut_longest_first<A, B>(first: &mut Side<A>, second: &mut Side<B>, room: usize)
 where
     A: Iterator<Item = u32>,
     B: Iterator<Item = u32>,
@@ -73,8 +81,9 @@ mod tests {
                 (Side::read(repeat_n(1, first), room), Side::read(repeat_n(2, second), room));
             assert_eq!(one.ids.len() + other.ids.len() > room, first + second > room);
             if first + second > room {
-                longest_first(&mut one, &mut other, room);
+                cut_longest_first(&mut one, &mut other, room);
                 let kept = (one.ids.len(), other.ids.len());
+                assert_eq!(longest_first([first, second], room), <[usize; 2]>::from(kept));
                 assert_eq!(kept, reference(first, second, room), "{first} and {second} in {room}");
             }
         }
@@ -84,7 +93,7 @@ mod tests {
     #[test]
     fn the_longer_text_is_not_read_to_its_end() {
         let (mut one, mut other) = (Side::read(std::iter::repeat(1), 9), Side::read(repeat_n(2, 1000), 9));
-        longest_first(&mut one, &mut other, 9);
+        cut_longest_first(&mut one, &mut other, 9);
         assert_eq!((one.ids.len(), other.ids.len()), (5, 4));
         assert_eq!(one.rest.by_ref().take(3).count(), 3);
     }

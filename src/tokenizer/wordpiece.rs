@@ -52,6 +52,13 @@ impl WordPiece {
     }
 }
 
+/// A token, and how many bytes of the word it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) id: u32,
+    pub(super) bytes: usize,
+}
+
 /// See [`WordPiece::pieces`].
 pub(super) struct Pieces<'a> {
     model: &'a WordPiece,
@@ -65,28 +72,28 @@ impl Pieces<'_> {
         self.model.max_chars
     }
 
-    /// Appends the ids of the word's tokens.
-    pub(super) fn push_ids(&mut self, word: &str, ids: &mut Vec<u32>) {
-        let before = ids.len();
+    /// Appends the word's tokens.
+    pub(super) fn push(&mut self, word: &str, found: &mut Vec<Piece>) {
+        let before = found.len();
         // Characters are not more than bytes.
         let too_long = word.len() > self.model.max_chars && word.chars().count() > self.model.max_chars;
         let mut rest = word;
         while !rest.is_empty() {
             let beginning = if rest.len() == word.len() { &self.model.first } else { &self.model.further };
             let piece = if too_long { None } else { self.longest(rest, beginning) };
-            let Some((id, length)) = piece else {
-                ids.truncate(before);
-                return ids.push(self.model.unk);
+            let Some(piece) = piece else {
+                found.truncate(before);
+                return found.push(Piece { id: self.model.unk, bytes: word.len() });
             };
-            ids.push(id);
-            rest = &rest[length..];
+            found.push(piece);
+            rest = &rest[piece.bytes..];
         }
     }
 
-    /// The longest token that `rest` starts with: its id, and how many bytes of `rest` it is.
+    /// The longest token that `rest` starts with.
     ///
     /// However long `rest` is, no more of it is looked at than the vocabulary's longest token has characters.
-    fn longest(&mut self, rest: &str, beginning: &Beginning) -> Option<(u32, usize)> {
+    fn longest(&mut self, rest: &str, beginning: &Beginning) -> Option<Piece> {
         let vocabulary = &self.model.vocabulary;
         let (mut state, mut length) = (beginning.state, 0);
         self.beginnings.clear();
@@ -95,8 +102,9 @@ impl Pieces<'_> {
             length += c.len_utf8();
             self.beginnings.push((state, length));
         }
-        let find = |&(state, length): &(u64, usize)| {
-            Some((vocabulary.find(state, &beginning.prefix, &rest[..length])?, length))
+        let find = |&(state, bytes): &(u64, usize)| {
+            let id = vocabulary.find(state, &beginning.prefix, &rest[..bytes])?;
+            Some(Piece { id, bytes })
         };
         self.beginnings.iter().rev().find_map(find)
     }

@@ -85,12 +85,12 @@ fn expected(crates: &AddedVocabulary, normalizer: &BertNormalizer, text: &str) -
 }
 
 /// The same of ours.
-fn parts(units: Units<'_>) -> Vec<(Option<u32>, String)> {
+fn parts(units: Units<'_, ()>) -> Vec<(Option<u32>, String)> {
     let mut parts = vec![(None, String::new())];
     for unit in units {
         match unit {
-            Unit::Token(id) => parts.extend([(Some(id), String::new()), (None, String::new())]),
-            Unit::Char(c) => parts.last_mut().unwrap().1.push(c),
+            Unit::Token(id, ()) => parts.extend([(Some(id), String::new()), (None, String::new())]),
+            Unit::Char(c, ()) => parts.last_mut().unwrap().1.push(c),
         }
     }
     for (_, text) in &mut parts {

@@ -3,6 +3,7 @@
 mod bad_input;
 mod conformance;
 mod length;
+mod origins;
 mod settings;
 mod special_tokens;
 
