@@ -13,7 +13,7 @@ use crate::{
         opened::{IN_MEMORY, Opened},
         packed::PackedModel,
         source::Source,
-        weights::{Bytes, Weights},
+        weights::Weights,
     },
     config::Config,
     error::{Error, Result},
@@ -130,13 +130,7 @@ impl Engine {
     /// When an option does not fit the machine.
     #[cfg(feature = "demo")]
     pub fn demo(options: Options) -> Result<Self> {
-        let name = Path::new("demo model");
-        Self::packed(
-            PackedModel::from_bytes(Bytes::from_static(crate::demo::MODEL), name)?,
-            name,
-            options,
-            Purpose::Classify,
-        )
+        Self::of(Opened::in_memory(crate::demo::MODEL)?, Path::new("demo model"), options, Purpose::Classify)
     }
 
     /// A model of a known shape with made-up weights, the same on every machine: to measure speed, not to score texts.

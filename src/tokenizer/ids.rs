@@ -70,7 +70,7 @@ impl<'a, P: Place> Ids<'a, P> {
                     if room > 0 {
                         self.push(c, place);
                         room -= 1;
-                    } else {
+                    } else if P::IS_KNOWN {
                         self.last = place;
                     }
                 }
@@ -83,6 +83,7 @@ impl<'a, P: Place> Ids<'a, P> {
         }
     }
 
+    #[inline]
     fn push(&mut self, c: char, place: P) {
         self.word.push(c);
         if P::IS_KNOWN {
@@ -92,6 +93,7 @@ impl<'a, P: Place> Ids<'a, P> {
     }
 
     /// The next piece of the word.
+    #[inline]
     fn piece(&mut self) -> Option<Token<P>> {
         let &Piece { id, bytes } = self.found.get(self.given)?;
         self.given += 1;
@@ -99,7 +101,7 @@ impl<'a, P: Place> Ids<'a, P> {
             return Some(Token { id, word: 0, place: P::default() });
         }
         let (from, first) = self.before;
-        let to = from + bytes;
+        let to = from + bytes as usize;
         let next = first + self.word[from..to].chars().count();
         self.before = (to, next);
         let end = if to == self.word.len() { self.last } else { self.places[next - 1] };
@@ -110,14 +112,18 @@ impl<'a, P: Place> Ids<'a, P> {
         self.word.clear();
         self.places.clear();
         self.found.clear();
-        (self.given, self.before) = (0, (0, 0));
-        self.words += usize::from(P::IS_KNOWN);
+        self.given = 0;
+        if P::IS_KNOWN {
+            self.before = (0, 0);
+            self.words += 1;
+        }
     }
 }
 
 impl<P: Place> Iterator for Ids<'_, P> {
     type Item = Token<P>;
 
+    #[inline]
     fn next(&mut self) -> Option<Token<P>> {
         loop {
             if let Some(token) = self.piece() {

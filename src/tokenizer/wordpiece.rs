@@ -52,11 +52,11 @@ impl WordPiece {
     }
 }
 
-/// A token, and how many bytes of the word it is.
+/// A token, and how many bytes of the word it is: a word has at most some thousand characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) id: u32,
-    pub(super) bytes: usize,
+    pub(super) bytes: u32,
 }
 
 /// See [`WordPiece::pieces`].
@@ -83,10 +83,10 @@ impl Pieces<'_> {
             let piece = if too_long { None } else { self.longest(rest, beginning) };
             let Some(piece) = piece else {
                 found.truncate(before);
-                return found.push(Piece { id: self.model.unk, bytes: word.len() });
+                return found.push(Piece { id: self.model.unk, bytes: word.len() as u32 });
             };
             found.push(piece);
-            rest = &rest[piece.bytes..];
+            rest = &rest[piece.bytes as usize..];
         }
     }
 
@@ -104,7 +104,7 @@ impl Pieces<'_> {
         }
         let find = |&(state, bytes): &(u64, usize)| {
             let id = vocabulary.find(state, &beginning.prefix, &rest[..bytes])?;
-            Some(Piece { id, bytes })
+            Some(Piece { id, bytes: bytes as u32 })
         };
         self.beginnings.iter().rev().find_map(find)
     }
