@@ -28,6 +28,24 @@ fn the_best_come_first_and_say_which_they_were() {
 }
 
 #[test]
+fn a_table_keeps_the_inputs_columns() {
+    let (_model, model) = seeded("gelu-one-label-bf16-shards");
+    let (_input, path) = file("a.csv", "score,text\nx,一\n\"y,z\",丁七万\n");
+    let run = |more: &[&str]| {
+        let found = nimbert(&[&["rerank", "-m", &model, "-q", "七", "-f", "csv"], more].concat()).done();
+        let lines: Vec<_> = found.lines().map(str::to_owned).collect();
+        assert_eq!(lines.len(), 3, "{found}");
+        lines
+    };
+    let lines = run(&["-i", &path]);
+    assert_eq!(lines[0], "score,text,index,nimbert_score");
+    assert!(lines[1..].iter().any(|line| line.starts_with("\"y,z\",丁七万,1,")), "{lines:?}");
+    let lines = run(&["一", "丁七万"]);
+    assert_eq!(lines[0], "index,text,score");
+    assert!(lines[1..].iter().any(|line| line.starts_with("1,丁七万,")), "{lines:?}");
+}
+
+#[test]
 fn an_id_of_json_lines_stays() {
     let (_model, model) = seeded("gelu-one-label-bf16-shards");
     let input = "{\"id\":\"a\",\"body\":\"一\"}\n{\"id\":2,\"body\":\"丁\"}\n";

@@ -43,14 +43,14 @@ pub(crate) struct DataArgs {
 }
 
 /// What to do with a model's answers to the data.
-pub(crate) struct Task {
+pub(crate) struct Labelling {
     pub(crate) names: LabelNames,
     decision: Decision,
     ranks: Option<Vec<usize>>,
     labels: Vec<String>,
 }
 
-impl Task {
+impl Labelling {
     /// A place for outcomes.
     pub(crate) fn outcomes(&self) -> Outcomes {
         Outcomes::new(&self.labels, self.decision, self.ranks.clone())
@@ -127,7 +127,7 @@ impl DataArgs {
     }
 
     /// How this model's answers are judged.
-    pub(crate) fn task(&self, engine: &Engine) -> Result<Task> {
+    pub(crate) fn labelling(&self, engine: &Engine) -> Result<Labelling> {
         let Some(decision) = Decision::of(engine.scoring()) else {
             bail!("the model is a regression: it has no labels that could be right or wrong");
         };
@@ -136,7 +136,7 @@ impl DataArgs {
         let ranks = ratings(&labels).filter(|_| labels.len() > 1).or(in_order);
         let names =
             LabelNames::new(engine, decision, self.labels_as, &self.label_separator).map_err(Error::msg)?;
-        Ok(Task { names, decision, ranks, labels })
+        Ok(Labelling { names, decision, ranks, labels })
     }
 }
 

@@ -1,11 +1,11 @@
-//! How a command that says one thing says it.
+//! How a command writes what is no table.
 
 use clap::ValueEnum;
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Aligned columns, for reading
+    /// For reading
     Human,
-    /// One JSON object
+    /// One JSON object, or one a line
     Json,
 }

@@ -1,6 +1,9 @@
 //! Results out: one [`Writer`] a format.
 
-use std::io::{self, BufWriter, StdoutLock, Write};
+use std::{
+    io::{self, BufWriter, StdoutLock, Write},
+    iter,
+};
 
 use clap::ValueEnum;
 use nimbert::{Classification, Engine, Score};
@@ -9,28 +12,29 @@ use serde_json::value::RawValue;
 
 use crate::{human::Human, input::Row, stream::Writer};
 
+/// How a command that gives a result for each row writes them.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For reading: each text with its stars or bars
+pub(crate) enum RowFormat {
+    /// For reading
     Human,
-    /// One object a line, with all labels and logits
+    /// One object a line, with all that was found
     Json,
-    /// One row a label shown: the input's columns, or the text, and what was found
+    /// A table: the input's columns, or the text, and what was found
     Csv,
 }
 
 /// A writer to standard output that shows the best `shown` labels of each text. `columns` are those of the input.
 pub(crate) fn writer(
-    format: Format,
+    format: RowFormat,
     shown: usize,
     engine: &Engine,
     columns: Vec<String>,
 ) -> Box<dyn Writer<Classification>> {
     let out = io::stdout().lock();
     match format {
-        Format::Human => Box::new(Human::new(BufWriter::new(out), shown, engine)),
-        Format::Json => Box::new(Json { out: BufWriter::new(out) }),
-        Format::Csv => {
+        RowFormat::Human => Box::new(Human::new(BufWriter::new(out), shown, engine)),
+        RowFormat::Json => Box::new(Json { out: BufWriter::new(out) }),
+        RowFormat::Csv => {
             Box::new(Csv { out: csv::Writer::from_writer(out), shown, columns, has_header: false })
         }
     }
@@ -93,20 +97,19 @@ struct Csv {
 impl Csv {
     fn header(&mut self) -> io::Result<()> {
         if !self.has_header {
-            self.out.write_record(header(&self.columns))?;
+            self.out.write_record(header(&self.columns, &["tokens", "truncated", "label", "score"]))?;
             self.has_header = true;
         }
         Ok(())
     }
 }
 
-/// The input's columns, and then ours, of which none has a name that is taken.
-fn header(columns: &[String]) -> Vec<String> {
-    const OURS: [&str; 5] = ["index", "tokens", "truncated", "label", "score"];
+/// The input's columns, and then ours, of which none has a name that is taken; or of texts without columns, the text between.
+pub(crate) fn header(columns: &[String], ours: &[&str]) -> Vec<String> {
     if columns.is_empty() {
-        return ["index", "text", "tokens", "truncated", "label", "score"].map(str::to_owned).to_vec();
+        return ["index", "text"].iter().chain(ours).map(|name| (*name).to_owned()).collect();
     }
-    let ours = OURS.iter().map(|name| {
+    let ours = iter::once(&"index").chain(ours).map(|name| {
         let mut name = (*name).to_owned();
         while columns.contains(&name) {
             name.insert_str(0, "nimbert_");
@@ -148,7 +151,8 @@ mod tests {
     #[test]
     fn the_input_s_columns_keep_their_names() {
         let names = |columns: &[&str]| {
-            header(&columns.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).join(",")
+            let columns: Vec<_> = columns.iter().map(|name| (*name).to_owned()).collect();
+            header(&columns, &["tokens", "truncated", "label", "score"]).join(",")
         };
         assert_eq!(names(&[]), "index,text,tokens,truncated,label,score");
         assert_eq!(names(&["id", "text"]), "id,text,index,tokens,truncated,label,score");

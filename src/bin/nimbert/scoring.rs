@@ -11,7 +11,7 @@ use nimbert::{Classification, Embedder, Embedding, Engine, Ranked, Reranker};
 
 use crate::{
     count::count,
-    data::Task,
+    data::Labelling,
     evaluation::LabelSet,
     input::{Input, MOST_BYTES, Row, Rows},
 };
@@ -224,7 +224,7 @@ fn expect_one_row(row: &Row) -> Result<()> {
 }
 
 /// The labels that the row has.
-pub(crate) fn truth(task: &Task, row: &Row) -> Result<LabelSet> {
+pub(crate) fn truth(labelling: &Labelling, row: &Row) -> Result<LabelSet> {
     let label = row.label.as_ref().ok_or_else(|| anyhow!("{}: no label", row.place))?;
-    task.names.parse(label).map_err(|reason| anyhow!("{}: {reason}", row.place))
+    labelling.names.parse(label).map_err(|reason| anyhow!("{}: {reason}", row.place))
 }

@@ -11,7 +11,7 @@ use clap::{Args, error::ErrorKind};
 use nimbert::Options;
 
 use crate::{
-    input::{self, Columns, Format},
+    input::{self, Columns, FileFormat},
     positive,
     progress::{self, Results},
     scoring::Source,
@@ -28,7 +28,7 @@ pub(crate) struct TextArgs {
     /// empty one too. csv, tsv: the first row names the columns, and each row has as many fields; empty lines may stand
     /// at the end only. jsonl: an object a line, no key in it twice.
     #[arg(long, alias = "data-format", value_name = "FORMAT", value_enum)]
-    input_format: Option<Format>,
+    input_format: Option<FileFormat>,
 
     /// Column (csv, tsv) or key (jsonl) with the text [default: text]
     #[arg(short, long, alias = "text-column", value_name = "NAME")]
@@ -80,8 +80,8 @@ impl TextArgs {
         label: Option<&str>,
         results: Results,
     ) -> Result<Source> {
-        let format = self.input_format.unwrap_or_else(|| Format::guess(path));
-        if format == Format::Lines {
+        let format = self.input_format.unwrap_or_else(|| FileFormat::guess(path));
+        if format == FileFormat::Lines {
             self.refuse_columns(command, label)?;
         }
         let columns = Columns {
@@ -94,8 +94,8 @@ impl TextArgs {
 
     /// The same of a file that must have all these columns, so that it can't be lines.
     pub(crate) fn open_table(&self, command: &str, path: &Path, columns: &Columns) -> Result<Source> {
-        let format = self.input_format.unwrap_or_else(|| Format::guess(path));
-        if format == Format::Lines {
+        let format = self.input_format.unwrap_or_else(|| FileFormat::guess(path));
+        if format == FileFormat::Lines {
             let how = format!(
                 "lines have no columns, and {} are needed: --input-format csv, tsv or jsonl",
                 columns
@@ -111,7 +111,13 @@ impl TextArgs {
         self.open_as(path, format, columns, Results::AtTheEnd)
     }
 
-    fn open_as(&self, path: &Path, format: Format, columns: &Columns, results: Results) -> Result<Source> {
+    fn open_as(
+        &self,
+        path: &Path,
+        format: FileFormat,
+        columns: &Columns,
+        results: Results,
+    ) -> Result<Source> {
         let name = name(path);
         let (source, bar) = open(path, &name, results)?;
         Ok(Source { input: input::open(source, &name, format, columns)?, bar, multiline: self.multiline })

@@ -51,9 +51,9 @@ pub(crate) struct Classify {
     #[arg(short, long, conflicts_with = "top_k", help_heading = "Results")]
     all: bool,
 
-    /// How results are written to standard output
+    /// How results are written to standard output; json has all labels and logits, csv a row for each label shown
     #[arg(short, long, value_enum, default_value = "human", help_heading = "Results")]
-    format: output::Format,
+    format: output::RowFormat,
 }
 
 impl Classify {
@@ -75,7 +75,7 @@ impl Classify {
         };
         let outcome = stream.run(rows);
         let is_file = self.stream.input().is_some();
-        if is_file && self.format == output::Format::Human && io::stderr().is_terminal() {
+        if is_file && self.format == output::RowFormat::Human && io::stderr().is_terminal() {
             let _ = writeln!(io::stderr(), "{}", count(stream.progress.done, "text"));
         }
         outcome

@@ -9,9 +9,10 @@ use anyhow::Result;
 use clap::{Args, error::ErrorKind};
 use nimbert::Embedder;
 
-use self::{matrix::Matrix, output::Format};
+use self::matrix::Matrix;
 use crate::{
     count::count,
+    format::Format,
     input::Input,
     progress,
     scoring::{Model, Source},

@@ -132,7 +132,7 @@ pub(crate) struct Evaluation {
 impl Evaluation {
     /// Scores the file and computes every figure.
     pub(crate) fn run(command: &str, engine: &Engine, columns: &DataArgs, data: &Path) -> Result<Self> {
-        let task = columns.task(engine)?;
+        let task = columns.labelling(engine)?;
         let mut outcomes = task.outcomes();
         let (mut worst, mut truncated) = (Worst::default(), 0);
         let [speed] = scoring::score([engine], columns.open(command, data)?, |row, [answer]| {

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     count::count,
-    format::Format,
     input::{Input, Row},
+    output::{RowFormat, header},
     positive, progress,
     scoring::{Source, at_row, next_batch},
     shorten::shorten,
@@ -27,7 +27,7 @@ Examples:
   nimbert rerank -m DIR --query 'a warm film' -i documents.jsonl --column body --format json
 
 JSON is an object for each document, best first: index (its place in the input, from 0), id (where the input has one), score and
-document.";
+document. CSV has the input's columns, or the document in the column text, with index and score.";
 
 /// Characters of a document that are shown.
 const TEXT: usize = 80;
@@ -54,7 +54,7 @@ pub(crate) struct Rerank {
 
     /// How results are written to standard output
     #[arg(short, long, value_enum, default_value = "human", help_heading = "Results")]
-    format: Format,
+    format: RowFormat,
 }
 
 impl Rerank {
@@ -69,6 +69,7 @@ impl Rerank {
             return wrong(ErrorKind::ArgumentConflict, how);
         }
         let source = self.stream.open("rerank", &self.documents)?;
+        let columns = source.input.columns.clone();
         let options = self.stream.options();
         let reranker = progress::during("loading the model", || Reranker::load(model, options))?;
         let mut failures = Failures::default();
@@ -76,8 +77,11 @@ impl Rerank {
         ranked.sort_by(|(a, _), (b, _)| b.score.total_cmp(&a.score));
         ranked.truncate(self.top_k.unwrap_or(usize::MAX));
         show(&match self.format {
-            Format::Human => human(&ranked),
-            Format::Json => ranked.iter().map(|(found, row)| format!("{}\n", object(found, row))).collect(),
+            RowFormat::Human => human(&ranked),
+            RowFormat::Json => {
+                ranked.iter().map(|(found, row)| format!("{}\n", object(found, row))).collect()
+            }
+            RowFormat::Csv => table(&columns, &ranked)?,
         })?;
         failures.outcome()
     }
@@ -130,6 +134,20 @@ fn human(ranked: &[(Ranked, Row)]) -> String {
         let _ = writeln!(text, "{:>8.4}  {:>5}  {document}{cut}", found.score, found.index);
         text
     })
+}
+
+fn table(columns: &[String], ranked: &[(Ranked, Row)]) -> Result<String> {
+    let mut out = csv::Writer::from_writer(Vec::new());
+    out.write_record(header(columns, &["score"]))?;
+    for (found, row) in ranked {
+        let (index, score) = (found.index.to_string(), found.score.to_string());
+        if columns.is_empty() {
+            out.write_record([&index, &row.fields[0], &score])?;
+        } else {
+            out.write_record(row.kept.columns.iter().chain([&index, &score]))?;
+        }
+    }
+    Ok(String::from_utf8(out.into_inner()?)?)
 }
 
 fn object(found: &Ranked, row: &Row) -> Value {

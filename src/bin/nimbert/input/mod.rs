@@ -22,7 +22,7 @@ pub(crate) use lines::{Lines, MOST_BYTES};
 const MOST_COLUMNS: usize = 1 << 14;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum FileFormat {
     /// One text a line
     Lines,
     /// RFC 4180 with a header; quoted fields may hold commas and newlines
@@ -33,7 +33,7 @@ pub(crate) enum Format {
     Jsonl,
 }
 
-impl Format {
+impl FileFormat {
     /// What the file's ending says.
     pub(crate) fn guess(path: &Path) -> Self {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
@@ -100,20 +100,20 @@ pub(crate) struct Input {
     pub(crate) rows: Rows,
 }
 
-/// The rows of `source`, each with the fields named in `columns` (which [`Format::Lines`] does not look at).
+/// The rows of `source`, each with the fields named in `columns` (which [`FileFormat::Lines`] does not look at).
 /// `name` is what errors call the input. A header is read and checked at once.
 pub(crate) fn open(
     source: impl Read + 'static,
     name: &str,
-    format: Format,
+    format: FileFormat,
     columns: &Columns,
 ) -> Result<Input> {
     let lines = Lines::new(source, name);
     match format {
-        Format::Lines => Ok(Input { columns: Vec::new(), rows: plain(lines) }),
-        Format::Csv => csv::open(lines, columns),
-        Format::Tsv => tsv::open(lines, columns),
-        Format::Jsonl => Ok(jsonl::open(lines, columns.clone())),
+        FileFormat::Lines => Ok(Input { columns: Vec::new(), rows: plain(lines) }),
+        FileFormat::Csv => csv::open(lines, columns),
+        FileFormat::Tsv => tsv::open(lines, columns),
+        FileFormat::Jsonl => Ok(jsonl::open(lines, columns.clone())),
     }
 }
 

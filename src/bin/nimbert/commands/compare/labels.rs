@@ -86,7 +86,7 @@ pub(super) fn run(compare: &Compare, paths: &[PathBuf; 2]) -> Result<()> {
 }
 
 fn measure(compare: &Compare, [a, b]: [&Engine; 2], mut flips: Option<&mut Flips<'_>>) -> Result<Comparison> {
-    let task = compare.columns.is_labelled().then(|| compare.columns.task(a)).transpose()?;
+    let task = compare.columns.is_labelled().then(|| compare.columns.labelling(a)).transpose()?;
     let mut outcomes = task.as_ref().map(|task| [task.outcomes(), task.outcomes()]);
     let mut comparison = Comparison::default();
     let source = compare.columns.open("compare", &compare.input)?;

@@ -2,24 +2,15 @@
 
 use std::io::{self, BufWriter, StdoutLock, Write};
 
-use clap::ValueEnum;
 use nimbert::Embedding;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{count::count, input::Row, shorten::shorten, stream::Writer};
+use crate::{count::count, format::Format, input::Row, shorten::shorten, stream::Writer};
 
 /// Characters of a text, and numbers of a vector, that are shown.
 const TEXT: usize = 80;
 const NUMBERS: usize = 6;
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// For reading: each text with the first numbers of its vector
-    Human,
-    /// One object a line, with the whole vector
-    Json,
-}
 
 pub(super) fn writer(format: Format) -> Box<dyn Writer<Embedding>> {
     let out = BufWriter::new(io::stdout().lock());

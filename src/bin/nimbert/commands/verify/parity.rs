@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anyhow::{Result, anyhow, ensure};
 use nimbert::{Embedder, Encoding, Engine, NumberType, Trace};
 
-use super::reference::{Reference, Row};
+use super::reference::{Reference, ReferenceRow};
 use crate::progress;
 
 /// What a stage may differ by.
@@ -49,7 +49,7 @@ impl Subject {
     }
 
     /// What it makes of row `number`, if it makes vectors.
-    fn vector(&self, number: usize, row: &Row) -> Result<Option<Vec<f32>>> {
+    fn vector(&self, number: usize, row: &ReferenceRow) -> Result<Option<Vec<f32>>> {
         let Self::Vectors(embedder) = self else { return Ok(None) };
         let encoding = Encoding {
             token_ids: row.token_ids.clone(),
@@ -155,7 +155,7 @@ impl Stage {
 }
 
 /// Ours, for each stage that the row has.
-fn stages_of<'a>(trace: &'a Trace, vector: Option<&'a [f32]>, row: &Row) -> Result<Vec<&'a [f32]>> {
+fn stages_of<'a>(trace: &'a Trace, vector: Option<&'a [f32]>, row: &ReferenceRow) -> Result<Vec<&'a [f32]>> {
     let of = |(name, _): &(String, Vec<f32>)| {
         Ok(match name.as_str() {
             "embeddings" => &trace.embeddings[..],

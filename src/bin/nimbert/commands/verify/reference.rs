@@ -11,7 +11,7 @@ use crate::{count::count, shorten::shorten};
 /// A reference file.
 pub(super) struct Reference {
     pub(super) about: About,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<ReferenceRow>,
 }
 
 /// Where its numbers come from.
@@ -25,7 +25,7 @@ pub(super) struct About {
 }
 
 /// One row of tokens and what PyTorch made of it.
-pub(super) struct Row {
+pub(super) struct ReferenceRow {
     pub(super) token_ids: Vec<u32>,
     pub(super) token_type_ids: Vec<u32>,
     /// `embeddings`, `layer.0` and so on, `pooled`, `logits`, `embedding`: those that the file has, in this order.
@@ -80,7 +80,7 @@ impl File<'_> {
         self.0.tensor(name).is_ok().then(|| self.values(name, Dtype::F32, f32::from_le_bytes)).transpose()
     }
 
-    fn full_row(&self, row: usize) -> Result<Row> {
+    fn full_row(&self, row: usize) -> Result<ReferenceRow> {
         let mut stages = Vec::new();
         let mut add = |stage: &str| -> Result<bool> {
             let found = self.floats(&format!("{row}.{stage}"))?;
@@ -99,10 +99,10 @@ impl File<'_> {
         add("embedding")?;
         ensure!(!stages.is_empty(), "tensor {row}.embeddings is missing");
         let ids = |name: &str| self.values(&format!("{row}.{name}"), Dtype::I32, u32::from_le_bytes);
-        Ok(Row { token_ids: ids("token_ids")?, token_type_ids: ids("token_type_ids")?, stages })
+        Ok(ReferenceRow { token_ids: ids("token_ids")?, token_type_ids: ids("token_type_ids")?, stages })
     }
 
-    fn packed_rows(&self, count: usize) -> Result<Vec<Row>> {
+    fn packed_rows(&self, count: usize) -> Result<Vec<ReferenceRow>> {
         let ids = |name: &str| self.values(name, Dtype::I32, u32::from_le_bytes);
         let (tokens, ends, logits) =
             (ids("token_ids")?, ids("cu_seqlens")?, self.values("logits", Dtype::F32, f32::from_le_bytes)?);
@@ -120,7 +120,7 @@ impl File<'_> {
         let labels = logits.len() / count;
         let row = |i: usize| {
             let place = ends[i] as usize..ends[i + 1] as usize;
-            Row {
+            ReferenceRow {
                 token_ids: tokens[place.clone()].to_vec(),
                 token_type_ids: types[place].to_vec(),
                 stages: vec![("logits".to_owned(), logits[i * labels..(i + 1) * labels].to_vec())],

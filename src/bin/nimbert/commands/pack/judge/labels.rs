@@ -8,7 +8,7 @@ use nimbert::{Classification, Engine, Options};
 use super::Judge;
 use crate::{
     commands::pack::Check,
-    data::Task,
+    data::Labelling,
     evaluation::{Decision, Figure, Metric, Outcomes, decided},
     input::Row,
     scoring::{Source, truth},
@@ -17,7 +17,7 @@ use crate::{
 pub(in crate::commands::pack) struct Labels<'a> {
     check: &'a Check,
     /// Of labelled data.
-    task: Option<Task>,
+    labelling: Option<Labelling>,
     /// Of each text.
     best: Vec<u32>,
 }
@@ -35,12 +35,12 @@ impl<'a> Labels<'a> {
             "{}: a regression, which has no labels that could change",
             model.display()
         );
-        let task = check.columns.is_labelled().then(|| check.columns.task(engine)).transpose()?;
-        Ok(Self { check, task, best: Vec::new() })
+        let labelling = check.columns.is_labelled().then(|| check.columns.labelling(engine)).transpose()?;
+        Ok(Self { check, labelling, best: Vec::new() })
     }
 
     fn metric(&self) -> Option<Metric> {
-        self.task.as_ref().map(|_| self.check.metric.unwrap_or(Metric::Top1))
+        self.labelling.as_ref().map(|_| self.check.metric.unwrap_or(Metric::Top1))
     }
 }
 
@@ -65,7 +65,7 @@ impl Judge for Labels<'_> {
     }
 
     fn nothing(&self) -> Seen {
-        Seen { outcomes: self.task.as_ref().map(Task::outcomes), agreeing: 0 }
+        Seen { outcomes: self.labelling.as_ref().map(Labelling::outcomes), agreeing: 0 }
     }
 
     fn keep(&mut self, own: &mut Seen, row: &Row, answer: &Classification) -> Result<()> {
@@ -74,8 +74,8 @@ impl Judge for Labels<'_> {
     }
 
     fn see(&self, seen: &mut Seen, number: usize, row: &Row, answer: &Classification) -> Result<()> {
-        if let (Some(outcomes), Some(task)) = (&mut seen.outcomes, &self.task) {
-            outcomes.push(answer, &truth(task, row)?);
+        if let (Some(outcomes), Some(labelling)) = (&mut seen.outcomes, &self.labelling) {
+            outcomes.push(answer, &truth(labelling, row)?);
         }
         seen.agreeing += usize::from(self.best[number] == decided(&answer.scores) as u32);
         Ok(())
