@@ -9,7 +9,7 @@ use super::{
 use crate::{
     checkpoint::sentence::Sentence,
     encoder::Row,
-    engine::{Engine, Task},
+    engine::{Engine, Task, Work},
     error::{Error, Result},
     options::Options,
     tokenizer::Encoding,
@@ -128,6 +128,16 @@ impl Embedder {
     /// The numbers of a vector.
     pub fn dimensions(&self) -> usize {
         self.recipe.dimensions
+    }
+
+    /// How hidden states become a vector: one way, or several whose vectors are concatenated in this order.
+    pub fn pooling(&self) -> &[Pooling] {
+        &self.recipe.pooling
+    }
+
+    /// What has to be done to make vectors of rows of so many tokens.
+    pub fn work(&self, lengths: &[usize]) -> Work {
+        self.recipe.work(&self.engine, lengths)
     }
 
     /// The model below: its configuration, precision and limits.

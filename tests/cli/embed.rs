@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{file, nimbert, nimbert_fed, objects, seeded};
 
 /// A directory of sentence-transformers: `name` of tests/data/sentence, with its encoder.
-fn sentence(name: &str) -> (tempfile::TempDir, String) {
+pub(super) fn sentence(name: &str) -> (tempfile::TempDir, String) {
     let (directory, path) = seeded("gelu-multi-label");
     copy(&data("sentence").join(name), directory.path());
     (directory, path)
