@@ -189,7 +189,14 @@ impl Engine {
 
     /// What has to be done to score rows of so many tokens.
     pub fn work(&self, lengths: &[usize]) -> Work {
-        Work::new(&self.0.plan, &self.0.model.panels(), lengths)
+        let encoder = self.encoder_work(lengths, |_| 1);
+        self.0.model.head_linears().fold(encoder, |work, linear| work.with(lengths.len(), linear))
+    }
+
+    /// What the encoder has to do, if of a row of so many tokens as many hidden states are read as `wanted` says.
+    pub(crate) fn encoder_work(&self, lengths: &[usize], wanted: impl Fn(usize) -> usize) -> Work {
+        let bytes = self.0.model.encoder_linears().map(|linear| linear.panels().len()).sum();
+        Work::encoder(&self.0.plan.layers, bytes, lengths, wanted)
     }
 
     /// The labels' names, by index.

@@ -113,7 +113,15 @@ impl Model {
     }
 
     fn linears(&self) -> impl Iterator<Item = &Linear> {
-        self.encoder.linears().chain(self.head.linears())
+        self.encoder_linears().chain(self.head_linears())
+    }
+
+    pub(crate) fn encoder_linears(&self) -> impl Iterator<Item = &Linear> {
+        self.encoder.linears()
+    }
+
+    pub(crate) fn head_linears(&self) -> impl Iterator<Item = &Linear> {
+        self.head.linears()
     }
 
     fn linears_mut(&mut self) -> impl Iterator<Item = &mut Linear> {

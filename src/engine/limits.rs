@@ -2,7 +2,7 @@
 
 use nimbert_kernels::Arithmetic;
 
-use crate::{exec::Exec, options::NumberType, plan::Plan};
+use crate::{exec::Exec, linear::Linear, options::NumberType, plan::Layer};
 
 /// What a machine allows, measured: no forward pass is faster than [`Limits::seconds`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,25 +46,39 @@ impl Limits {
 }
 
 impl Work {
-    /// Of rows of `lengths` tokens, of which a head reads the first of each text.
-    pub(crate) fn new(plan: &Plan, panels: &[&[u8]], lengths: &[usize]) -> Self {
-        let [rows, tokens] = [lengths.len(), lengths.iter().sum()].map(|n| n as f64);
-        let squares: f64 = lengths.iter().map(|&n| (n as f64).powi(2)).sum();
+    /// Of an encoder whose panels have so many `bytes`, for texts of `lengths` tokens. `wanted` says of how many of a text's
+    /// tokens the last layer's hidden states are read: it computes no others.
+    pub(crate) fn encoder(
+        layers: &[Layer],
+        bytes: usize,
+        lengths: &[usize],
+        wanted: impl Fn(usize) -> usize,
+    ) -> Self {
+        let sum = |each: &dyn Fn(usize) -> usize| lengths.iter().map(|&n| each(n) as f64).sum::<f64>();
+        let (tokens, rows) = (sum(&|n| n), sum(&|n| wanted(n)));
         let (mut matmul, mut attention) = (0.0, 0.0);
-        for (i, layer) in plan.layers.iter().enumerate() {
+        for (i, layer) in layers.iter().enumerate() {
             let whole: f64 = layer.matmuls().iter().map(|matmul| matmul.weights() as f64).sum();
-            // The last layer has one row for each text but in its keys and values, two thirds of the first matrix.
+            // Keys and values, two thirds of the first matrix, are of every token in the last layer, too.
             let keys_and_values = layer.qkv.weights() as f64 * 2.0 / 3.0;
-            let (every_token, pairs) =
-                if i + 1 == plan.layers.len() { (keys_and_values, tokens) } else { (whole, squares) };
-            matmul += tokens * every_token + rows * (whole - every_token);
+            let (rows, pairs) = if i + 1 == layers.len() {
+                (rows, sum(&|n| n * wanted(n)))
+            } else {
+                (tokens, sum(&|n| n * n))
+            };
+            matmul += tokens * keys_and_values + rows * (whole - keys_and_values);
             attention += 4.0 * (layer.qkv.n / 3) as f64 * pairs;
         }
-        let head: f64 = plan.head.matmuls().map(|matmul| matmul.weights() as f64).sum();
+        Self { matmul: 2.0 * matmul, attention, bytes: bytes as f64 }
+    }
+
+    /// And that of a fully connected layer which reads one row of each text.
+    pub(crate) fn with(self, texts: usize, linear: &Linear) -> Self {
+        let weights = (linear.n() * linear.k()) as f64;
         Self {
-            matmul: 2.0 * (matmul + rows * head),
-            attention,
-            bytes: panels.iter().map(|part| part.len() as f64).sum(),
+            matmul: self.matmul + 2.0 * texts as f64 * weights,
+            bytes: self.bytes + linear.panels().len() as f64,
+            ..self
         }
     }
 }
@@ -72,19 +86,36 @@ impl Work {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Preset;
+    use crate::{engine::Preset, exec::Operation, plan::Matmul};
+
+    /// Multiply-adds of a token in a layer: of all matrices, and of keys and values alone.
+    const LAYER: [usize; 2] = [4 * 768 * 768 + 2 * 768 * 3072, 2 * 768 * 768];
 
     #[test]
     fn work_of_one_token_is_two_operations_a_weight() {
-        let plan = Preset::BertBaseChinese.config().plan();
-        let work = Work::new(&plan, &[&[0; 100], &[0; 28]], &[1]);
-        let weights = 12 * (4 * 768 * 768 + 2 * 768 * 3072) + 768 * (768 + 5);
-        assert_eq!(
-            (work.matmul, work.attention, work.bytes),
-            (2.0 * weights as f64, 12.0 * 4.0 * 768.0, 128.0)
-        );
-        let two = Work::new(&plan, &[], &[1, 1]);
+        let layers = Preset::BertBaseChinese.config().plan().layers;
+        let plan = Matmul::new("classifier".to_owned(), 5, 768, Operation::Head).decisive();
+        let head = Linear::from_f32(&plan, &[0.0; 5 * 768], &[0.0; 5], NumberType::F32, |_| unreachable!());
+        let head = head.expect("finite weights");
+        let work = Work::encoder(&layers, 100, &[1], |_| 1).with(1, &head);
+        let weights = 12 * LAYER[0] + 5 * 768;
+        assert_eq!((work.matmul, work.attention), (2.0 * weights as f64, 12.0 * 4.0 * 768.0));
+        assert_eq!(work.bytes, 100.0 + head.panels().len() as f64);
+        let two = Work::encoder(&layers, 100, &[1, 1], |_| 1).with(2, &head);
         assert_eq!((two.matmul, two.attention), (2.0 * work.matmul, 2.0 * work.attention));
+        assert_eq!(two.bytes, work.bytes);
+    }
+
+    #[test]
+    fn the_last_layer_does_no_more_than_is_wanted() {
+        let layers = Preset::BertBaseChinese.config().plan().layers;
+        let lengths = [3, 5];
+        let all = Work::encoder(&layers, 0, &lengths, |n| n);
+        assert_eq!(all.matmul, 2.0 * 8.0 * 12.0 * LAYER[0] as f64);
+        assert_eq!(all.attention, 12.0 * 4.0 * 768.0 * (9.0 + 25.0));
+        let first = Work::encoder(&layers, 0, &lengths, |_| 1);
+        assert_eq!(all.matmul - first.matmul, 2.0 * 6.0 * (LAYER[0] - LAYER[1]) as f64);
+        assert_eq!(all.attention - first.attention, 4.0 * 768.0 * (34.0 - 8.0));
     }
 
     #[test]

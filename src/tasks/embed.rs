@@ -9,7 +9,7 @@ use super::{
 use crate::{
     checkpoint::{opened::Opened, sentence::Sentence},
     encoder::{Batch, Row, Workspace},
-    engine::{Engine, Purpose},
+    engine::{Engine, Purpose, Work},
     error::{Error, Result},
     exec::Exec,
     memory,
@@ -170,6 +170,16 @@ impl Embedder {
     /// The numbers of a vector.
     pub fn dimensions(&self) -> usize {
         self.recipe.dimensions
+    }
+
+    /// How hidden states become a vector: one way, or several whose vectors are concatenated in this order.
+    pub fn pooling(&self) -> &[Pooling] {
+        &self.recipe.pooling
+    }
+
+    /// What has to be done to make vectors of rows of so many tokens.
+    pub fn work(&self, lengths: &[usize]) -> Work {
+        self.recipe.work(&self.engine, lengths)
     }
 
     /// The model below: its configuration, precision and limits.

@@ -8,7 +8,7 @@ use super::pooling::{Pooling, normalize};
 use crate::{
     checkpoint::sentence::{Dense, DenseActivation, Sentence, Step},
     encoder::{Batch, Wanted, Workspace},
-    engine::Engine,
+    engine::{Engine, Work},
     error::{Error, Result},
     exec::Exec,
     linear::{Input, Linear},
@@ -78,7 +78,8 @@ pub(super) struct Recipe {
     lower_case: bool,
     /// Tokens of the prompt that are not pooled.
     skipped: usize,
-    pooling: Vec<Pooling>,
+    /// Concatenated in this order.
+    pub(super) pooling: Vec<Pooling>,
     steps: Vec<Made>,
     /// How many numbers of what the steps give are kept.
     pub(super) dimensions: usize,
@@ -167,13 +168,31 @@ impl Recipe {
         text
     }
 
+    /// What reads one hidden state of a text, if nothing reads more.
+    fn single(&self) -> Option<Pooling> {
+        match self.pooling[..] {
+            [Pooling::Cls] if self.skipped == 0 => Some(Pooling::Cls),
+            [Pooling::Last] => Some(Pooling::Last),
+            _ => None,
+        }
+    }
+
     /// The hidden states that are pooled.
     pub(super) fn wanted<'a>(&self, batch: &'a Batch) -> Wanted<'a> {
-        match self.pooling[..] {
-            [Pooling::Cls] if self.skipped == 0 => batch.first(),
-            [Pooling::Last] => batch.last(),
-            _ => Wanted::All,
+        match self.single() {
+            Some(Pooling::Last) => batch.last(),
+            Some(_) => batch.first(),
+            None => Wanted::All,
         }
+    }
+
+    /// What has to be done for texts of so many tokens; pooling itself is next to nothing.
+    pub(super) fn work(&self, engine: &Engine, lengths: &[usize]) -> Work {
+        let encoder = engine.encoder_work(lengths, |tokens| if self.single().is_some() { 1 } else { tokens });
+        self.steps.iter().fold(encoder, |work, step| match step {
+            Made::Dense(linear, _) => work.with(lengths.len(), linear),
+            Made::Normalize => work,
+        })
     }
 
     /// The vectors of a batch whose [wanted](Self::wanted) hidden states, of `size` numbers, are in the workspace:

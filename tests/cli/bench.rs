@@ -1,6 +1,8 @@
 //! `nimbert bench`: its numbers can't be checked, but that they belong together can.
 
-use crate::{file, nimbert};
+use serde_json::{Value, json};
+
+use crate::{embed::sentence, file, nimbert, seeded};
 
 #[test]
 fn times_of_shapes_and_lengths_in_one_line_of_json() {
@@ -59,6 +61,11 @@ fn what_cannot_be_measured_is_refused_before_anything_is() {
     nimbert(&["bench", "--preset", "bert-huge"]).misused(&["bert-base-chinese"]);
     nimbert(&["bench", "--preset", "bert-base-chinese", "--model", "x"]).misused(&["--model", "--preset"]);
     nimbert(&["bench", "--batch", "4"]).misused(&["--lengths"]);
+    nimbert(&["bench", "--task", "rerank"]).misused(&["--task", "classify, embed"]);
+    nimbert(&["bench", "--task", "embed", "--pooling", "median"]).misused(&["cls, max, mean"]);
+    for task in [&[][..], &["--task", "classify"]] {
+        nimbert(&[&["bench", "--pooling", "mean"], task].concat()).misused(&["--pooling", "--task embed"]);
+    }
     nimbert(&["bench", "--shapes", "1x513"]).failed(&["513", "512"]);
     nimbert(&["bench", "--lengths", "no/such/file"]).failed(&["no/such/file"]);
     for (content, words) in
@@ -84,4 +91,63 @@ fn nothing_is_downloaded_for_a_preset() {
     assert!(share > 0.85, "{share} of the time in matmul and attention: {profile:?}");
     let run = ["bench", "--copy-weights", "--shapes", "1x2", "--seconds", "0", "--format", "json"];
     assert_eq!(nimbert(&run).json()[0]["engine"], "nimbert-int8");
+}
+
+/// A measurement of 1x16 and 2x8, with as few runs as there can be.
+fn measured(more: &[&str]) -> Value {
+    let how = ["bench", "--threads", "1", "--seconds", "0", "--shapes", "1x16,2x8", "--format", "json"];
+    nimbert(&[&how, more].concat()).json().remove(0)
+}
+
+#[test]
+fn vectors_are_more_work_than_logits_where_all_tokens_are_pooled() {
+    let [logits, mean, cls] =
+        [&[][..], &["--task", "embed"], &["--task", "embed", "--pooling", "cls"]].map(measured);
+    assert_eq!((&logits["task"], &logits["pooling"]), (&Value::Null, &Value::Null));
+    assert_eq!((&mean["task"], &mean["pooling"]), (&json!("embed"), &json!("mean")));
+    assert_eq!((&cls["task"], &cls["pooling"]), (&json!("embed"), &json!("cls")));
+    let work =
+        |report: &Value, shape: &str, key: &str| report["shapes"][shape]["work"][key].as_f64().unwrap();
+    // Six layers of hidden size 384, 1,536 inside; the work is told in millions.
+    let rest_of_a_layer = 2.0 * (2 * 384 * 384 + 2 * 384 * 1536) as f64 / 1e9;
+    for (shape, more_rows) in [("1x16", 15.0), ("2x8", 14.0)] {
+        let [all, first] = [&mean, &cls].map(|report| work(report, shape, "matmul_gop"));
+        assert!((all - first - more_rows * rest_of_a_layer).abs() < 0.002, "{shape}: {all} and {first}");
+        assert!(work(&logits, shape, "matmul_gop") >= first, "{shape}");
+        let [own, without_head] = [&logits, &mean].map(|report| work(report, shape, "weights_mb"));
+        assert!(
+            own > without_head && without_head == work(&cls, shape, "weights_mb"),
+            "{own}, {without_head}"
+        );
+        let of_limit = mean["shapes"][shape]["of_limit"].as_f64().unwrap();
+        assert!(0.0 < of_limit && of_limit < 1.5, "{shape}: {of_limit} of the limit");
+    }
+    let stdout =
+        nimbert(&["bench", "--task", "embed", "--pooling", "last", "--shapes", "1x4", "--seconds", "0"])
+            .done();
+    assert!(stdout.contains("task     embed, pooling lasttoken\n"), "{stdout}");
+}
+
+/// Whatever has an encoder: a preset, a checkpoint, its packed file, a directory of sentence-transformers.
+#[test]
+fn vectors_of_every_kind_of_model() {
+    let (kept, plain) = seeded("gelu-multi-label");
+    let packed = kept.path().join("f32.nimbert").to_str().unwrap().to_owned();
+    nimbert(&["pack", "--model", &plain, "--precision", "f32", "-o", &packed]).done();
+    let (_poolings, poolings) = sentence("new-two");
+    let (_dense, dense) = sentence("dense-tanh");
+    let (_lengths, lengths) = file("lengths.txt", "3\n12\n7\n");
+    let embed = |more: &[&str]| measured(&[&["--task", "embed"], more].concat());
+    let preset = embed(&["--preset", "bert-base-chinese", "--precision", "int8", "--pooling", "max"]);
+    assert_eq!(preset["pooling"], "max");
+    let [of_directory, of_file] = [&plain, &packed].map(|model| embed(&["--model", model]));
+    assert_eq!((&of_directory["pooling"], &of_file["pooling"]), (&json!("mean"), &json!("mean")));
+    assert_eq!(of_directory["shapes"]["1x16"]["work"], of_file["shapes"]["1x16"]["work"]);
+    let two = embed(&["--model", &poolings, "--lengths", &lengths]);
+    assert!(two["pooling"].as_str().unwrap().contains('+') && two["lengths"]["min_ms"].is_number(), "{two}");
+    let with_dense = embed(&["--model", &dense]);
+    let weights = |report: &Value| report["shapes"]["1x16"]["work"]["weights_mb"].as_f64().unwrap();
+    assert!(weights(&with_dense) > weights(&of_directory), "{with_dense}");
+    let other = ["bench", "--task", "embed", "--pooling", "mean", "--model", &poolings];
+    nimbert(&other).failed(&["pooling: mean, but", "of its own"]);
 }

@@ -150,6 +150,27 @@ fn only_like_is_compared_with_like() {
 }
 
 #[test]
+fn vectors_are_compared_with_vectors_of_the_same_pooling() {
+    let (_directory, path) = saved(&["--task", "embed"]);
+    let all = bench(&["--task", "embed", "--against", &path, "--tolerance", "1e9"]).done();
+    assert!(all.contains("task     embed, pooling mean") && all.contains("good"), "{all}");
+    let refused = |path: &str, how: &[&str], words: &[&str]| {
+        assert_eq!(bench(&[&["--against", path], how].concat()).failed(words), "");
+    };
+    refused(&path, &[], &["base.json: task: embed in it, classify here"]);
+    refused(&path, &["--task", "embed", "--pooling", "cls"], &["base.json: pooling: mean in it, cls here"]);
+    // What was saved before there were tasks is of logits, and so is written today.
+    let (_logits, logits) = saved(&[]);
+    let file: Value = serde_json::from_slice(&fs::read(&logits).unwrap()).unwrap();
+    assert!(file["task"].is_null() && file["pooling"].is_null(), "{file}");
+    refused(&logits, &["--task", "embed"], &["base.json: task: classify in it, embed here"]);
+    let (_other, other) = doctored(&path, |object| object["task"] = json!("rerank"));
+    refused(&other, &[], &["base.json: task: unknown variant `rerank`"]);
+    let (_other, other) = doctored(&path, |object| drop(object.as_object_mut().unwrap().remove("pooling")));
+    refused(&other, &[], &["base.json: pooling: a measurement of vectors has one"]);
+}
+
+#[test]
 fn a_damaged_baseline_is_refused_by_its_key_before_anything_is_measured() {
     let (_directory, path) = saved(&[]);
     let key = |key: &'static str| move |object: &mut Value| drop(object.as_object_mut().unwrap().remove(key));

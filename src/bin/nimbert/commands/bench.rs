@@ -1,6 +1,7 @@
 //! `nimbert bench`: how fast a model is here, how far from what the machine allows, and whether slower than it was.
 
 mod baseline;
+mod forward;
 mod measure;
 mod record;
 mod report;
@@ -18,20 +19,16 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
     error::ErrorKind,
 };
-use nimbert::{Engine, Limits, Options, Preset};
+use nimbert::{Limits, Options, Pooling, Preset};
 
 use self::{
     baseline::Baseline,
+    forward::{Forward, Task},
     record::Record,
     rounds::Row,
     shape::{Lengths, Shape, Shapes},
 };
-use crate::{
-    file::NewFile,
-    format::Format,
-    model::{ModelArgs, WordOrModelArgs},
-    positive, progress, show, usage_error,
-};
+use crate::{file::NewFile, format::Format, model::WordOrModelArgs, positive, progress, show, usage_error};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,19 +36,21 @@ Examples:
   nimbert bench --preset bert-base-chinese --precision int8 --threads 1
   nimbert bench --model stars.nimbert --shapes 1x32 --profile
   nimbert bench --shapes - --lengths token-counts.txt --batch 32 --format json
+  nimbert bench --task embed --pooling cls                  vectors in place of logits
+  nimbert bench --task embed --model bge-small-en-v1.5      pooled as the directory says
   nimbert bench --threads 1 --save before.json              then change something, and:
   nimbert bench --threads 1 --against before.json           ratios; exit code 1 if anything is slower
   nimbert bench --threads 1 --against before.json --tolerance 2 --shapes 1x32 --seconds 5
 
 A shape is TEXTSxTOKENS, so 16x32 is a batch of 16 texts with 32 tokens each. Times are of whole forwards, from
-token ids to logits. `of limit` is the share of what this machine allows: the time that the arithmetic takes at the
+token ids to logits, or with --task embed to pooled vectors. `of limit` is the share of what this machine allows: the time that the arithmetic takes at the
 peak of its instructions, or that the weights take to be read, whichever is longer, over the fastest forward. Both
 limits are measured when the program starts. Let nothing else run.
 
 Everything is measured in two rounds, so that a moment's disturbance hits no shape alone. With --against the ratios are
 new over old: of the fastest runs, which decide, because whatever disturbs a run makes it slower and never faster, and of
 the medians. A shape that is slower is measured once more before the verdict. Only like is compared with like: a file of
-a model of another shape, another precision, instruction set or number of threads is refused. Exit codes: 0 nothing is
+a model of another shape, another task, pooling, precision, instruction set or number of threads is refused. Exit codes: 0 nothing is
 slower, 1 something is or went wrong, 2 wrong usage.";
 
 /// Measured where --shapes says nothing.
@@ -76,6 +75,15 @@ pub(crate) struct Bench {
     /// Make up a model of a known shape instead of loading one; nothing is downloaded
     #[arg(long, value_name = "NAME", conflicts_with_all = ["model", "word"], value_parser = preset())]
     preset: Option<Preset>,
+
+    /// What is measured of the model
+    #[arg(long, value_enum, default_value = "classify")]
+    task: Task,
+
+    /// How hidden states become a vector, with --task embed: mean, cls, max, last, mean_sqrt_len_tokens, weightedmean
+    /// [default: as the directory says, else mean]
+    #[arg(long, value_name = "HOW")]
+    pooling: Option<Pooling>,
 
     /// Shapes to measure, TEXTSxTOKENS with commas between them; `-` for none [default: 1x8,1x16,1x32,1x128,16x32, or
     /// with --against what its file has]
@@ -136,7 +144,7 @@ fn preset() -> impl TypedValueParser<Value = Preset> {
 /// What was found.
 struct Report<'a> {
     model: String,
-    engine: &'a Engine,
+    forward: &'a Forward,
     copy_weights: bool,
     load_ms: f64,
     limits: Limits,
@@ -147,6 +155,10 @@ struct Report<'a> {
 impl Bench {
     pub(crate) fn run(&self) -> Result<()> {
         // Everything that can be wrong with the arguments comes before anything that takes time.
+        if self.pooling.is_some() && self.task != Task::Embed {
+            let how = "--pooling is of vectors: it needs --task embed";
+            return Err(usage_error("bench", ErrorKind::ArgumentConflict, how));
+        }
         let baseline =
             self.against.as_ref().map(|path| Baseline::read(path.clone(), self.tolerance)).transpose()?;
         let (shapes, lengths) = self.subjects(baseline.as_ref())?;
@@ -156,16 +168,19 @@ impl Bench {
         let save = self.save.as_deref().map(|path| NewFile::create(path, &inputs)).transpose()?;
 
         let start = Instant::now();
-        let (model, engine) = self.load(&named)?;
+        let options = Options::default().profile(self.profile);
+        let forward = Forward::load(self.task, self.preset, &named, self.pooling, options)?;
         let load_ms = start.elapsed().as_secs_f64() * 1e3;
+        let made_up = |preset: Preset| format!("{}'s shape, made-up weights", preset.name());
+        let model = self.preset.map_or_else(|| named.to_string(), made_up);
         if let Some(baseline) = &baseline {
-            baseline.fits(&model, &engine)?;
+            baseline.fits(&model, &forward)?;
         }
-        let workloads = rounds::workloads(&engine, &shapes, lengths.as_ref())?;
-        let limits = progress::during("measuring the machine", || engine.limits());
-        let rows = rounds::measure(&engine, workloads, self.seconds, baseline.as_ref())?;
+        let workloads = rounds::workloads(&forward, &shapes, lengths.as_ref())?;
+        let limits = progress::during("measuring the machine", || forward.engine().limits());
+        let rows = rounds::measure(&forward, workloads, self.seconds, baseline.as_ref())?;
         let copy_weights = named.copies_weights();
-        let report = Report { model, engine: &engine, copy_weights, load_ms, limits, rows, lengths };
+        let report = Report { model, forward: &forward, copy_weights, load_ms, limits, rows, lengths };
         self.finish(&report, save, baseline.as_ref())
     }
 
@@ -193,18 +208,6 @@ impl Bench {
             baseline.covers(&shapes, lengths.as_ref())?;
         }
         Ok((shapes, lengths))
-    }
-
-    fn load(&self, named: &ModelArgs) -> Result<(String, Engine)> {
-        let options = Options::default().profile(self.profile);
-        Ok(match self.preset {
-            Some(preset) => {
-                let name = format!("{}'s shape, made-up weights", preset.name());
-                let options = named.options(options);
-                (name, progress::during("making up the model", || Engine::preset(preset, options))?)
-            }
-            None => (named.to_string(), named.load(options)?),
-        })
     }
 
     /// Shows the results, then saves them, then gives the verdict.

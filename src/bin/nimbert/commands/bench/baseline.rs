@@ -3,10 +3,10 @@
 use std::{fs, path::PathBuf};
 
 use anyhow::{Result, anyhow, bail, ensure};
-use nimbert::Engine;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    forward::Forward,
     measure::Timing,
     record::{Entry, Record, rounded},
     rounds::Row,
@@ -93,14 +93,18 @@ impl Baseline {
         Ok(())
     }
 
-    /// Refuses an engine that would compute something else, or in another way.
-    pub(super) fn fits(&self, model: &str, engine: &Engine) -> Result<()> {
-        let Record { model: name, architecture, precision, isa, threads, .. } = &self.record;
+    /// Refuses a forward that would compute something else, or in another way.
+    pub(super) fn fits(&self, model: &str, forward: &Forward) -> Result<()> {
+        let Record { task, pooling, model: name, architecture, precision, isa, threads, .. } = &self.record;
+        self.same("task", &task.name(), &forward.task().name())?;
+        let engine = forward.engine();
         let here = Architecture::new(engine.config());
         if *architecture != here {
             let describe = |name: &str, sizes: &Architecture| format!("{name} ({})", sizes.in_full());
             self.same("model", &describe(name, architecture), &describe(model, &here))?;
         }
+        let [there, here] = [pooling.clone(), forward.pooling()].map(Option::unwrap_or_default);
+        self.same("pooling", &there, &here)?;
         self.same("precision", precision, &engine.precision().to_string())?;
         self.same("isa", isa, &engine.isa().to_string())?;
         self.same("threads", threads, &engine.threads())
@@ -186,6 +190,9 @@ fn parse(text: &str) -> Result<Record, String> {
                 return Err(format!("{key}.{time}: {ms} is no time"));
             }
         }
+    }
+    if record.task.is_classify() != record.pooling.is_none() {
+        return Err("pooling: a measurement of vectors has one, and no other".to_owned());
     }
     match (&record.lengths, &record.token_counts, record.batch) {
         (None, ..) if record.shapes.is_empty() => Err("shapes: none in it, and no lengths".to_owned()),

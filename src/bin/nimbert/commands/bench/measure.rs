@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use nimbert::{Encoding, Engine, Limits, Operation, Work};
+use nimbert::{Encoding, Limits, Operation, Work};
+
+use super::forward::Forward;
 
 /// How often a workload is run.
 #[derive(Clone, Copy)]
@@ -36,8 +38,8 @@ pub(super) struct Timing {
 
 impl Workload {
     /// Texts of `lengths` tokens, given to the engine `batch` at a time, in their order.
-    pub(super) fn new(engine: &Engine, lengths: &[usize], batch: usize) -> Result<Self> {
-        let shape = &engine.config().encoder;
+    pub(super) fn new(forward: &Forward, lengths: &[usize], batch: usize) -> Result<Self> {
+        let shape = &forward.engine().config().encoder;
         if let Some(length) = lengths.iter().find(|&&length| length > shape.max_position_embeddings) {
             bail!("{length} tokens, and the model has positions for {}", shape.max_position_embeddings);
         }
@@ -49,7 +51,7 @@ impl Workload {
         };
         let batches = lengths.chunks(batch).map(|batch| batch.iter().map(&mut text).collect()).collect();
         let (texts, tokens) = (lengths.len(), lengths.iter().sum());
-        Ok(Self { batches, texts, tokens, work: engine.work(lengths) })
+        Ok(Self { batches, texts, tokens, work: forward.work(lengths) })
     }
 }
 
@@ -60,24 +62,25 @@ fn words(vocabulary: usize) -> impl Iterator<Item = u32> {
 }
 
 /// Runs `workload` again and again.
-pub(super) fn time(engine: &Engine, workload: &Workload, runs: Runs) -> Result<Timing> {
+pub(super) fn time(forward: &Forward, workload: &Workload, runs: Runs) -> Result<Timing> {
     let Runs { warm_up, least, seconds } = runs;
     let run = || -> Result<f64> {
         let start = Instant::now();
         for batch in &workload.batches {
-            std::hint::black_box(engine.logits(batch)).into_iter().collect::<Result<Vec<_>, _>>()?;
+            forward.run(batch)?;
         }
         Ok(start.elapsed().as_secs_f64() * 1e3)
     };
     for _ in 0..warm_up {
         run()?;
     }
-    engine.profile();
+    forward.engine().profile();
     let (mut runs, end) = (Vec::new(), Instant::now() + Duration::from_secs_f64(seconds));
     while runs.len() < least || Instant::now() < end {
         runs.push(run()?);
     }
-    let operations = engine.profile().into_iter().map(|(what, time)| (what, time.as_secs_f64() * 1e3));
+    let operations =
+        forward.engine().profile().into_iter().map(|(what, time)| (what, time.as_secs_f64() * 1e3));
     let operations = operations.collect();
     runs.sort_by(f64::total_cmp);
     Ok(Timing { runs, tokens: workload.tokens, work: workload.work, operations })

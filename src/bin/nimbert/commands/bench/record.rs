@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Report,
     baseline::{Comparison, Ratio},
+    forward::Task,
     rounds::Row,
     shape::{Shape, Subject},
 };
@@ -17,6 +18,12 @@ use crate::{architecture::Architecture, memory};
 pub(super) struct Record {
     engine: String,
     pub(super) version: String,
+    /// Files from before there were others have none.
+    #[serde(default, skip_serializing_if = "Task::is_classify")]
+    pub(super) task: Task,
+    /// Of vectors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pooling: Option<String>,
     pub(super) model: String,
     pub(super) architecture: Architecture,
     pub(super) precision: String,
@@ -92,7 +99,8 @@ struct Against {
 
 impl Record {
     pub(super) fn new(report: &Report<'_>) -> Self {
-        let Report { model, engine, copy_weights, load_ms, limits, rows, lengths } = report;
+        let Report { model, forward, copy_weights, load_ms, limits, rows, lengths } = report;
+        let engine = forward.engine();
         let entries = |row: &Row| match row.subject {
             Subject::Shape(shape) => Some((shape, Entry::new(limits, row))),
             Subject::Lengths => None,
@@ -101,6 +109,8 @@ impl Record {
         Self {
             engine: format!("nimbert-{}", engine.precision()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            task: forward.task(),
+            pooling: forward.pooling(),
             model: model.clone(),
             architecture: Architecture::new(engine.config()),
             precision: engine.precision().to_string(),

@@ -12,10 +12,13 @@ use super::{
 use crate::{count::count, memory, model::compute, shorten::shorten};
 
 pub(super) fn human(report: &Report<'_>) -> String {
-    let Report { model, engine, load_ms, limits, rows, .. } = report;
-    let (compute, machine) = (compute(engine), Rates::new(limits).describe());
-    let mut text =
-        format!("model    {model}\ncompute  {compute}\nmachine  {machine}\nload     {load_ms:.1} ms\n");
+    let Report { model, forward, load_ms, limits, rows, .. } = report;
+    let (compute, machine) = (compute(forward.engine()), Rates::new(limits).describe());
+    let task = forward.pooling().map(|pooling| format!("task     embed, pooling {pooling}\n"));
+    let mut text = format!(
+        "model    {model}\n{}compute  {compute}\nmachine  {machine}\nload     {load_ms:.1} ms\n",
+        task.unwrap_or_default()
+    );
     if !rows.is_empty() {
         text += &format!(
             "\n{:<9}{:>7}{:>11}{:>11}{:>11}{:>11}{:>10}\n",

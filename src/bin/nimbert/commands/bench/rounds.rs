@@ -1,10 +1,10 @@
 //! In which order things are measured, and how often.
 
 use anyhow::Result;
-use nimbert::Engine;
 
 use super::{
     baseline::Baseline,
+    forward::Forward,
     measure::{Runs, Timing, Workload, time},
     shape::{Lengths, Shape, Subject},
 };
@@ -24,22 +24,22 @@ pub(super) struct Row {
 
 /// The texts of every row.
 pub(super) fn workloads(
-    engine: &Engine,
+    forward: &Forward,
     shapes: &[Shape],
     lengths: Option<&Lengths>,
 ) -> Result<Vec<(Subject, Workload)>> {
     let shapes = shapes.iter().map(|&shape| {
         let Shape { texts, tokens } = shape;
-        Ok((Subject::Shape(shape), Workload::new(engine, &vec![tokens; texts], texts)?))
+        Ok((Subject::Shape(shape), Workload::new(forward, &vec![tokens; texts], texts)?))
     });
     let lengths = lengths
-        .map(|Lengths { counts, batch }| Ok((Subject::Lengths, Workload::new(engine, counts, *batch)?)));
+        .map(|Lengths { counts, batch }| Ok((Subject::Lengths, Workload::new(forward, counts, *batch)?)));
     shapes.chain(lengths).collect()
 }
 
 /// Times everything in rounds, for `seconds` each in all, and once more what is slower than it was.
 pub(super) fn measure(
-    engine: &Engine,
+    forward: &Forward,
     workloads: Vec<(Subject, Workload)>,
     seconds: f64,
     baseline: Option<&Baseline>,
@@ -51,7 +51,7 @@ pub(super) fn measure(
         Subject::Lengths => Runs { warm_up: 1, least: 2, seconds },
     };
     let time = |workload: &Workload, runs| {
-        let timing = time(engine, workload, runs);
+        let timing = time(forward, workload, runs);
         bar.inc(1);
         timing
     };
