@@ -9,24 +9,27 @@ from pathlib import Path
 # First of all: it refuses a Python that is too old.
 import environment
 import arguments
+import contrast
 import engines
 import machine
 import prepare
 import rounds
 import table
+import tasks
 import workloads
 from arguments import RESULTS
 from environment import say
 from figures import Figures
-from record import Recorder, read
+from record import Recorder, Row, read
 
 QUICK = {"shapes": workloads.QUICK_SHAPES, "seconds": 0.2, "rounds": 1}
 USUAL = {"shapes": workloads.SHAPES, "seconds": 1.0, "rounds": 3}
+USUAL_OF_TASKS = USUAL | {"shapes": workloads.TASKS_SHAPES}
 
 
 def plan(args: Namespace, config: dict) -> workloads.Plan:
     """What to run, checked against the model: all that can be wrong comes before anything that takes time."""
-    usual = QUICK if args.quick else USUAL
+    usual = QUICK if args.quick else USUAL if args.tasks == [tasks.CLASSIFY] else USUAL_OF_TASKS
     shapes = workloads.parse_shapes(usual["shapes"]) if args.shapes is None else args.shapes
     limit = config["max_position_embeddings"]
     if too_long := [str(shape) for shape in shapes if shape.tokens > limit]:
@@ -39,15 +42,15 @@ def plan(args: Namespace, config: dict) -> workloads.Plan:
     return workloads.Plan(shapes, lengths, texts, time, args.batch)
 
 
-def describe(bench: prepare.Bench, todo: workloads.Plan, chosen: list[engines.Engine], told: dict[str, str],
+def describe(bench: prepare.Bench, todo: workloads.Plan, turns: list[tasks.Turn], told: dict[str, str],
              number: int, cores: dict[int, list[int]]) -> dict[str, str]:
     """What a reader of the record has to know of the run."""
     return {
         "model": bench.model_name, "rounds": str(number), "seconds": f"{todo.seconds:g}",
         "measured on cores": "; ".join(", ".join(map(str, each)) for each in cores.values()),
         "mixed": f"{len(todo.lengths)} texts, {sum(todo.lengths)} tokens, {todo.batch} at once padded",
-        "texts": str(len(todo.texts)),
-    } | {f"setting of {engine.name}": engine.setting for engine in chosen} | {
+        "texts": str(len(todo.texts)), "tasks": ", ".join(dict.fromkeys(str(turn.task) for turn in turns)),
+    } | {f"setting of {turn.engine.name}": turn.engine.setting for turn in turns} | {
         f"agreement of {name}": text for name, text in told.items()}
 
 
@@ -73,6 +76,7 @@ def run(args: Namespace) -> int:
         raise ValueError("engines are measured on Linux alone, where a process can be kept on its cores; "
                          "`table` and `charts` work here, too")
     chosen = args.engines if args.command == "run" else engines.select("nimbert")
+    turns = tasks.turns(chosen, args.tasks)
     number = args.rounds or (QUICK if args.quick else USUAL)["rounds"]
     cores = {threads: machine.choose(threads) for threads in args.threads}
     todo = plan(args, prepare.config(args.checkpoint))
@@ -80,7 +84,7 @@ def run(args: Namespace) -> int:
     directory(args.cache)
     python = environment.python(args.cache, args.python, environment.packages(args.command, chosen))
     versions = environment.versions(python)
-    bench = prepare.prepare(args.cache, python, args.checkpoint, chosen, versions)
+    bench = prepare.prepare(args.cache, python, args.checkpoint, turns, versions)
 
     def pin(threads: int) -> None:
         # The engines' processes inherit it.
@@ -88,17 +92,18 @@ def run(args: Namespace) -> int:
 
     pin(args.threads[0])
     say("checking that all engines agree with PyTorch in f32")
-    told, per_token = rounds.check(bench, chosen, args.threads[0])
-    running = [name for name in per_token if name not in bench.missing]
-    expected = {name: rounds.expected_seconds(engines.BY_NAME[name], todo, per_token[name]) for name in running}
-    clock = rounds.Clock(expected, running * number * len(args.threads))
-    say(f"{number} round{'s' * (number > 1)} of {len(running)} engines: about {rounds.minutes(clock.left())}. "
-        "Let nothing else run.")
-    about = machine.describe() | environment.about(versions) | describe(bench, todo, chosen, told, number, cores)
+    told, per_token = rounds.check(bench, turns, args.threads[0])
+    running = [turn for turn in turns if turn.name in per_token and turn.name not in bench.missing]
+    expected = {turn.name: rounds.expected_seconds(turn.engine, todo.of(turn.task), per_token[turn.name])
+                for turn in running}
+    clock = rounds.Clock(expected, list(expected) * number * len(args.threads))
+    say(f"{number} round{'s' * (number > 1)} of {len({turn.engine for turn in running})} engines: about "
+        f"{rounds.minutes(clock.left())}. Let nothing else run.")
+    about = machine.describe() | environment.about(versions) | describe(bench, todo, turns, told, number, cores)
     recorder = Recorder(args.output / RESULTS, about)
     code = 0
     try:
-        rounds.run(bench, chosen, args.threads, number, todo, recorder, clock, pin)
+        rounds.run(bench, turns, args.threads, number, todo, recorder, clock, pin)
     except KeyboardInterrupt:
         say("\ninterrupted: what is there is kept")
         code = 130
@@ -106,9 +111,21 @@ def run(args: Namespace) -> int:
     if not recorder.rows:
         return code
     show(recorder.path)
+    if tasks.CLASSIFY not in args.tasks:
+        say("no charts: they are of logits")
+        return code
     if not draw(python, recorder.path, args.output, *(["roofline"] if args.command == "roofline" else [])):
         say(f"the record is complete; to draw it: python3 tools/bench charts {recorder.path}")
     return code
+
+
+def tables(rows: list[Row], threads: int) -> str:
+    """Task by task, and then the tasks beside each other."""
+    measured = {task: Figures(rows, threads, task) for task in tasks.ALL if any(row.task == task for row in rows)}
+    parts = [table.report(figures, max(row.round for row in rows)) for figures in measured.values()]
+    if classify := measured.pop(tasks.CLASSIFY, None):
+        parts += filter(None, (contrast.report(classify, figures) for figures in measured.values()))
+    return "\n\n".join(parts)
 
 
 def show(path: Path) -> None:
@@ -117,7 +134,7 @@ def show(path: Path) -> None:
     for key in ("date", "cpu", "instructions", "nimbert", "model"):
         print(f"{key:<13} {about.get(key, '')}")
     for threads in dict.fromkeys(row.threads for row in rows):
-        print("", table.report(Figures(rows, threads), max(row.round for row in rows)), sep="\n")
+        print("", tables(rows, threads), sep="\n")
     print(f"\nrecord: {path}")
 
 

@@ -2,7 +2,10 @@
 import statistics
 from dataclasses import dataclass
 
-Logits = list[list[float]]
+from tasks import CLASSIFY, Task
+
+# A row for each text: of logits, or a vector.
+Rows = list[list[float]]
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,10 @@ TOLERANCES = {
     # So this tells a broken model from int8, not good int8 from bad: the record has what each keeps.
     "int8": Tolerance(0.5, 0.80),
 }
+# The same distance for vectors, which have no labels, and for the same reasons: f32 was 1e-6 at most; int8 up to 0.33
+# (PyTorch, one scale for all rows of a batch) on a trained model of 6 layers, and 0.03 to 0.11 where scales are finer. The
+# cosine limits nothing: that of two texts' vectors can be 0.9 already, where all have a direction in common.
+VECTOR_TOLERANCES = {"f32": 2e-4, "f16": 0.03, "int8": 0.5}
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,26 @@ class Agreement:
                 f"(allowed: {self.tolerance.distance:g})")
 
 
+@dataclass(frozen=True)
+class VectorAgreement:
+    """How an engine's vectors compare with the reference's."""
+
+    distance: float
+    # Of the text whose vector is turned most.
+    cosine: float
+    texts: int
+    tolerance: float
+
+    @property
+    def good(self) -> bool:
+        # Written so that what is not a number is not good.
+        return self.distance <= self.tolerance
+
+    def __str__(self) -> str:
+        return (f"vectors of {self.texts} texts {self.distance:.2g} of their spread apart (allowed: "
+                f"{self.tolerance:g}), least cosine {self.cosine:.6f}")
+
+
 def _best(row: list[float]) -> int:
     return max(range(len(row)), key=row.__getitem__)
 
@@ -55,18 +82,30 @@ def _root_mean_square(values: list[float]) -> float:
     return statistics.fmean(value * value for value in values) ** 0.5
 
 
-def compare(reference: Logits, logits: Logits, precision: str) -> Agreement:
+def compare(reference: Rows, rows: Rows, precision: str, task: Task = CLASSIFY) -> Agreement | VectorAgreement:
     """Both in the same order of texts."""
-    if [len(row) for row in logits] != [len(row) for row in reference]:
-        raise ValueError(f"{len(logits)} rows of logits where the reference has {len(reference)}, or of another length")
-    apart = [a - b for row, other in zip(reference, logits) for a, b in zip(row, other)]
-    # How far a label's logits are from their mean over the texts: what tells the texts apart.
+    what = "vectors" if task.pooling else "logits"
+    if [len(row) for row in rows] != [len(row) for row in reference]:
+        raise ValueError(f"{len(rows)} rows of {what} where the reference has {len(reference)}, or of another length")
+    apart = [a - b for row, other in zip(reference, rows) for a, b in zip(row, other)]
+    # How far a column's numbers are from their mean over the texts: what tells the texts apart.
     spread = _root_mean_square([value - statistics.fmean(column) for column in zip(*reference) for value in column])
     if not spread:
-        raise ValueError("the reference gives the same logits for all texts: nothing can disagree with it")
-    labels = statistics.fmean(_best(row) == _best(other) for row, other in zip(reference, logits))
+        raise ValueError(f"the reference gives the same {what} for all texts: nothing can disagree with it")
+    distance = _root_mean_square(apart) / spread
+    if task.pooling:
+        cosine = min(_cosine(row, other) for row, other in zip(reference, rows))
+        return VectorAgreement(distance, cosine, len(rows), VECTOR_TOLERANCES[precision])
+    labels = statistics.fmean(_best(row) == _best(other) for row, other in zip(reference, rows))
     largest = max(map(abs, apart))
     # Python's max skips what is not a number in all places but the first.
     if any(value != value for value in apart):
         largest = float("nan")
-    return Agreement(_root_mean_square(apart) / spread, largest, labels, len(logits), TOLERANCES[precision])
+    return Agreement(distance, largest, labels, len(rows), TOLERANCES[precision])
+
+
+def _cosine(row: list[float], other: list[float]) -> float:
+    dot = sum(a * b for a, b in zip(row, other))
+    # Not hypot: a vector of nothing has no direction.
+    lengths = (sum(a * a for a in row) * sum(b * b for b in other)) ** 0.5
+    return dot / lengths if lengths else float("nan")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import environment
 import needs
+import tasks
 import workloads
 from engines import ENGINES, select
 
@@ -69,6 +70,7 @@ Measures nimbert beside other engines on this machine: one command from nothing 
     python3 tools/bench                     everything: some 35 minutes, after 10 of preparing the first time
     python3 tools/bench --quick             does it work? three minutes, no figures to quote
     python3 tools/bench --engines nimbert,openvino-int8
+    python3 tools/bench --task classify,embed   logits and vectors in the same rounds, beside each other
     python3 tools/bench roofline            nimbert alone, beside what the machine allows
     python3 tools/bench table FILE.csv      the tables of a record
     python3 tools/bench charts FILE.csv     the tables and the charts of a record, drawn again
@@ -130,7 +132,14 @@ def parser() -> argparse.ArgumentParser:
 
     run = command("run", "measure all engines (done without a command, too)", "run --quick",
                   "run --threads 1,2 --output target/threads", "run --engines pytorch-f32,nimbert --shapes 1x128",
+                  "run --task classify,embed --pooling mean,cls",
                   parents=[installing(), timing()])
+    run.add_argument("--task", metavar="TASKS", type=reason(lambda text: tasks.choose(tasks.NAMES, text)),
+                     default=["classify"],
+                     help="classify, embed or both with a comma: forwards to logits, or to pooled vectors (default: "
+                          f"classify; with embed the shapes are {workloads.TASKS_SHAPES} unless said otherwise)")
+    run.add_argument("--pooling", metavar="HOW", type=reason(lambda text: tasks.choose(tasks.POOLINGS, text)),
+                     help="of --task embed: mean, cls or both with a comma (default: mean)")
     run.add_argument("--engines", metavar="NAMES", type=reason(select), default=list(ENGINES),
                      help="such as nimbert,openvino-int8: families or single precisions (default: all)")
     command("roofline", "measure nimbert beside the machine's limits", "roofline --seconds 0.5",
@@ -153,6 +162,15 @@ def unknown(word: str) -> str:
     return f"no command {word!r}{meant} There are {', '.join(COMMANDS)}; python3 tools/bench --help explains them"
 
 
+def chosen_tasks(program: argparse.ArgumentParser, args: argparse.Namespace) -> argparse.Namespace:
+    """With `tasks`, what is measured; `roofline` measures logits."""
+    names, poolings = getattr(args, "task", ["classify"]), getattr(args, "pooling", None)
+    if poolings and "embed" not in names:
+        program.error("--pooling is of vectors: it needs --task embed")
+    args.tasks = tasks.select(names, poolings or ["mean"])
+    return args
+
+
 def parse(words: list[str]) -> argparse.Namespace:
     """The command and its options; options alone are those of `run`."""
     program = parser()
@@ -162,7 +180,7 @@ def parse(words: list[str]) -> argparse.Namespace:
         program.error(unknown(words[0]))
     args, rest = program.parse_known_args(words)
     if not rest:
-        return args
+        return chosen_tasks(program, args)
     if rest[0] in COMMANDS:
         program.error(f"the command comes before its options: python3 tools/bench {rest[0]} ...")
     near = difflib.get_close_matches(rest[0].lstrip("-").split("=")[0], vars(args), 1)

@@ -15,6 +15,7 @@ from figures import Figures, ratio
 from record import read
 from style import Theme
 from table import GROUPS, number
+from tasks import CLASSIFY
 from workloads import Shape
 
 
@@ -219,6 +220,8 @@ CHARTS = {"latency": latency, "throughput": throughput, "speedup": speedup, "mem
 def draw(record: Path, output: Path, names: list[str]) -> None:
     """These charts, or all, for each number of threads."""
     about, rows = read(record)
+    if not any(row.task == CLASSIFY for row in rows):
+        raise ValueError("no logits were measured: charts are of these")
     for threads in dict.fromkeys(row.threads for row in rows):
         figures = Figures(rows, threads)
         for name in names or CHARTS:

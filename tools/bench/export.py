@@ -2,13 +2,14 @@
 
 Runs in the environment of the engines:  python export.py JOB.json
 The job has: checkpoint, a directory to read, or null for one that make_checkpoint.py writes; out, the directory to
-write; texts; engines, their names; failed, a file that gets one JSON object, engine -> reason, of what cannot be
-written. Out gets
+write; texts; turns, each with engine, task, pooling and a name; failed, a file that gets one JSON object, name ->
+reason, of what cannot be written. Out gets
   checkpoint/        config.json, model.safetensors and the tokenizer, in f32
   rows.json          the token ids of the texts
   compiled.pt2       PyTorch's compiled program
   model.onnx         as PyTorch exports it; fused.onnx and fused-int8.onnx: after ONNX Runtime's tools
   openvino-int8/     after NNCF
+  compiled-mean.pt2 and so on: the same up to the pooled vector
   ctranslate2-f32/, ctranslate2-int8/
 """
 import json
@@ -16,6 +17,9 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import networks
+from tasks import Task
 
 HERE = Path(__file__).resolve().parent
 SPEC = HERE.parent.parent / "tests" / "data" / "checkpoints" / "bert-base-chinese.json"
@@ -52,45 +56,27 @@ def write_rows(checkpoint: Path, texts: list[str], out: Path) -> None:
     out.write_text(json.dumps([tokenizer(text, truncation=True, max_length=limit)["input_ids"] for text in texts]))
 
 
-def write_onnx(checkpoint: Path, out: Path) -> None:
+def write_onnx(checkpoint: Path, out: Path, pooling: str) -> None:
     import torch
-    from transformers import BertForSequenceClassification
 
-    class Logits(torch.nn.Module):
-        """The classifier with its inputs in the order of INPUTS and one output."""
-
-        def __init__(self):
-            super().__init__()
-            self.model = BertForSequenceClassification.from_pretrained(checkpoint, attn_implementation="eager").eval()
-
-        def forward(self, *inputs):
-            return self.model(**dict(zip(INPUTS, inputs)), return_dict=False)[0]
-
-    ids = torch.ones((2, 16), dtype=torch.int64)
-    axes = {name: {0: "texts", 1: "tokens"} for name in INPUTS} | {"logits": {0: "texts"}}
-    torch.onnx.export(Logits(), (ids, ids, torch.zeros_like(ids)), str(out), input_names=list(INPUTS),
-                      output_names=["logits"], dynamic_axes=axes, opset_version=17, dynamo=False)
+    network = networks.load(checkpoint, pooling, attn_implementation="eager")
+    ids, answers = torch.ones((2, 16), dtype=torch.int64), "vectors" if pooling else "logits"
+    axes = {name: {0: "texts", 1: "tokens"} for name in INPUTS} | {answers: {0: "texts"}}
+    torch.onnx.export(network, (ids, ids, torch.zeros_like(ids)), str(out), input_names=list(INPUTS),
+                      output_names=[answers], dynamic_axes=axes, opset_version=17, dynamo=False)
 
 
-def write_compiled(checkpoint: Path, out: Path) -> None:
+def write_compiled(checkpoint: Path, out: Path, pooling: str) -> None:
     """PyTorch's compiler ahead of time: one program for all shapes, with the weights laid out for it."""
     import torch
-    from transformers import BertForSequenceClassification
-
-    class Logits(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.model = BertForSequenceClassification.from_pretrained(checkpoint).eval()
-
-        def forward(self, ids, mask):
-            return self.model(input_ids=ids, attention_mask=mask).logits
 
     config = json.loads((checkpoint / "config.json").read_text())
     sizes = {0: torch.export.Dim("texts", min=1, max=1 << 16),
              1: torch.export.Dim("tokens", min=2, max=config["max_position_embeddings"])}
     ids = torch.ones((4, 24), dtype=torch.int64)
     with torch.no_grad():
-        program = torch.export.export(Logits().eval(), (ids, ids.clone()), dynamic_shapes={"ids": sizes, "mask": sizes})
+        program = torch.export.export(networks.load(checkpoint, pooling), (ids, ids.clone()),
+                                      dynamic_shapes={"ids": sizes, "mask": sizes})
         # dynamic_threads: the number of threads is that of the run, not that of the compilation.
         torch._inductor.aoti_compile_and_package(program, package_path=str(out),
                                                  inductor_configs={"freezing": True, "cpp.dynamic_threads": True})
@@ -151,25 +137,29 @@ def once(path: Path, write: Callable[[Path], None]) -> Path:
     return path
 
 
-def export(engine: str, out: Path, checkpoint: Path, rows: list[list[int]]) -> None:
-    """The files of one engine, where it needs any but the checkpoint."""
+def export(engine: str, task: Task, out: Path, checkpoint: Path, rows: list[list[int]]) -> None:
+    """The files of one engine for a task, where it needs any but the checkpoint."""
+    def file(name: str, write: Callable[[Path], None]) -> Path:
+        return once(out / task.file(name), write)
+
     def onnx() -> Path:
-        return once(out / "model.onnx", lambda path: write_onnx(checkpoint, path))
+        return file("model.onnx", lambda path: write_onnx(checkpoint, path, task.pooling))
 
     def fused() -> Path:
-        return once(out / "fused.onnx", lambda path: write_fused(checkpoint, onnx(), path))
+        return file("fused.onnx", lambda path: write_fused(checkpoint, onnx(), path))
 
     if engine == "compile-f32":
-        once(out / "compiled.pt2", lambda path: write_compiled(checkpoint, path))
+        file("compiled.pt2", lambda path: write_compiled(checkpoint, path, task.pooling))
     elif engine == "onnxruntime-f32":
         fused()
     elif engine == "onnxruntime-int8":
-        once(out / "fused-int8.onnx", lambda path: write_fused_int8(fused(), path))
+        file("fused-int8.onnx", lambda path: write_fused_int8(fused(), path))
     elif engine == "openvino-f32":
         onnx()
     elif engine == "openvino-int8":
-        once(out / "openvino-int8", lambda path: write_openvino_int8(onnx(), rows, path))
+        file("openvino-int8", lambda path: write_openvino_int8(onnx(), rows, path))
     elif engine.startswith("ctranslate2"):
+        # Its encoder gives the hidden states, whatever is made of them.
         quantization = "int8" if engine.endswith("int8") else None
         once(out / engine, lambda path: write_ctranslate2(checkpoint, path, quantization))
 
@@ -181,11 +171,11 @@ def main() -> None:
     checkpoint = once(out / "checkpoint", lambda path: write_checkpoint(job["checkpoint"], path))
     rows_file = once(out / "rows.json", lambda path: write_rows(checkpoint, job["texts"], path))
     rows, failed = json.loads(rows_file.read_text()), {}
-    for engine in job["engines"]:
+    for turn in job["turns"]:
         try:
-            export(engine, out, checkpoint, rows)
+            export(turn["engine"], Task(turn["task"], turn["pooling"]), out, checkpoint, rows)
         except Exception as error:  # Whatever a library raises is the reason why its engine is left out.
-            failed[engine] = f"{type(error).__name__}: {error}".splitlines()[0]
+            failed[turn["name"]] = f"{type(error).__name__}: {error}".splitlines()[0]
     Path(job["failed"]).write_text(json.dumps(failed))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from engines import BY_NAME, Engine
 from record import Row
+from tasks import CLASSIFY, Task
 
 # Two rounds' ratios that lie further apart than this leave open how much faster an engine is.
 WIDE = 1.10
@@ -44,24 +45,25 @@ class Figure:
 
 
 class Figures:
-    """All that was measured on one number of threads."""
+    """All that was measured of one task on one number of threads. Workloads go by their names without the task."""
 
-    def __init__(self, rows: Iterable[Row], threads: int):
-        self.threads = threads
+    def __init__(self, rows: Iterable[Row], threads: int, task: Task = CLASSIFY):
+        self.threads, self.task = threads, task
         self.refused: dict[tuple[str, str], str] = {}
         self.workloads: list[str] = []
         # A row of each workload that nimbert told the work of: operations and bytes are the same in all rounds.
         self.work: dict[tuple[str, str], Row] = {}
         kept = defaultdict(list)
-        for row in (row for row in rows if row.threads == threads):
-            if row.workload not in self.workloads:
-                self.workloads.append(row.workload)
+        for row in (row for row in rows if row.threads == threads and row.task == task):
+            key = (row.name, row.subject)
+            if row.subject not in self.workloads:
+                self.workloads.append(row.subject)
             if row.runs:
-                kept[row.name, row.workload].append(row)
+                kept[key].append(row)
                 if row.weights_mb:
-                    self.work[row.name, row.workload] = row
+                    self.work[key] = row
             else:
-                self.refused[row.name, row.workload] = row.note
+                self.refused[key] = row.note
         self._figures = {key: Figure(rows[0].unit, {row.round: row.min for row in rows},
                                      statistics.median(row.median for row in rows)) for key, rows in kept.items()}
 
@@ -102,13 +104,18 @@ class Ratio:
         return ""
 
 
-def ratio(figures: Figures, other: Engine, ours: str, workload: str) -> Ratio | None:
+def ratios_by_round(figures: Figures, other: Engine, ours: str, workload: str) -> dict[int, float]:
     """Of the rounds that both have."""
     theirs, own = figures.get(other, workload), figures.get(ours, workload)
     if theirs is None or own is None:
-        return None
+        return {}
     both = sorted(theirs.by_round.keys() & own.by_round.keys())
-    ratios = [theirs.by_round[each] / own.by_round[each] for each in both]
+    return {each: theirs.by_round[each] / own.by_round[each] for each in both}
+
+
+def ratio(figures: Figures, other: Engine, ours: str, workload: str) -> Ratio | None:
+    """Of all their rounds, where there are any."""
+    ratios = list(ratios_by_round(figures, other, ours, workload).values())
     if not ratios:
         return None
     return Ratio(other, workload, statistics.median(ratios), min(ratios), max(ratios), len(ratios))

@@ -11,6 +11,7 @@ from pathlib import Path
 import figures
 from engines import Engine
 from prepare import Bench, last_line
+from tasks import Task, Turn
 from workloads import BATCH, Plan
 
 HERE = Path(__file__).resolve().parent
@@ -59,12 +60,13 @@ def _lines(command: list[str], threads: int, log: Path) -> Iterator[str]:
         raise Failed(last_line(log))
 
 
-def _job(bench: Bench, engine: Engine, threads: int, **parts) -> list[str]:
+def _job(bench: Bench, turn: Turn, threads: int, **parts) -> list[str]:
     """The command of a worker, with its job in a file."""
-    path = bench.cache / "job.json"
+    path, engine = bench.cache / "job.json", turn.engine
     candle = engine.family == "candle"
     job = {"engine": engine.name, "model": str(bench.checkpoint if candle else bench.model), "threads": threads,
-           "seconds": 0.0, "check": [], "workloads": [], "texts": []} | parts
+           "task": turn.task.name, "pooling": turn.task.pooling, "seconds": 0.0, "check": [], "workloads": [],
+           "texts": []} | parts
     path.write_text(json.dumps(job))
     return [bench.candle, str(path)] if candle else [bench.python, str(HERE / "worker.py"), str(path)]
 
@@ -73,43 +75,56 @@ def _model(bench: Bench, engine: Engine, threads: int) -> list[str]:
     return ["--model", str(bench.packed(engine.precision)), "--precision", engine.precision, "--threads", str(threads)]
 
 
+def _pooling(task: Task) -> list[str]:
+    return ["--pooling", task.pooling] if task.pooling else []
+
+
 def _text_file(bench: Bench, texts: list[str]) -> str:
     path = bench.cache / "texts.jsonl"
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
     return str(path)
 
 
-def _log(bench: Bench, engine: Engine) -> Path:
-    return bench.cache / f"{engine.name}.log"
+def _log(bench: Bench, turn: Turn) -> Path:
+    return bench.cache / f"{turn.name.replace(' ', '-')}.log"
 
 
-def logits(bench: Bench, engine: Engine, threads: int, texts: list[str]) -> tuple[list[list[float]], float]:
-    """The logits of the texts, and how many seconds they took, without loading."""
-    start = time.perf_counter()
-    if engine.ours:
-        command = [bench.nimbert, "classify", *_model(bench, engine, threads), "--format", "json", "--input",
-                   _text_file(bench, texts)]
-        found = [json.loads(line)["logits"] for line in _lines(command, threads, _log(bench, engine))]
+def answers(bench: Bench, turn: Turn, threads: int, texts: list[str]) -> tuple[list[list[float]], float]:
+    """The logits or vectors of the texts, and how many seconds they took, without loading."""
+    start, log = time.perf_counter(), _log(bench, turn)
+    if turn.engine.ours:
+        key = {"classify": "logits", "embed": "embedding"}[turn.task.name]
+        command = [bench.nimbert, turn.task.name, *_model(bench, turn.engine, threads), *_pooling(turn.task),
+                   "--format", "json", "--input", _text_file(bench, texts)]
+        found = [json.loads(line)[key] for line in _lines(command, threads, log)]
         return found, time.perf_counter() - start
-    for line in _lines(_job(bench, engine, threads, check=bench.check_batches()), threads, _log(bench, engine)):
+    for line in _lines(_job(bench, turn, threads, check=bench.check_batches()), threads, log):
         result = json.loads(line)
         if result.get("workload") == "load":
             start = time.perf_counter()
-        if "logits" in result:
-            return result["logits"], time.perf_counter() - start
-    raise Failed("gave no logits")
+        if "answers" in result:
+            return result["answers"], time.perf_counter() - start
+    raise Failed("gave no answers")
 
 
-# What each engine reads when it loads, of what export.py writes.
-FILES = {"compile-f32": ["compiled.pt2"], "onnxruntime-f32": ["fused.onnx"], "onnxruntime-int8": ["fused-int8.onnx"],
-         "openvino-f32": ["model.onnx"], "openvino-int8": ["openvino-int8"],
-         "ctranslate2-f32": ["ctranslate2-f32", "checkpoint"], "ctranslate2-int8": ["ctranslate2-int8", "checkpoint"]}
+# What export.py writes for a task, and the engine reads when it loads.
+GRAPHS = {"compile-f32": "compiled.pt2", "onnxruntime-f32": "fused.onnx", "onnxruntime-int8": "fused-int8.onnx",
+          "openvino-f32": "model.onnx", "openvino-int8": "openvino-int8"}
 
 
-def read_files(bench: Bench, engine: Engine) -> None:
+def files(bench: Bench, turn: Turn) -> list[str]:
+    """What an engine reads when it loads, in the model's directory."""
+    engine = turn.engine
+    if engine.ours:
+        return [bench.packed(engine.precision).name]
+    if engine.name in GRAPHS:
+        return [turn.task.file(GRAPHS[engine.name])]
+    return [engine.name, "checkpoint"] if engine.family == "ctranslate2" else ["checkpoint"]
+
+
+def read_files(bench: Bench, turn: Turn) -> None:
     """Brings an engine's files into the system's cache: some systems drop what was not used for a minute."""
-    names = [bench.packed(engine.precision).name] if engine.ours else FILES.get(engine.name, ["checkpoint"])
-    for top in (bench.model / name for name in names):
+    for top in (bench.model / name for name in files(bench, turn)):
         for path in [top, *top.rglob("*")]:
             if path.is_file():
                 with path.open("rb") as file:
@@ -117,15 +132,15 @@ def read_files(bench: Bench, engine: Engine) -> None:
                         pass
 
 
-def measure(bench: Bench, engine: Engine, threads: int, plan: Plan) -> Iterator[Sample]:
-    """One round of one engine."""
-    read_files(bench, engine)
-    if engine.ours:
-        yield from _nimbert(bench, engine, threads, plan)
+def measure(bench: Bench, turn: Turn, threads: int, plan: Plan) -> Iterator[Sample]:
+    """One round of one engine at one task."""
+    read_files(bench, turn)
+    if turn.engine.ours:
+        yield from _nimbert(bench, turn, threads, plan)
         return
-    command = _job(bench, engine, threads, seconds=plan.seconds, workloads=plan.jobs(bench.config()["vocab_size"]),
+    command = _job(bench, turn, threads, seconds=plan.seconds, workloads=plan.jobs(bench.config()["vocab_size"]),
                    texts=plan.texts)
-    for line in _lines(command, threads, _log(bench, engine)):
+    for line in _lines(command, threads, _log(bench, turn)):
         result = json.loads(line)
         unit = "MiB" if result["workload"] == "memory" else "ms"
         if "refused" in result:
@@ -134,15 +149,16 @@ def measure(bench: Bench, engine: Engine, threads: int, plan: Plan) -> Iterator[
             yield Sample.of(result["workload"], result["runs"], unit)
 
 
-def _nimbert(bench: Bench, engine: Engine, threads: int, plan: Plan) -> Iterator[Sample]:
+def _nimbert(bench: Bench, turn: Turn, threads: int, plan: Plan) -> Iterator[Sample]:
     """`nimbert bench` for what starts from ids, `nimbert compare` of a model with itself for what starts from text."""
-    command = [bench.nimbert, "bench", *_model(bench, engine, threads), "--format", "json", "--seconds",
-               str(plan.seconds), "--shapes", ",".join(map(str, plan.shapes)) or "-"]
+    command = [bench.nimbert, "bench", *_model(bench, turn.engine, threads), "--task", turn.task.name,
+               *_pooling(turn.task), "--format", "json", "--seconds", str(plan.seconds), "--shapes",
+               ",".join(map(str, plan.shapes)) or "-"]
     if plan.lengths:
         path = bench.cache / "lengths.txt"
         path.write_text("".join(f"{length}\n" for length in plan.lengths))
         command += ["--lengths", str(path), "--batch", str(BATCH)]
-    found = json.loads("".join(_lines(command, threads, _log(bench, engine))))
+    found = json.loads("".join(_lines(command, threads, _log(bench, turn))))
     yield replace(Sample.of("load", [found["load_ms"]]), note=f"on {found['isa']}")
     mixed = {"mixed": found["lengths"]} if plan.lengths else {}
     # nimbert's JSON has the shapes in alphabetic order.
@@ -156,12 +172,13 @@ def _nimbert(bench: Bench, engine: Engine, threads: int, plan: Plan) -> Iterator
                               ("reading limit", limits["read_gbps"], "GB/s")):
         yield Sample.of(name, [value], unit)
     if plan.texts:
-        yield _texts(bench, engine, threads, plan)
+        yield _texts(bench, turn, threads, plan)
 
 
-def _texts(bench: Bench, engine: Engine, threads: int, plan: Plan) -> Sample:
+def _texts(bench: Bench, turn: Turn, threads: int, plan: Plan) -> Sample:
+    engine = turn.engine
     command = [bench.nimbert, "compare", str(bench.packed(engine.precision)), "--precision-a", engine.precision,
                "--precision-b", engine.precision, "--threads", str(threads), "--format", "json", "--data",
                _text_file(bench, plan.texts)]
-    found = json.loads("".join(_lines(command, threads, _log(bench, engine))))
+    found = json.loads("".join(_lines(command, threads, _log(bench, turn))))
     return Sample.of("texts", [len(plan.texts) / found[side]["texts_per_second"] * 1e3 for side in "ab"])

@@ -1,4 +1,4 @@
-"""The engines in Python: how each loads the model, and how it gets from token ids to logits."""
+"""The engines in Python: how each loads the model, and how it gets from token ids to logits or vectors."""
 import importlib
 import json
 from collections.abc import Callable
@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+import networks
+from tasks import Task
+
 Rows = list[list[int]]
 
 
@@ -16,7 +19,8 @@ class Peer:
     """A loaded engine. What `prepare` does is not timed: an engine gets its inputs in the form that it likes best."""
 
     prepare: Callable[[Rows], Any]
-    logits: Callable[[Any], np.ndarray]
+    # Logits, [texts, labels], or vectors, [texts, hidden].
+    run: Callable[[Any], np.ndarray]
     # The transformers model, of engines that have one.
     model: Any = None
 
@@ -30,48 +34,59 @@ def padded(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     return ids, mask
 
 
-def pytorch(model_dir: Path, precision: str, threads: int) -> Peer:
+def pooled(hidden: np.ndarray, lengths: np.ndarray, pooling: str) -> np.ndarray:
+    """Vectors of hidden states, [texts, tokens, hidden], of texts with so many tokens, [texts]; what is padded does not
+    count."""
+    if pooling == "cls":
+        return hidden[:, 0]
+    if (lengths == hidden.shape[1]).all():
+        return hidden.mean(1)
+    # A row of weights for each text: one product in place of a masked copy.
+    weights = (np.arange(hidden.shape[1]) < lengths[:, None]) / lengths[:, None]
+    return (weights.astype(hidden.dtype)[:, None] @ hidden)[:, 0]
+
+
+def pytorch(model_dir: Path, precision: str, threads: int, task: Task) -> Peer:
     import torch
-    from transformers import BertForSequenceClassification
 
     torch.set_num_threads(threads)
-    model = BertForSequenceClassification.from_pretrained(model_dir / "checkpoint").eval()
+    network = networks.load(model_dir / "checkpoint", task.pooling)
     if precision == "int8":
-        model = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
+        network = torch.ao.quantization.quantize_dynamic(network, {torch.nn.Linear}, dtype=torch.qint8)
 
-    def prepare(rows: Rows) -> dict:
+    def prepare(rows: Rows) -> tuple:
         ids, mask = map(torch.from_numpy, padded(rows))
-        return {"input_ids": ids, "attention_mask": None if mask.all() else mask}
+        return ids, None if mask.all() else mask
 
-    def logits(inputs: dict) -> np.ndarray:
+    def run(inputs: tuple) -> np.ndarray:
         with torch.inference_mode():
-            return model(**inputs).logits.numpy()
+            return network(*inputs).numpy()
 
-    return Peer(prepare, logits, model)
+    return Peer(prepare, run, network.model)
 
 
-def torch_compile(model_dir: Path, precision: str, threads: int) -> Peer:
+def torch_compile(model_dir: Path, precision: str, threads: int, task: Task) -> Peer:
     import torch
 
     torch.set_num_threads(threads)
     # What the processor has was found out by compiling tests when the program was compiled: not again at each start.
     torch._inductor.config.cpp.vec_isa_ok = True
-    program = torch._inductor.aoti_load_package(str(model_dir / "compiled.pt2"))
+    program = torch._inductor.aoti_load_package(str(model_dir / task.file("compiled.pt2")))
 
-    def logits(inputs: tuple) -> np.ndarray:
+    def run(inputs: tuple) -> np.ndarray:
         with torch.inference_mode():
             return program(*inputs).numpy()
 
-    return Peer(lambda rows: tuple(map(torch.from_numpy, padded(rows))), logits)
+    return Peer(lambda rows: tuple(map(torch.from_numpy, padded(rows))), run)
 
 
-def onnxruntime(model_dir: Path, precision: str, threads: int) -> Peer:
+def onnxruntime(model_dir: Path, precision: str, threads: int, task: Task) -> Peer:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     file = "fused.onnx" if precision == "f32" else "fused-int8.onnx"
-    session = ort.InferenceSession(model_dir / file, options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(model_dir / task.file(file), options, providers=["CPUExecutionProvider"])
     types = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
     wanted = {each.name: types[each.type] for each in session.get_inputs()}
 
@@ -80,16 +95,16 @@ def onnxruntime(model_dir: Path, precision: str, threads: int) -> Peer:
         inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         return {name: inputs[name].astype(dtype) for name, dtype in wanted.items()}
 
-    return Peer(prepare, lambda inputs: session.run(["logits"], inputs)[0])
+    return Peer(prepare, lambda inputs: session.run(None, inputs)[0])
 
 
-def openvino(model_dir: Path, precision: str, threads: int) -> Peer:
+def openvino(model_dir: Path, precision: str, threads: int, task: Task) -> Peer:
     import openvino as ov
 
-    file = "model.onnx" if precision == "f32" else "openvino-int8/model.xml"
+    name = task.file("model.onnx") if precision == "f32" else f"{task.file('openvino-int8')}/model.xml"
     settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1,
                 "INFERENCE_PRECISION_HINT": "f32"}
-    request = ov.Core().compile_model(model_dir / file, "CPU", settings).create_infer_request()
+    request = ov.Core().compile_model(model_dir / name, "CPU", settings).create_infer_request()
 
     def prepare(rows: Rows) -> dict:
         ids, mask = padded(rows)
@@ -98,7 +113,7 @@ def openvino(model_dir: Path, precision: str, threads: int) -> Peer:
     return Peer(prepare, lambda inputs: request.infer(inputs, share_inputs=True, share_outputs=True)[0])
 
 
-def ctranslate2(model_dir: Path, precision: str, threads: int) -> Peer:
+def ctranslate2(model_dir: Path, precision: str, threads: int, task: Task) -> Peer:
     import ctranslate2 as ct2
     from safetensors import safe_open
 
@@ -108,10 +123,14 @@ def ctranslate2(model_dir: Path, precision: str, threads: int) -> Peer:
     encoder = ct2.Encoder(str(model_dir / f"ctranslate2-{precision}"), device="cpu", compute_type=compute,
                           intra_threads=threads, inter_threads=1)
 
-    def logits(rows: Rows) -> np.ndarray:
-        return np.array(encoder.forward_batch(rows).pooler_output) @ weight.T + bias
+    def logits(inputs: tuple) -> np.ndarray:
+        return np.array(encoder.forward_batch(inputs[0]).pooler_output) @ weight.T + bias
 
-    return Peer(lambda rows: rows, logits)
+    def vectors(inputs: tuple) -> np.ndarray:
+        rows, lengths = inputs
+        return pooled(np.asarray(encoder.forward_batch(rows).last_hidden_state), lengths, task.pooling)
+
+    return Peer(lambda rows: (rows, np.array([*map(len, rows)])), vectors if task.pooling else logits)
 
 
 LOADERS = {"pytorch": pytorch, "compile": torch_compile, "onnxruntime": onnxruntime, "openvino": openvino,
@@ -129,10 +148,10 @@ def import_libraries(name: str) -> None:
         importlib.import_module(module)
 
 
-def load(name: str, model_dir: Path, threads: int) -> Peer:
+def load(name: str, model_dir: Path, threads: int, task: Task) -> Peer:
     """The engine of that name, ready for its first forward."""
     family, precision = name.rsplit("-", 1)
-    return LOADERS[family](model_dir, precision, threads)
+    return LOADERS[family](model_dir, precision, threads, task)
 
 
 def pipeline(peer: Peer, checkpoint: Path, batch: int) -> Callable[[list[str]], list]:

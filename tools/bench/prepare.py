@@ -9,15 +9,16 @@ from pathlib import Path
 import environment
 import export
 import needs
+import networks
 import workloads
-from engines import Engine
+from tasks import CLASSIFY, Turn
 
 MADE_UP = "bert-base-chinese's shape, weights from a seed"
 
 
 @dataclass
 class Bench:
-    """What is needed to run any engine, and why some cannot be run."""
+    """What is needed to run any engine, and by a turn's name why some cannot be run."""
 
     cache: Path
     python: str
@@ -61,11 +62,11 @@ def config(checkpoint: Path | None) -> dict:
 
 def checkpoint_key(checkpoint: Path | None, versions: dict[str, str]) -> str:
     """Changes when the exported files would."""
-    source = Path(export.__file__).read_text(encoding="utf-8")
+    sources = [Path(module.__file__).read_text(encoding="utf-8") for module in (export, networks)]
     # What is not installed wrote nothing yet: it counts as pinned, so that nothing is written again when it comes.
     pinned = {name: pin.version for name, pin in needs.pins(environment.REQUIREMENTS).items()}
     writers = {name: version for name, version in (pinned | versions).items() if name != "matplotlib"}
-    parts = [json.dumps(writers, sort_keys=True), source, *workloads.texts()]
+    parts = [json.dumps(writers, sort_keys=True), *sources, *workloads.texts()]
     if checkpoint is None:
         parts.append(export.SPEC.read_text(encoding="utf-8"))
     else:
@@ -86,39 +87,48 @@ def model_directory(cache: Path, checkpoint: Path | None, versions: dict[str, st
     return out
 
 
-def prepare(cache: Path, python: str, checkpoint: Path | None, engines: list[Engine],
-            versions: dict[str, str]) -> Bench:
+def prepare(cache: Path, python: str, checkpoint: Path | None, turns: list[Turn], versions: dict[str, str]) -> Bench:
     """Builds, exports and packs what is not there yet."""
     for needed in ("torch", "transformers"):
         if needed not in versions:
             raise ValueError(f"{python} has no {needed}, which writes the files of every engine")
     out = model_directory(cache, checkpoint, versions)
     bench = Bench(cache, python, out, checkpoint.resolve().name if checkpoint else MADE_UP, environment.nimbert())
-    for engine in engines:
-        if absent := [package for package in engine.packages if package not in versions]:
-            bench.missing[engine.name] = f"not installed: {', '.join(absent)}"
-    if any(engine.family == "candle" for engine in engines):
-        try:
-            bench.candle = environment.candle(cache)
-        except ValueError as error:
-            bench.missing["candle-f32"] = str(error)
-    names = [engine.name for engine in engines if engine.name not in bench.missing]
-    bench.missing |= run_export(bench, checkpoint, names)
-    for engine in (engine for engine in engines if engine.ours):
-        packed = subprocess.run([bench.nimbert, "pack", bench.checkpoint, "--precision", engine.precision, "-o",
-                                 bench.packed(engine.precision)], capture_output=True, text=True)
+    for turn in turns:
+        if absent := [package for package in turn.engine.packages if package not in versions]:
+            bench.missing[turn.name] = f"not installed: {', '.join(absent)}"
+    prepare_candle(bench, [turn for turn in turns if turn.engine.family == "candle"])
+    bench.missing |= run_export(bench, checkpoint, [turn for turn in turns if turn.name not in bench.missing])
+    for precision in dict.fromkeys(turn.engine.precision for turn in turns if turn.engine.ours):
+        packed = subprocess.run([bench.nimbert, "pack", bench.checkpoint, "--precision", precision, "-o",
+                                 bench.packed(precision)], capture_output=True, text=True)
         if packed.returncode != 0:
-            raise ValueError(f"{bench.checkpoint} cannot be packed in {engine.precision}: {packed.stderr.strip()}")
+            raise ValueError(f"{bench.checkpoint} cannot be packed in {precision}: {packed.stderr.strip()}")
     return bench
 
 
-def run_export(bench: Bench, checkpoint: Path | None, engines: list[str]) -> dict[str, str]:
-    """Runs export.py in the engines' environment; returns what it could not write, and why."""
-    environment.say(f"preparing {bench.model_name} for {len(engines)} engines in {bench.model}")
+def prepare_candle(bench: Bench, turns: list[Turn]) -> None:
+    """Builds its program, where it has something to do."""
+    for turn in turns:
+        if turn.task != CLASSIFY:
+            bench.missing[turn.name] = "its program in candle/ gives logits alone"
+    if any(turn.task == CLASSIFY for turn in turns):
+        try:
+            bench.candle = environment.candle(bench.cache)
+        except ValueError as error:
+            bench.missing["candle-f32"] = str(error)
+
+
+def run_export(bench: Bench, checkpoint: Path | None, turns: list[Turn]) -> dict[str, str]:
+    """Runs export.py in the engines' environment; returns what it could not write, by turn, and why."""
+    count = len({turn.engine for turn in turns})
+    environment.say(f"preparing {bench.model_name} for {count} engines in {bench.model}")
     job, failed, log = bench.model / "export.json", bench.model / "failed.json", bench.model / "export.log"
     failed.unlink(missing_ok=True)
+    named = [{"name": turn.name, "engine": turn.engine.name, "task": turn.task.name, "pooling": turn.task.pooling}
+             for turn in turns]
     job.write_text(json.dumps({"checkpoint": str(checkpoint.resolve()) if checkpoint else None, "out": str(bench.model),
-                               "texts": workloads.texts(), "engines": engines, "failed": str(failed)}))
+                               "texts": workloads.texts(), "turns": named, "failed": str(failed)}))
     with log.open("w") as file:
         run = subprocess.run([bench.python, str(Path(export.__file__)), str(job)], stdout=file, stderr=file)
     if run.returncode != 0:

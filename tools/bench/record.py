@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import tasks
 from engines import BY_NAME
 from workloads import Shape
 
@@ -42,9 +43,18 @@ class Row:
         """The engine's, as engines.py has it."""
         return f"{self.engine}-{self.precision}"
 
+    @property
+    def task(self) -> tasks.Task:
+        return tasks.split(self.workload)[0]
+
+    @property
+    def subject(self) -> str:
+        """The workload without its task."""
+        return tasks.split(self.workload)[1]
+
 
 FIELDS = [field.name for field in dataclasses.fields(Row)]
-# Those that are not a shape.
+# Those that are not a shape; a workload of vectors has its task before it, such as `embed mean 1x8`.
 WORKLOADS = ("load", "mixed", "texts", "memory", "matmul limit", "attention limit", "reading limit")
 WHOLE, TEXT = {"threads", "round", "runs"}, {"engine", "precision", "workload", "unit", "note"}
 
@@ -123,8 +133,8 @@ def _row(line: str) -> Row:
     row = Row(**{field: _parse(field, value) for field, value in zip(FIELDS, values)})
     if row.name not in BY_NAME:
         raise ValueError(f"no engine {row.name!r}")
-    if row.workload not in WORKLOADS:
-        Shape.parse(row.workload)
+    if row.subject not in WORKLOADS:
+        Shape.parse(row.subject)
     if row.threads < 1 or row.round < 0 or row.runs < 0:
         raise ValueError("threads from 1, rounds and runs from 0")
     for field in ("min", "median", "p99") if row.runs else ():

@@ -5,10 +5,12 @@ from collections.abc import Callable
 
 import agreement
 import launch
+import tasks
 from engines import BASELINE, BY_NAME, Engine
 from environment import say
 from prepare import Bench
 from record import Recorder, Row
+from tasks import Turn
 from workloads import Plan, texts
 
 
@@ -30,28 +32,31 @@ def minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
-def check(bench: Bench, engines: list[Engine], threads: int) -> tuple[dict[str, str], dict[str, float]]:
-    """Compares the logits of all engines. Returns what is to be told of each, and the seconds for a token of those that
-    agree; the others are added to `bench.missing`."""
+def check(bench: Bench, turns: list[Turn], threads: int) -> tuple[dict[str, str], dict[str, float]]:
+    """Compares the answers of all engines, task by task. Returns by a turn's name what is to be told of it, and the
+    seconds for a token of those that agree; the others are added to `bench.missing`."""
     told, speed, asked = {}, {}, texts()
     tokens = sum(len(row) for batch in bench.check_batches() for row in batch)
-    reference = BY_NAME[BASELINE]
-    first = launch.logits(bench, reference, threads, asked)
-    for engine in engines:
-        if engine.name in bench.missing:
-            say(f"{engine.name:<17} left out: {bench.missing[engine.name]}")
+    references, width = {}, max((len(turn.name) for turn in turns), default=0)
+    for turn in turns:
+        if turn.name in bench.missing:
+            say(f"{turn.name:<{width}} left out: {bench.missing[turn.name]}")
             continue
+        reference = Turn(BY_NAME[BASELINE], turn.task)
+        if turn.task not in references:
+            references[turn.task] = launch.answers(bench, reference, threads, asked)
+        first = references[turn.task]
         try:
-            logits, seconds = first if engine == reference else launch.logits(bench, engine, threads, asked)
-            found = agreement.compare(first[0], logits, engine.precision)
+            answers, seconds = first if turn == reference else launch.answers(bench, turn, threads, asked)
+            found = agreement.compare(first[0], answers, turn.engine.precision, turn.task)
         except (launch.Failed, ValueError) as error:
-            bench.missing[engine.name] = str(error)
-            say(f"{engine.name:<17} left out: {error}")
+            bench.missing[turn.name] = str(error)
+            say(f"{turn.name:<{width}} left out: {error}")
             continue
         if not found.good:
-            bench.missing[engine.name] = f"disagrees with {reference.name}: {found}"
-        told[engine.name], speed[engine.name] = str(found), seconds / tokens
-        say(f"{engine.name:<17} {'agrees' if found.good else 'DISAGREES, left out'}: {found}")
+            bench.missing[turn.name] = f"disagrees with {reference.name}: {found}"
+        told[turn.name], speed[turn.name] = str(found), seconds / tokens
+        say(f"{turn.name:<{width}} {'agrees' if found.good else 'DISAGREES, left out'}: {found}")
     return told, speed
 
 
@@ -68,50 +73,50 @@ def expected_seconds(engine: Engine, plan: Plan, per_token: float) -> float:
                        for warm_up, least, tokens in sizes)
 
 
-def run_one(bench: Bench, engine: Engine, threads: int, plan: Plan, add: Callable[..., None]) -> None:
-    """One engine in one round. What it does not get to is recorded as refused, with the reason."""
+def run_one(bench: Bench, turn: Turn, threads: int, plan: Plan, add: Callable[..., None]) -> None:
+    """One engine at one task in one round. What it does not get to is recorded as refused, with the reason."""
     waiting = plan.names()
-    if engine.family not in ("pytorch", "nimbert") and plan.texts:
+    if turn.engine.family not in ("pytorch", "nimbert") and plan.texts:
         waiting.remove("texts")
     reason = "no result"
     try:
-        for sample in launch.measure(bench, engine, threads, plan):
+        for sample in launch.measure(bench, turn, threads, plan):
             if sample.workload in waiting:
                 waiting.remove(sample.workload)
             summary = sample.summary or {"runs": 0}
-            add(workload=sample.workload, unit=sample.unit, note=sample.note, **summary, **sample.work)
+            workload = turn.task.workload(sample.workload)
+            add(workload=workload, unit=sample.unit, note=sample.note, **summary, **sample.work)
     except launch.Failed as error:
         reason = str(error)
     for workload in waiting:
-        add(workload=workload, unit="ms", runs=0, note=reason)
+        add(workload=turn.task.workload(workload), unit="ms", runs=0, note=reason)
 
 
-def record_missing(bench: Bench, engines: list[Engine], threads: int, plan: Plan, recorder: Recorder) -> None:
+def record_missing(bench: Bench, turns: list[Turn], threads: int, plan: Plan, recorder: Recorder) -> None:
     """Rows for the engines that take no part: they stay visible."""
-    for engine in engines:
-        if engine.name in bench.missing:
-            for workload in plan.names():
-                recorder.add(Row(engine.family, engine.precision, threads, workload, 0, "ms", 0,
-                                 note=bench.missing[engine.name]))
+    for turn in turns:
+        if turn.name in bench.missing:
+            for workload in plan.of(turn.task).names():
+                recorder.add(Row(turn.engine.family, turn.engine.precision, threads, turn.task.workload(workload), 0,
+                                 "ms", 0, note=bench.missing[turn.name]))
 
 
-def run(bench: Bench, engines: list[Engine], threads: list[int], rounds: int, plan: Plan, recorder: Recorder,
+def run(bench: Bench, turns: list[Turn], threads: list[int], rounds: int, plan: Plan, recorder: Recorder,
         clock: Clock, pin: Callable[[int], None]) -> None:
     """Everything, into the recorder."""
-    running = [engine for engine in engines if engine.name not in bench.missing]
+    running = [turn for turn in turns if turn.name not in bench.missing]
     for count in threads:
-        record_missing(bench, engines, count, plan, recorder)
+        record_missing(bench, turns, count, plan, recorder)
     for count in threads:
         pin(count)
         for number in range(1, rounds + 1):
-            # Another engine begins each round, so that none always follows the same one.
-            for engine in running[number - 1:] + running[:number - 1]:
-                show(f"{engine.name}, round {number} of {rounds}, {count} thread{'s' * (count > 1)}, "
+            for turn in tasks.order(running, number):
+                show(f"{turn.name}, round {number} of {rounds}, {count} thread{'s' * (count > 1)}, "
                      f"about {minutes(clock.left())} left")
-                start = time.perf_counter()
-                run_one(bench, engine, count, plan, lambda **parts: recorder.add(
+                start, engine = time.perf_counter(), turn.engine
+                run_one(bench, turn, count, plan.of(turn.task), lambda **parts: recorder.add(
                     Row(engine.family, engine.precision, count, round=number, **parts)))
-                clock.done(engine.name, time.perf_counter() - start)
+                clock.done(turn.name, time.perf_counter() - start)
     show("")
 
 

@@ -32,7 +32,8 @@ def group(figures: Figures, name: str, rounds: int) -> str:
     threads = f"{figures.threads} thread{'s' * (figures.threads > 1)}"
     header = f"{'':<14}" + "".join(f"{name:>9}" for name in columns)
     s = "s" * (rounds > 1)
-    out = [f"{GROUPS[name]}, {threads}: fastest run in ms, the median of {rounds} round{s}; memory in MiB",
+    task = f"{figures.task}, " if figures.task.pooling else ""
+    out = [f"{task}{GROUPS[name]}, {threads}: fastest run in ms, the median of {rounds} round{s}; memory in MiB",
            header, *lines(figures, engines, columns, lambda figure: number(figure.value))]
     ratios = [fastest_other(figures, name, workload) for workload in times]
     cells = (f"{found.value:.2f}{'?' * bool(found.verdict)}" if found else "" for found in ratios)

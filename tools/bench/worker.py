@@ -2,14 +2,14 @@
 
     python worker.py JOB.json
 
-The job has: engine, model (the directory that export.py writes), threads, seconds; check, batches of rows of ids to
-give the logits of; workloads, each with name, batches of rows of ids, warm_up (how often the first batch runs before)
-and least (how often all of them are timed at least); texts, for the transformers pipeline.
+The job has: engine, model (the directory that export.py writes), task and pooling, threads, seconds; check, batches of
+rows of ids to give the logits or vectors of; workloads, each with name, batches of rows of ids, warm_up (how often the
+first batch runs before) and least (how often all of them are timed at least); texts, for the transformers pipeline.
 Results are JSON lines, written as they come:
   {"workload": NAME, "runs": [milliseconds or MiB, ...]}    "load" first, "memory" after the workloads of ids
   {"workload": NAME, "refused": REASON}
-  {"logits": [[...], ...]}
-candle/src/main.rs does the same for candle.
+  {"answers": [[...], ...]}
+candle/src/main.rs does the same for candle, of logits alone.
 """
 import json
 import os
@@ -59,17 +59,19 @@ def main() -> None:
             tell(workload=name, refused=f"{type(error).__name__}: {error}".splitlines()[0])
 
     import peers
+    import tasks
 
     peers.import_libraries(job["engine"])
     start = time.perf_counter()
-    peer = peers.load(job["engine"], Path(job["model"]), job["threads"])
+    peer = peers.load(job["engine"], Path(job["model"]), job["threads"],
+                      tasks.Task(job["task"], job["pooling"]))
     tell(workload="load", runs=[(time.perf_counter() - start) * 1e3])
     if job["check"]:
-        tell(logits=[row for rows in job["check"] for row in peer.logits(peer.prepare(rows)).tolist()])
+        tell(answers=[row for rows in job["check"] for row in peer.run(peer.prepare(rows)).tolist()])
     for work in job["workloads"]:
         batches = [peer.prepare(rows) for rows in work["batches"]]
-        attempt(work["name"], lambda: run_times(lambda: [peer.logits(batch) for batch in batches],
-                                                lambda: peer.logits(batches[0]), work["warm_up"], work["least"],
+        attempt(work["name"], lambda: run_times(lambda: [peer.run(batch) for batch in batches],
+                                                lambda: peer.run(batches[0]), work["warm_up"], work["least"],
                                                 job["seconds"]))
     attempt("memory", lambda: [peak_memory()])
     if job["texts"] and peer.model is not None:

@@ -1,13 +1,17 @@
 """What is measured: batches of token ids of given lengths, and texts."""
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from tasks import Task
 
 HERE = Path(__file__).resolve().parent
 COMMENTS = HERE.parent.parent / "tests" / "data" / "comments.txt"
 LENGTHS = HERE / "lengths.txt"
 
 SHAPES = "1x8,1x16,1x32,1x64,1x128,1x256,1x512,32x32"
+# Where tasks are compared with each other, which takes that many times as long.
+TASKS_SHAPES = "1x8,1x16,1x32,1x128,1x512,32x32"
 QUICK_SHAPES = "1x8,1x128,8x32"
 # Texts of the mixed lengths that nimbert gets at once.
 BATCH = 32
@@ -70,7 +74,7 @@ def batched(lengths: list[int], size: int, vocabulary: int) -> list[list[list[in
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that each engine runs in each round."""
+    """Everything that each engine runs in each round, of each task."""
 
     shapes: list[Shape]
     lengths: list[int]
@@ -78,6 +82,10 @@ class Plan:
     seconds: float
     # Texts of mixed lengths that the others get at once.
     batch: int = PADDED_BATCH
+
+    def of(self, task: Task) -> "Plan":
+        """What there is of it for a task: transformers' pipeline from texts is one to scores."""
+        return replace(self, texts=[]) if task.pooling else self
 
     def names(self) -> list[str]:
         mixed, text = ["mixed"] * bool(self.lengths), ["texts"] * bool(self.texts)

@@ -43,15 +43,15 @@ Examples:
   nimbert bench --threads 1 --against before.json --tolerance 2 --shapes 1x32 --seconds 5
 
 A shape is TEXTSxTOKENS, so 16x32 is a batch of 16 texts with 32 tokens each. Times are of whole forwards, from
-token ids to logits, or with --task embed to pooled vectors. `of limit` is the share of what this machine allows: the time that the arithmetic takes at the
-peak of its instructions, or that the weights take to be read, whichever is longer, over the fastest forward. Both
-limits are measured when the program starts. Let nothing else run.
+token ids to logits, or with --task embed to pooled vectors. `of limit` is the share of what this machine allows: the time
+that the arithmetic takes at the peak of its instructions, or that the weights take to be read, whichever is longer, over
+the fastest forward. Both limits are measured when the program starts. Let nothing else run.
 
 Everything is measured in two rounds, so that a moment's disturbance hits no shape alone. With --against the ratios are
 new over old: of the fastest runs, which decide, because whatever disturbs a run makes it slower and never faster, and of
 the medians. A shape that is slower is measured once more before the verdict. Only like is compared with like: a file of
-a model of another shape, another task, pooling, precision, instruction set or number of threads is refused. Exit codes: 0 nothing is
-slower, 1 something is or went wrong, 2 wrong usage.";
+a model of another shape, another task, pooling, precision, instruction set or number of threads is refused. Exit codes: 0
+nothing is slower, 1 something is or went wrong, 2 wrong usage.";
 
 /// Measured where --shapes says nothing.
 const SHAPES: [Shape; 5] = [

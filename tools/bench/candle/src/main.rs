@@ -123,7 +123,7 @@ fn main() -> Result<()> {
     if !job.check.is_empty() {
         let logits =
             job.check.iter().map(|rows| model.logits(&Batch::new(rows)?)).collect::<Result<Vec<_>>>()?;
-        println!("{}", json!({"logits": logits.concat()}));
+        println!("{}", json!({"answers": logits.concat()}));
     }
     for workload in &job.workloads {
         match measure(&model, workload, job.seconds) {
