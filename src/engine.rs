@@ -182,6 +182,13 @@ impl Engine {
         encoding.map_err(|reason| Error::Text { index, reason })
     }
 
+    /// Text `index` of a call with each of `seconds`, of which none is cut: the tokens of pairs.
+    pub(crate) fn encode_pairs(&self, index: usize, text: &str, seconds: &[String]) -> Result<Vec<Encoding>> {
+        let Inner { tokenizer, on_long, max_tokens, .. } = &*self.0;
+        let encodings = tokenizer.encode_pairs(text, seconds, *max_tokens, *on_long);
+        encodings.map_err(|reason| Error::Text { index, reason })
+    }
+
     /// Measures what this machine allows with this engine's precision, instructions and threads. Takes a second or less.
     pub fn limits(&self) -> Limits {
         self.with_workspace(|_, _, exec| Limits::measure(exec, self.0.precision, &self.0.model.panels()))

@@ -8,6 +8,7 @@ mod pooling;
 mod recipe;
 mod rerank;
 mod scoring;
+mod zero_shot;
 
 pub(crate) use self::any::AnyTask;
 pub use self::{
@@ -18,4 +19,5 @@ pub use self::{
     recipe::{EmbedOptions, Prompt},
     rerank::{Ranked, Reranker},
     scoring::Scoring,
+    zero_shot::{Hypotheses, Hypothesis, ZeroShot, ZeroShotAnswer},
 };

@@ -159,6 +159,38 @@ impl Tokenizer {
         ))
     }
 
+    /// A text with each of several others: `[CLS] text [SEP] second [SEP]`, in at most `max_tokens` tokens. The text is read once; where
+    /// there is no room for all, it alone is cut.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`], and when a second text leaves no room for the text.
+    pub(crate) fn encode_pairs(
+        &self,
+        text: &str,
+        seconds: &[String],
+        max_tokens: usize,
+        on_long: OnLong,
+    ) -> Result<Vec<Encoding>, String> {
+        let room = self.room(max_tokens, true)?;
+        // One more than there is room for tells that it is too long.
+        let ids = |text: &str| -> Vec<_> {
+            self.tokens::<()>(text).map(|token| token.id).take(room.saturating_add(1)).collect()
+        };
+        let first = ids(text);
+        let pair = |second: &String| {
+            let ids = ids(second);
+            let left = room.checked_sub(ids.len()).filter(|&left| left > 0).ok_or_else(|| {
+                format!("at most {max_tokens} tokens leave no room for a text beside {second:?}")
+            })?;
+            let truncated = first.len() > left;
+            if truncated && on_long == OnLong::Error {
+                return Err(format!("longer than {max_tokens} tokens"));
+            }
+            Ok(self.with_special_tokens(&first[..left.min(first.len())], Some(&ids), truncated))
+        };
+        seconds.iter().map(pair).collect()
+    }
+
     fn with_special_tokens(&self, first: &[u32], second: Option<&[u32]>, truncated: bool) -> Encoding {
         let mut token_ids = Vec::with_capacity(first.len() + second.map_or(0, <[u32]>::len) + 3);
         token_ids.push(self.cls);

@@ -35,7 +35,9 @@ impl AnyTask {
         let (encoder, sentence) = opened.sentence()?;
         let own = sentence.as_ref().and_then(|sentence| sentence.max_tokens);
         let options = options.max_tokens(options.max_tokens.or(own));
-        let engine = Engine::of(encoder, path, options, Purpose::Any)?;
+        // A directory that was made for vectors need not have the weights of the head that its class names.
+        let purpose = if sentence.is_some() { Purpose::Embed } else { Purpose::Any };
+        let engine = Engine::of(encoder, path, options, purpose)?;
         let embedder = Embedder::of(engine.clone(), sentence, how)?;
         Ok(Self { embedder, reranker: Err(Reranker::none(&engine, path)), engine })
     }

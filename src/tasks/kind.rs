@@ -2,6 +2,7 @@
 
 use std::{fmt, path::Path};
 
+use super::zero_shot::entailment_of;
 use crate::{
     checkpoint::{opened::Opened, sentence::CrossEncoder},
     error::Result,
@@ -17,6 +18,8 @@ pub enum Task {
     Embed,
     /// How well documents answer a query: [`Reranker`](crate::Reranker).
     Rerank,
+    /// Labels that a model was not trained on: [`ZeroShot`](crate::ZeroShot).
+    ZeroShot,
 }
 
 impl Task {
@@ -26,6 +29,7 @@ impl Task {
             Self::Classify => "classify",
             Self::Embed => "embed",
             Self::Rerank => "rerank",
+            Self::ZeroShot => "zero-shot",
         }
     }
 }
@@ -64,6 +68,12 @@ pub fn tasks(path: impl AsRef<Path>) -> Result<Vec<Task>> {
         return Ok(tasks);
     }
     let (encoder, sentence) = opened.sentence()?;
-    let is_classifier = sentence.is_none() && encoder.config()?.sequence().is_some();
-    Ok(if is_classifier { vec![Task::Classify, Task::Embed] } else { vec![Task::Embed] })
+    let config = encoder.config()?;
+    Ok(match config.sequence().filter(|_| sentence.is_none()) {
+        None => vec![Task::Embed],
+        Some(head) if entailment_of(&head.labels).is_some() => {
+            vec![Task::Classify, Task::ZeroShot, Task::Embed]
+        }
+        Some(_) => vec![Task::Classify, Task::Embed],
+    })
 }

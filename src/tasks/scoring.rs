@@ -37,7 +37,7 @@ impl Scoring {
     }
 
     /// Scores of one text's logits.
-    pub(crate) fn scores(self, logits: &[f32]) -> Vec<f32> {
+    pub fn scores(self, logits: &[f32]) -> Vec<f32> {
         let mut scores = logits.to_vec();
         self.apply(&mut scores);
         scores

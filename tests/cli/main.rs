@@ -25,6 +25,7 @@ mod signals;
 mod startup;
 mod streams;
 mod verify;
+mod zero_shot;
 
 use std::{
     fs,

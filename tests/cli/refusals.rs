@@ -10,7 +10,7 @@ use nimbert_test_support::skip;
 
 use crate::{command, file, nimbert, nimbert_fed, objects, seeded, seeded_texts, texts, verify::multiply};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "bench",
     "classify",
     "compare",
@@ -23,6 +23,7 @@ const COMMANDS: [&str; 12] = [
     "pack",
     "rerank",
     "verify",
+    "zero-shot",
 ];
 
 /// Asserts that exactly these texts have answers, with a message of these words, at any batch size.
@@ -415,7 +416,8 @@ fn completions_and_manual_pages_have_every_command() {
     assert_eq!(page("nimbert.1"), main);
     assert!(main.starts_with(".ie") && main.contains(".TH nimbert 1"), "{main}");
     for command in COMMANDS {
-        assert!(main.contains(&format!("nimbert\\-{command}(1)")), "no {command} in {main}");
+        let name = command.replace('-', "\\-");
+        assert!(main.contains(&format!("nimbert\\-{name}(1)")), "no {command} in {main}");
         let page = page(&format!("nimbert-{command}.1"));
         assert!(page.contains(".SH SYNOPSIS") && page.contains("Examples:"), "{page}");
     }

@@ -10,6 +10,7 @@ mod same_bits;
 mod steady_state;
 mod threads;
 mod tokenizer;
+mod zero_shot;
 
 use nimbert::{Encoding, Error};
 use nimbert_test_support::reference::Row;

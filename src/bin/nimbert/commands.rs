@@ -12,6 +12,7 @@ mod man;
 mod pack;
 mod rerank;
 mod verify;
+mod zero_shot;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -30,6 +31,7 @@ pub(crate) enum Command {
     Pack(pack::Pack),
     Rerank(rerank::Rerank),
     Verify(verify::Verify),
+    ZeroShot(zero_shot::ZeroShotCommand),
 }
 
 impl Command {
@@ -47,6 +49,7 @@ impl Command {
             Self::Pack(command) => command.run(),
             Self::Rerank(command) => command.run(),
             Self::Verify(command) => command.run(),
+            Self::ZeroShot(command) => command.run(),
         }
     }
 }
