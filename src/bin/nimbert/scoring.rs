@@ -1,13 +1,16 @@
 //! Rows through models, a batch at a time: the answers are handed on and forgotten.
 
 use std::{
-    iter, slice,
+    collections::BTreeSet,
+    iter,
+    path::Path,
+    slice,
     time::{Duration, Instant},
 };
 
 use anyhow::{Error, Result, anyhow, ensure};
 use indicatif::ProgressBar;
-use nimbert::{Classification, Embedder, Embedding, Engine, Ranked, Reranker};
+use nimbert::{Classification, EmbedOptions, Embedder, Embedding, Engine, Options, Ranked, Reranker};
 
 use crate::{
     count::count,
@@ -46,8 +49,14 @@ pub(crate) fn next_batch(rows: &mut Rows, most: usize) -> (Vec<Row>, Result<()>)
 }
 
 /// A model as one of its tasks has it.
-pub(crate) trait Model {
+pub(crate) trait Model: Sized {
     type Answer;
+
+    /// The model at `path`, as it says itself.
+    fn open(path: &Path, options: Options) -> Result<Self, nimbert::Error>;
+
+    /// With these parts as `other` has them, which is this model in another precision.
+    fn mixed(&self, other: &Self, names: &BTreeSet<String>) -> Result<Self, nimbert::Error>;
 
     fn answers(&self, rows: &[Row]) -> Vec<Result<Self::Answer, nimbert::Error>>;
 
@@ -64,6 +73,14 @@ pub(crate) trait Model {
 /// Labels of texts, or of pairs.
 impl Model for Engine {
     type Answer = Classification;
+
+    fn open(path: &Path, options: Options) -> Result<Self, nimbert::Error> {
+        Self::load(path, options)
+    }
+
+    fn mixed(&self, other: &Self, names: &BTreeSet<String>) -> Result<Self, nimbert::Error> {
+        self.with_parts_of(other, names)
+    }
 
     fn answers(&self, rows: &[Row]) -> Vec<Result<Classification, nimbert::Error>> {
         let pairs: Vec<_> = rows
@@ -93,6 +110,14 @@ impl Model for Engine {
 impl Model for Embedder {
     type Answer = Embedding;
 
+    fn open(path: &Path, options: Options) -> Result<Self, nimbert::Error> {
+        Self::load(path, options, EmbedOptions::default())
+    }
+
+    fn mixed(&self, other: &Self, names: &BTreeSet<String>) -> Result<Self, nimbert::Error> {
+        self.with_parts_of(other, names)
+    }
+
     fn answers(&self, rows: &[Row]) -> Vec<Result<Embedding, nimbert::Error>> {
         self.embed(&rows.iter().map(|row| row.fields[0].as_str()).collect::<Vec<_>>())
     }
@@ -113,6 +138,14 @@ impl Model for Embedder {
 /// Scores of documents, the second field, for queries, the first.
 impl Model for Reranker {
     type Answer = Ranked;
+
+    fn open(path: &Path, options: Options) -> Result<Self, nimbert::Error> {
+        Self::load(path, options)
+    }
+
+    fn mixed(&self, other: &Self, names: &BTreeSet<String>) -> Result<Self, nimbert::Error> {
+        self.with_parts_of(other, names)
+    }
 
     fn answers(&self, rows: &[Row]) -> Vec<Result<Ranked, nimbert::Error>> {
         let pairs: Vec<_> = rows.iter().map(|row| (row.fields[0].as_str(), row.fields[1].as_str())).collect();

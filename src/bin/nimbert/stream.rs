@@ -159,7 +159,19 @@ impl Failures {
     }
 }
 
-impl<A> Stream<'_, A> {
+impl<'a, A> Stream<'a, A> {
+    /// To standard output, where results say which row they belong to.
+    pub(crate) fn to_stdout(
+        answer: &'a Answer<'a, A>,
+        writer: &'a mut dyn Writer<A>,
+        batch: usize,
+        bar: ProgressBar,
+        multiline: bool,
+    ) -> Self {
+        let told = crate::to_stdout;
+        Self { answer, writer, batch, bar, multiline, told, goes_on: true, progress: Progress::default() }
+    }
+
     /// Answers all rows, and points out a record that may be several. A row that has no answer is named, and the others are answered
     /// none the less, as far as the input can be read.
     pub(crate) fn run(&mut self, rows: Rows) -> Result<()> {

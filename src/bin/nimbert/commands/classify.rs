@@ -7,12 +7,11 @@ use clap::Args;
 
 use crate::{
     count::count,
-    input::Input,
+    input::{Input, Row},
     model::load,
     output, positive,
     scoring::{Model, Source},
-    stream::{Progress, Stream, StreamArgs},
-    to_stdout,
+    stream::{Stream, StreamArgs},
 };
 
 const EXAMPLES: &str = "\
@@ -63,16 +62,8 @@ impl Classify {
         let engine = load(self.stream.model.path(), self.stream.options())?;
         let shown = if self.all { usize::MAX } else { self.top_k };
         let mut writer = output::writer(self.format, shown, &engine, columns);
-        let mut stream = Stream {
-            answer: &|rows| engine.answers(rows),
-            writer: &mut *writer,
-            batch: self.stream.batch(),
-            bar,
-            multiline,
-            told: to_stdout,
-            goes_on: true,
-            progress: Progress::default(),
-        };
+        let (batch, answer) = (self.stream.batch(), |rows: &[Row]| engine.answers(rows));
+        let mut stream = Stream::to_stdout(&answer, &mut *writer, batch, bar, multiline);
         let outcome = stream.run(rows);
         let is_file = self.stream.input().is_some();
         if is_file && self.format == output::RowFormat::Human && io::stderr().is_terminal() {

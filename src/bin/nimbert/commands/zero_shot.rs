@@ -7,12 +7,12 @@ use clap::{Args, error::ErrorKind};
 use nimbert::{Hypotheses, ZeroShot};
 
 use crate::{
-    input::Input,
+    input::{Input, Row},
     output::RowFormat,
     progress,
     scoring::Source,
-    stream::{Progress, Stream, StreamArgs},
-    to_stdout, usage_error,
+    stream::{Stream, StreamArgs},
+    usage_error,
 };
 
 const EXAMPLES: &str = "\
@@ -79,20 +79,11 @@ impl ZeroShotCommand {
             ZeroShot::load(model, options, self.entailment_label.as_deref()).map_err(Error::from)
         })?;
         let mut writer = output::writer(self.format, &hypotheses, columns);
-        let mut stream = Stream {
-            answer: &|rows| {
-                let texts: Vec<_> = rows.iter().map(|row| row.fields[0].as_str()).collect();
-                zero_shot.rank(&texts, &hypotheses)
-            },
-            writer: &mut *writer,
-            batch: self.stream.batch(),
-            bar,
-            multiline,
-            told: to_stdout,
-            goes_on: true,
-            progress: Progress::default(),
+        let answer = |rows: &[Row]| {
+            let texts: Vec<_> = rows.iter().map(|row| row.fields[0].as_str()).collect();
+            zero_shot.rank(&texts, &hypotheses)
         };
-        stream.run(rows)
+        Stream::to_stdout(&answer, &mut *writer, self.stream.batch(), bar, multiline).run(rows)
     }
 }
 

@@ -163,6 +163,8 @@ pub(super) fn first_ranks(counts: &[usize]) -> Result<String, String> {
             .x_label_formatter(&|rank| {
                 if *rank < beyond as f64 { rank.to_string() } else { "beyond".to_owned() }
             })
+            // Where there are few queries, a mark lies between two numbers of them.
+            .y_label_formatter(&|count| if count.fract() == 0.0 { count.to_string() } else { String::new() })
             .x_desc("rank of the first relevant document")
             .y_desc("queries")
             .label_style(LETTERS.into_font().color(&INK))

@@ -88,7 +88,7 @@ impl<'a, J: Judge> Contract<'a, J> {
         judge: impl FnOnce(&J::Model) -> Result<J>,
     ) -> Result<Self> {
         let options = check.options(Precision::F32);
-        let model = progress::during("loading the model", || J::load(pack.model.path(), options))?;
+        let model = progress::during("loading the model", || J::Model::open(pack.model.path(), options))?;
         let judge = judge(&model)?;
         Ok(Self { pack, check, data, model, judge, value: 1.0, sample: Vec::new() })
     }
@@ -124,7 +124,7 @@ impl<'a, J: Judge> Contract<'a, J> {
 
     fn load(&self, file: &Path) -> Result<J::Model> {
         let options = self.check.options(Precision::Auto);
-        J::load(file, options).map_err(|error| self.pack.named(file, &error))
+        J::Model::open(file, options).map_err(|error| self.pack.named(file, &error))
     }
 
     fn plan(&mut self, file: &Path) -> Result<Plan<J::Model>> {
@@ -218,7 +218,7 @@ impl<'a, J: Judge> Contract<'a, J> {
         bar.set_length(names.len() as u64);
         let mut distances = Vec::with_capacity(names.len());
         for name in names {
-            let mixed = J::mix(packed, half, &BTreeSet::from([name.clone()]))?;
+            let mixed = packed.mixed(half, &BTreeSet::from([name.clone()]))?;
             let numbers = self.numbers(&mixed)?;
             let apart: f64 = iter::zip(&numbers, &reference).map(|(a, b)| f64::from((a - b).abs())).sum();
             distances.push((apart, name));
@@ -239,7 +239,7 @@ impl<'a, J: Judge> Contract<'a, J> {
     /// each try is a pass over the data. A count that fits was always tried itself.
     fn fewest(&self, names: &[String], packed: &J::Model, half: &J::Model) -> Result<usize> {
         let fits = |count: usize| -> Result<bool> {
-            let mixed = J::mix(packed, half, &names[..count].iter().cloned().collect())?;
+            let mixed = packed.mixed(half, &names[..count].iter().cloned().collect())?;
             let ([value], _) = self.score([&mixed])?;
             Ok(self.check.allows(loss([self.value, value])))
         };

@@ -4,10 +4,9 @@ mod labels;
 mod ranks;
 mod vectors;
 
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
 use anyhow::Result;
-use nimbert::Options;
 
 pub(super) use self::{labels::Labels, ranks::Ranks, vectors::Vectors};
 use crate::{
@@ -20,16 +19,6 @@ pub(super) trait Judge {
     type Model: Model;
     /// What one pass over the data says of a model.
     type Seen;
-
-    /// The model at `path`.
-    fn load(path: &Path, options: Options) -> Result<Self::Model, nimbert::Error>;
-
-    /// `model` with these parts as `half` has them.
-    fn mix(
-        model: &Self::Model,
-        half: &Self::Model,
-        names: &BTreeSet<String>,
-    ) -> Result<Self::Model, nimbert::Error>;
 
     /// Of what a loss is told, in hundredths: 1 is what the model in f32 gets, if there are no labels.
     fn name(&self) -> &'static str;

@@ -1,9 +1,9 @@
 //! A classifier: a metric on labelled data, or with how many texts the best label stays.
 
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
 use anyhow::{Result, anyhow, ensure};
-use nimbert::{Classification, Engine, Options};
+use nimbert::{Classification, Engine};
 
 use super::Judge;
 use crate::{
@@ -47,14 +47,6 @@ impl<'a> Labels<'a> {
 impl Judge for Labels<'_> {
     type Model = Engine;
     type Seen = Seen;
-
-    fn load(path: &Path, options: Options) -> Result<Engine, nimbert::Error> {
-        Engine::load(path, options)
-    }
-
-    fn mix(model: &Engine, half: &Engine, names: &BTreeSet<String>) -> Result<Engine, nimbert::Error> {
-        model.with_parts_of(half, names)
-    }
 
     fn name(&self) -> &'static str {
         self.metric().map_or("label agreement", Metric::name)

@@ -1,9 +1,9 @@
 //! A cross-encoder: how many pairs of a query's documents stay in their order.
 
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
 use anyhow::{Result, anyhow, ensure};
-use nimbert::{Options, Ranked, Reranker};
+use nimbert::{Ranked, Reranker};
 
 use super::Judge;
 use crate::{commands::pack::Check, evaluation::agreement::Orders, input::Row, scoring::Source};
@@ -23,14 +23,6 @@ impl<'a> Ranks<'a> {
 impl Judge for Ranks<'_> {
     type Model = Reranker;
     type Seen = Orders;
-
-    fn load(path: &Path, options: Options) -> Result<Reranker, nimbert::Error> {
-        Reranker::load(path, options)
-    }
-
-    fn mix(model: &Reranker, half: &Reranker, names: &BTreeSet<String>) -> Result<Reranker, nimbert::Error> {
-        model.with_parts_of(half, names)
-    }
 
     fn name(&self) -> &'static str {
         "order agreement"

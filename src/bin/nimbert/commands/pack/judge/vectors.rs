@@ -1,9 +1,9 @@
 //! A model that makes vectors: how near they stay, by the mean cosine.
 
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
 use anyhow::Result;
-use nimbert::{EmbedOptions, Embedder, Embedding, Options};
+use nimbert::{Embedder, Embedding};
 
 use super::Judge;
 use crate::{commands::pack::Check, evaluation::agreement::Cosines, input::Row, scoring::Source};
@@ -23,14 +23,6 @@ impl<'a> Vectors<'a> {
 impl Judge for Vectors<'_> {
     type Model = Embedder;
     type Seen = Cosines;
-
-    fn load(path: &Path, options: Options) -> Result<Embedder, nimbert::Error> {
-        Embedder::load(path, options, EmbedOptions::default())
-    }
-
-    fn mix(model: &Embedder, half: &Embedder, names: &BTreeSet<String>) -> Result<Embedder, nimbert::Error> {
-        model.with_parts_of(half, names)
-    }
 
     fn name(&self) -> &'static str {
         "mean cosine"
