@@ -28,10 +28,10 @@ TOLERANCES = {
     "int8": Tolerance(0.5, 0.80),
 }
 
-# The same distance for vectors, which have no labels, and for the same reasons: in f32 it was 1e-5 at most in 12 layers; in
-# int8 0.11 to 0.24 on weights from a seed, 0.02 to 0.11 on a trained model and 0.33 for PyTorch's, the one with a single
-# scale for each matrix of weights. The cosine limits nothing: that of two texts' vectors can be 0.9 already, where all have
-# a direction in common.
+# The same distance for vectors, which have no labels, and for the same reasons: in f32 it was 1e-5 at most in 12 layers;
+# in int8 0.11 to 0.24 on weights from a seed, 0.02 to 0.11 on a trained model and 0.33 for PyTorch's, the one with a
+# single scale for each matrix of weights. The cosine limits nothing: that of two texts' vectors can be 0.9 already, where
+# all have a direction in common.
 VECTOR_TOLERANCES = {"f32": 2e-4, "f16": 0.03, "int8": 0.5}
 
 
