@@ -6,7 +6,7 @@ from engines import Engine
 from figures import Figures, ours, ratios_by_round
 from table import GROUPS
 
-WIDTH = 31
+WIDTH = 34
 
 
 @dataclass(frozen=True)

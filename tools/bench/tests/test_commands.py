@@ -41,6 +41,20 @@ class Parse(unittest.TestCase):
         # cargo runs elsewhere.
         self.assertEqual(arguments.parse(["run", "--cache", "a"]).cache, Path.cwd() / "a")
 
+    def test_tasks_and_poolings(self):
+        def chosen(*words: str) -> list[str]:
+            return [str(task) for task in arguments.parse(list(words)).tasks]
+
+        self.assertEqual((chosen(), chosen("roofline")), (["classify"], ["classify"]))
+        self.assertEqual(chosen("--task", "embed"), ["embed mean"])
+        self.assertEqual(chosen("--task", "embed,classify", "--pooling", "cls,mean"),
+                         ["classify", "embed mean", "embed cls"])
+        for words, said in (("--pooling cls", "it needs --task embed"),
+                            ("--task rank", "'rank' is none of classify, embed"),
+                            ("--task embed --pooling max", "'max' is none of mean, cls"),
+                            ("roofline --task embed", "roofline does not take '--task'")):
+            self.assertIn(said, self.refused(*words.split()))
+
     def test_an_unknown_command_gets_the_one_that_is_near(self):
         for typed, meant in (("chart", "charts"), ("tables", "table"), ("rooflin", "roofline"), ("runn", "run")):
             self.assertIn(f"no command {typed!r}: did you mean {meant}?", self.refused(typed, "a.csv"))

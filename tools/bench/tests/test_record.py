@@ -22,6 +22,13 @@ class Record(unittest.TestCase):
         recorder.close()
         self.assertEqual(read(self.path), ({"cpu": "A: B", "date": "2026-11-25 14:00"}, rows))
 
+    def test_a_workload_of_vectors_is_read_with_its_task(self):
+        recorder = Recorder(self.path, {})
+        recorder.add(Row("nimbert", "int8", 1, "embed cls 1x8", 1, "ms", 5, 1.5, 1.75, 2.0))
+        recorder.close()
+        [row] = read(self.path)[1]
+        self.assertEqual((str(row.task), row.subject, row.workload), ("embed cls", "1x8", "embed cls 1x8"))
+
     def test_what_is_measured_is_there_at_once(self):
         recorder = Recorder(self.path, {})
         self.addCleanup(recorder.close)
