@@ -37,12 +37,10 @@ impl Opened {
     }
 
     /// Whether it gives a text one number, and nothing is said of vectors.
-    pub(crate) fn is_cross_encoder(&self) -> Result<bool> {
+    pub(crate) fn is_cross_encoder(&self) -> bool {
         match self {
             Self::Directory(dir) => CrossEncoder::is_one(dir),
-            Self::Packed(model) => {
-                Ok(model.config.sequence().is_some_and(|sequence| sequence.labels.len() == 1))
-            }
+            Self::Packed(model) => model.config.sequence().is_some_and(|sequence| sequence.labels.len() == 1),
         }
     }
 
@@ -65,6 +63,11 @@ impl Opened {
                 Ok((Self::Packed(model), sentence))
             }
         }
+    }
+
+    /// Whether a classifier can be read of it, whatever else is there.
+    pub(crate) fn is_classifier(&self) -> bool {
+        self.config().is_ok_and(|config| config.sequence().is_some())
     }
 
     /// What is said of a cross-encoder beside its configuration.

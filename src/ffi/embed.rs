@@ -8,13 +8,14 @@ use super::{
     rows::{Ids, Texts, room},
     status::{Failure, Status, guard},
 };
-use crate::encoder::Row;
+use crate::{encoder::Row, tasks::Embedder};
 
-/// How many numbers a vector has. 0 for NULL.
+/// How many numbers a vector has. 0 for NULL, and for a classifier whose directory tells of vectors that are not computed here.
 #[cfg_attr(feature = "capi", unsafe(no_mangle))]
 pub unsafe extern "C" fn nimbert_dimensions(engine: *const Handle) -> usize {
     // SAFETY: as the caller promises.
-    unsafe { reference("engine", engine) }.map_or(0, |handle| handle.embedder.dimensions())
+    unsafe { reference("engine", engine) }
+        .map_or(0, |handle| handle.embedder.as_ref().map_or(0, Embedder::dimensions))
 }
 
 /// Makes a vector of each of `count` texts, as the options that the model was loaded with say: prompt, pooling, length.
@@ -36,14 +37,15 @@ pub unsafe extern "C" fn nimbert_embed(
     guard(|| {
         // SAFETY: the caller keeps this function's contract, here and below.
         let handle = unsafe { reference("engine", engine)? };
-        let numbers = room(count, handle.embedder.dimensions(), capacity)?;
+        let embedder = embedder(handle)?;
+        let numbers = room(count, embedder.dimensions(), capacity)?;
         // SAFETY: as above.
         let texts = unsafe { Texts::new(["texts", "lengths"], texts, lengths, count)? };
         // SAFETY: as above.
-        let row = |index| unsafe { Ok(handle.embedder.encode(texts.get(index)?).map_err(|e| e.at(index))?) };
+        let row = |index| unsafe { Ok(embedder.encode(texts.get(index)?).map_err(|e| e.at(index))?) };
         let rows = (0..count).map(row).collect::<Result<Vec<_>, Failure>>()?;
         // SAFETY: as above; what was handed in has been read.
-        unsafe { fill(handle, rows.iter().map(Row::from), vectors, numbers) }
+        unsafe { fill(embedder, rows.iter().map(Row::from), vectors, numbers) }
     })
 }
 
@@ -66,7 +68,8 @@ pub unsafe extern "C" fn nimbert_embed_ids(
     guard(|| {
         // SAFETY: the caller keeps this function's contract, here and below.
         let handle = unsafe { reference("engine", engine)? };
-        let numbers = room(count, handle.embedder.dimensions(), capacity)?;
+        let embedder = embedder(handle)?;
+        let numbers = room(count, embedder.dimensions(), capacity)?;
         let most = handle.engine.max_tokens();
         // SAFETY: as above.
         let ids = unsafe { Ids::new(token_ids, token_type_ids, cu_seqlens, count, most)? };
@@ -74,14 +77,18 @@ pub unsafe extern "C" fn nimbert_embed_ids(
             check_apart(&[read, ("vectors", vectors.addr(), numbers * size_of::<f32>())])?;
         }
         // SAFETY: as above; what is read meanwhile lies elsewhere.
-        unsafe { fill(handle, ids.rows(), vectors, numbers) }
+        unsafe { fill(embedder, ids.rows(), vectors, numbers) }
     })
+}
+
+fn embedder(handle: &Handle) -> Result<&Embedder, Failure> {
+    handle.embedder.as_ref().map_err(|error| error.clone().into())
 }
 
 /// # Safety
 /// `vectors` is NULL or points to `numbers` floats, which nobody else uses meanwhile, not even `rows`.
 unsafe fn fill<'r>(
-    handle: &Handle,
+    embedder: &Embedder,
     rows: impl Iterator<Item = Row<'r>>,
     vectors: *mut f32,
     numbers: usize,
@@ -92,5 +99,5 @@ unsafe fn fill<'r>(
     // SAFETY: as the caller promises.
     let vectors = unsafe { buffer("vectors", vectors, numbers)? };
     let vectors = vectors.ok_or_else(|| Failure::argument("vectors: NULL"))?;
-    Ok(handle.embedder.vectors_into(rows, vectors)?)
+    Ok(embedder.vectors_into(rows, vectors)?)
 }

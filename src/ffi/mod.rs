@@ -55,7 +55,7 @@ pub const NIMBERT_ALIGNMENT: usize = 64;
 #[derive(Debug)]
 pub struct Handle {
     engine: Engine,
-    embedder: Embedder,
+    embedder: Result<Embedder, Error>,
     reranker: Result<Reranker, Error>,
     labels: Vec<CString>,
     isa: CString,

@@ -235,7 +235,7 @@ size_t nimbert_max_tokens(const struct nimbert_engine *engine);
 // The instruction set in use, such as "avx512-vnni"; valid as long as the engine. NULL for NULL.
 const char *nimbert_isa(const struct nimbert_engine *engine);
 
-// How many numbers a vector has. 0 for NULL.
+// How many numbers a vector has. 0 for NULL, and for a classifier whose directory tells of vectors that are not computed here.
 size_t nimbert_dimensions(const struct nimbert_engine *engine);
 
 // Makes a vector of each of `count` texts, as the options that the model was loaded with say: prompt, pooling, length.

@@ -14,31 +14,44 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct AnyTask {
     pub(crate) engine: Engine,
-    pub(crate) embedder: Embedder,
+    /// Or why it makes no vectors.
+    pub(crate) embedder: Result<Embedder>,
     /// Or why it ranks nothing.
     pub(crate) reranker: Result<Reranker>,
 }
 
 impl AnyTask {
     /// # Errors
-    /// As [`Engine::load`]; when what is said of vectors is not computed, or an option does not fit the model.
+    /// As [`Engine::load`]; when an option does not fit the model.
     pub(crate) fn load(opened: Opened, path: &Path, options: Options, how: EmbedOptions) -> Result<Self> {
-        if opened.is_cross_encoder()? {
+        if opened.is_cross_encoder() {
             let said = opened.cross_encoder();
             let own = said.as_ref().ok().and_then(|said| said.max_tokens);
             let most = opened.config()?.encoder.max_position_embeddings;
             let options = options.max_tokens(options.max_tokens.or(own.map(|own| own.min(most))));
             let engine = Engine::of(opened, path, options, Purpose::Any)?;
             let reranker = said.and_then(|said| Reranker::of(engine.clone(), said, path));
-            return Ok(Self { embedder: Embedder::new(engine.clone(), how)?, engine, reranker });
+            return Ok(Self { embedder: Ok(Embedder::new(engine.clone(), how)?), engine, reranker });
         }
-        let (encoder, sentence) = opened.sentence()?;
+        let is_classifier = opened.is_classifier();
+        let (encoder, sentence) = match opened.sentence() {
+            // What is said of vectors is not computed here. Labels are.
+            Err(error) if is_classifier => {
+                let engine = Engine::of(Opened::at(path)?, path, options, Purpose::Classify)?;
+                return Ok(Self {
+                    embedder: Err(error),
+                    reranker: Err(Reranker::none(&engine, path)),
+                    engine,
+                });
+            }
+            found => found?,
+        };
         let own = sentence.as_ref().and_then(|sentence| sentence.max_tokens);
         let options = options.max_tokens(options.max_tokens.or(own));
         // A directory that was made for vectors need not have the weights of the head that its class names.
         let purpose = if sentence.is_some() { Purpose::Embed } else { Purpose::Any };
         let engine = Engine::of(encoder, path, options, purpose)?;
         let embedder = Embedder::of(engine.clone(), sentence, how)?;
-        Ok(Self { embedder, reranker: Err(Reranker::none(&engine, path)), engine })
+        Ok(Self { embedder: Ok(embedder), reranker: Err(Reranker::none(&engine, path)), engine })
     }
 }

@@ -54,7 +54,7 @@ impl fmt::Display for Task {
 /// When there is no model, or one of a kind that is not computed.
 pub fn tasks(path: impl AsRef<Path>) -> Result<Vec<Task>> {
     let opened = Opened::at(path.as_ref())?;
-    if opened.is_cross_encoder()? {
+    if opened.is_cross_encoder() {
         let is_said = match opened.cross_encoder() {
             Ok(said) => said != CrossEncoder::default(),
             // Something else is said, which rerank will tell of.
@@ -67,7 +67,12 @@ pub fn tasks(path: impl AsRef<Path>) -> Result<Vec<Task>> {
         }
         return Ok(tasks);
     }
-    let (encoder, sentence) = opened.sentence()?;
+    let is_classifier = opened.is_classifier();
+    let (encoder, sentence) = match opened.sentence() {
+        // What is said of vectors is not computed here. Labels are.
+        Err(_) if is_classifier => return Ok(vec![Task::Classify]),
+        found => found?,
+    };
     let config = encoder.config()?;
     Ok(match config.sequence().filter(|_| sentence.is_none()) {
         None => vec![Task::Embed],

@@ -305,3 +305,17 @@ fn modules_that_are_not_computed_are_named() {
     refused("2_Dense/config.json", "\"sentence_embedding\"", "\"tokens\"", &["module_input_name", "tokens"]);
     refused("2_Dense/config.json", "33", "34", &["2_Dense", "linear.weight"]);
 }
+
+/// A module that is not computed takes a classifier's vectors from it, not its labels.
+#[test]
+fn a_classifier_stays_one_whatever_else_its_directory_says() {
+    let dir = sentence("new-cls");
+    let path = dir.path().join("modules.json");
+    let modules = fs::read_to_string(&path).unwrap().replace("normalize.Normalize", "lstm.LSTM");
+    fs::write(path, modules).unwrap();
+    let how = EmbedOptions::default();
+    let error = Embedder::load(dir.path(), Options::default(), how).unwrap_err().to_string();
+    assert!(error.contains("LSTM"), "{error}");
+    assert_eq!(nimbert::tasks(dir.path()).unwrap(), [nimbert::Task::Classify]);
+    nimbert::Engine::load(dir.path(), Options::default()).unwrap();
+}

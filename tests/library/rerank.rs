@@ -90,4 +90,6 @@ fn what_is_no_cross_encoder_says_why() {
     refused(dir.path(), &["modules.json", "LogitScore"]);
     // To classify, nobody asks how documents are ranked.
     assert!(Engine::load(dir.path(), Options::default()).is_ok());
+    // Nor what a program can do that loads it for whatever it can do.
+    assert_eq!(nimbert::tasks(dir.path()).unwrap()[0], nimbert::Task::Classify);
 }

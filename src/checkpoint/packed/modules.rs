@@ -20,7 +20,7 @@ pub(super) enum Modules {
 
 impl Modules {
     pub(super) fn of(dir: &Path) -> Result<Self> {
-        if !CrossEncoder::is_one(dir)? {
+        if !CrossEncoder::is_one(dir) {
             return Ok(Sentence::open(dir)?.map_or(Self::None, Self::Sentence));
         }
         let said = CrossEncoder::open(dir)?;

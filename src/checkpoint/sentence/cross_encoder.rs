@@ -22,13 +22,11 @@ pub(crate) struct CrossEncoder {
 
 impl CrossEncoder {
     /// Whether `dir` has a model of one label, and no module after it.
-    pub(crate) fn is_one(dir: &Path) -> Result<bool> {
+    pub(crate) fn is_one(dir: &Path) -> bool {
         let path = dir.join("modules.json");
-        if path.is_file() && modules(&path)?.len() != 1 {
-            return Ok(false);
-        }
+        let has_more = path.is_file() && modules(&path).is_ok_and(|modules| modules.len() != 1);
         let config = Config::from_dir(dir);
-        Ok(config.is_ok_and(|config| config.sequence().is_some_and(|head| head.labels.len() == 1)))
+        !has_more && config.is_ok_and(|config| config.sequence().is_some_and(|head| head.labels.len() == 1))
     }
 
     /// What is said in `dir`: nothing in a directory of transformers.
