@@ -140,6 +140,11 @@ impl Options {
         Self { max_tokens: max_tokens.into(), ..self }
     }
 
+    /// With what a model says of the most tokens, where nothing else was.
+    pub(crate) fn or_max_tokens(self, own: Option<usize>) -> Self {
+        Self { max_tokens: self.max_tokens.or(own), ..self }
+    }
+
     /// With this done to [longer texts](Self::on_long).
     #[must_use]
     pub fn on_long(self, on_long: OnLong) -> Self {

@@ -70,11 +70,14 @@ impl Opened {
         self.config().is_ok_and(|config| config.sequence().is_some())
     }
 
-    /// What is said of a cross-encoder beside its configuration.
+    /// What is said of a cross-encoder beside its configuration; not more tokens than it has positions for.
     pub(crate) fn cross_encoder(&self) -> Result<CrossEncoder> {
-        match self {
-            Self::Directory(dir) => CrossEncoder::open(dir),
-            Self::Packed(model) => Ok(model.cross_encoder.clone().unwrap_or_default()),
-        }
+        let mut said = match self {
+            Self::Directory(dir) => CrossEncoder::open(dir)?,
+            Self::Packed(model) => model.cross_encoder.clone().unwrap_or_default(),
+        };
+        let positions = self.config()?.encoder.max_position_embeddings;
+        said.max_tokens = said.max_tokens.map(|most| most.min(positions));
+        Ok(said)
     }
 }

@@ -110,9 +110,7 @@ impl Sentence {
             Self { encoder, max_tokens, lower_case, pooling, include_prompt, steps, prompts, default_prompt };
         Ok(Some(sentence))
     }
-}
 
-impl Sentence {
     /// Of a model that says nothing about vectors.
     pub(crate) fn plain(pooling: Pooling) -> Self {
         Self {

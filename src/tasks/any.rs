@@ -27,9 +27,7 @@ impl AnyTask {
         if opened.is_cross_encoder() {
             let said = opened.cross_encoder();
             let own = said.as_ref().ok().and_then(|said| said.max_tokens);
-            let most = opened.config()?.encoder.max_position_embeddings;
-            let options = options.max_tokens(options.max_tokens.or(own.map(|own| own.min(most))));
-            let engine = Engine::of(opened, path, options, Purpose::Any)?;
+            let engine = Engine::of(opened, path, options.or_max_tokens(own), Purpose::Any)?;
             let reranker = said.and_then(|said| Reranker::of(engine.clone(), said, path));
             return Ok(Self { embedder: Ok(Embedder::new(engine.clone(), how)?), engine, reranker });
         }
@@ -47,10 +45,9 @@ impl AnyTask {
             found => found?,
         };
         let own = sentence.as_ref().and_then(|sentence| sentence.max_tokens);
-        let options = options.max_tokens(options.max_tokens.or(own));
         // A directory that was made for vectors need not have the weights of the head that its class names.
         let purpose = if sentence.is_some() { Purpose::Embed } else { Purpose::Any };
-        let engine = Engine::of(encoder, path, options, purpose)?;
+        let engine = Engine::of(encoder, path, options.or_max_tokens(own), purpose)?;
         let embedder = Embedder::of(engine.clone(), sentence, how)?;
         Ok(Self { embedder: Ok(embedder), reranker: Err(Reranker::none(&engine, path)), engine })
     }

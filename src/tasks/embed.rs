@@ -56,8 +56,8 @@ impl Embedder {
         let path = path.as_ref();
         let (encoder, sentence) = Opened::at(path)?.sentence()?;
         let own = sentence.as_ref().and_then(|sentence| sentence.max_tokens);
-        let options = Options { max_tokens: options.max_tokens.or(own), ..options };
-        Self::of(Engine::of(encoder, path, options, Purpose::Embed)?, sentence, how)
+        let engine = Engine::of(encoder, path, options.or_max_tokens(own), Purpose::Embed)?;
+        Self::of(engine, sentence, how)
     }
 
     /// Reads the encoder of a model that is loaded, whatever its head is, and that says nothing of vectors itself.

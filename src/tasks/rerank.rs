@@ -52,9 +52,7 @@ impl Reranker {
         let path = path.as_ref();
         let opened = Opened::at(path)?;
         let said = opened.cross_encoder()?;
-        let positions = opened.config()?.encoder.max_position_embeddings;
-        let own = said.max_tokens.map(|most| most.min(positions));
-        let options = Options { max_tokens: options.max_tokens.or(own), ..options };
+        let options = options.or_max_tokens(said.max_tokens);
         Self::of(Engine::of(opened, path, options, Purpose::Classify)?, said, path)
     }
 

@@ -16,10 +16,14 @@ impl<I: Iterator<Item = u32>> Side<I> {
 
 /// How many tokens stay of two texts of so many, which together have more than there is `room` for.
 pub(super) fn longest_first([first, second]: [usize; 2], room: usize) -> [usize; 2] {
-    let first_is_longer = first > second;
-    let (short, shorter) = (first.min(second), room / 2);
-    let keep = short.min(shorter);
-    if first_is_longer { [room - keep, keep] } else { [keep, room - keep] }
+    let [shorter, longer] = kept(first.min(second), room);
+    if first > second { [longer, shorter] } else { [shorter, longer] }
+}
+
+/// How many tokens stay of the shorter text, which has so many, and of the longer one.
+fn kept(shorter: usize, room: usize) -> [usize; 2] {
+    let keep = shorter.min(room / 2);
+    [keep, room - keep]
 }
 
 /// Cuts the longer text first, then both to half, where the longer one (the second of equals) keeps the odd token.
@@ -43,9 +47,9 @@ where
     };
     let (longer, shorter) =
         if first_is_longer { (&mut first.ids, &mut second.ids) } else { (&mut second.ids, &mut first.ids) };
-    let keep = shorter.len().min(room / 2);
-    shorter.truncate(keep);
-    longer.truncate(room - keep);
+    let kept = kept(shorter.len(), room);
+    shorter.truncate(kept[0]);
+    longer.truncate(kept[1]);
 }
 
 /// Whether the first has more to give. Both are read until one ends, and nothing is held.

@@ -256,6 +256,14 @@ fn expect_one_row(row: &Row) -> Result<()> {
     Ok(())
 }
 
+/// That a row of a query and a document has both.
+pub(crate) fn expect_query_and_document(row: &Row) -> Result<()> {
+    for (text, what) in row.fields.iter().zip(["query", "document"]) {
+        ensure!(!text.trim().is_empty(), "{}: an empty {what}", row.place);
+    }
+    Ok(())
+}
+
 /// The labels that the row has.
 pub(crate) fn truth(labelling: &Labelling, row: &Row) -> Result<LabelSet> {
     let label = row.label.as_ref().ok_or_else(|| anyhow!("{}: no label", row.place))?;

@@ -86,13 +86,13 @@ pub(super) fn run(compare: &Compare, paths: &[PathBuf; 2]) -> Result<()> {
 }
 
 fn measure(compare: &Compare, [a, b]: [&Engine; 2], mut flips: Option<&mut Flips<'_>>) -> Result<Comparison> {
-    let task = compare.columns.is_labelled().then(|| compare.columns.labelling(a)).transpose()?;
-    let mut outcomes = task.as_ref().map(|task| [task.outcomes(), task.outcomes()]);
+    let labelling = compare.columns.is_labelled().then(|| compare.columns.labelling(a)).transpose()?;
+    let mut outcomes = labelling.as_ref().map(|of| [of.outcomes(), of.outcomes()]);
     let mut comparison = Comparison::default();
     let source = compare.columns.open("compare", &compare.input)?;
     comparison.speeds = scoring::score([a, b], source, |row, answers| {
-        if let (Some(task), Some(outcomes)) = (&task, &mut outcomes) {
-            let truth = truth(task, row)?;
+        if let (Some(labelling), Some(outcomes)) = (&labelling, &mut outcomes) {
+            let truth = truth(labelling, row)?;
             outcomes.iter_mut().zip(answers).for_each(|(outcomes, answer)| outcomes.push(answer, &truth));
         }
         comparison.see(answers);

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::{Compare, report};
 use crate::{
     count::count,
-    evaluation::{Figure, agreement::Orders},
+    evaluation::agreement::Orders,
     progress,
-    scoring::{self, Speed},
+    scoring::{self, Speed, expect_query_and_document},
     texts,
 };
 
@@ -34,9 +34,7 @@ pub(super) fn run(compare: &Compare, paths: &[PathBuf; 2]) -> Result<()> {
     let mut found = Ranks::default();
     let source = compare.columns.open_queries("compare", &compare.input, compare.query_column.as_deref())?;
     found.speeds = scoring::score([&a, &b], source, |row, [a, b]| {
-        for (text, what) in row.fields.iter().zip(["query", "document"]) {
-            ensure!(!text.trim().is_empty(), "{}: an empty {what}", row.place);
-        }
+        expect_query_and_document(row)?;
         let apart = (a.score - b.score).abs();
         found.orders.push(&row.fields[0], [a.score, b.score]);
         found.documents += 1;
@@ -56,13 +54,8 @@ impl Ranks {
         self.sum / self.documents as f64
     }
 
-    /// Of pairs that A orders; in per cent, or why there is none.
-    fn agreement(&self) -> Figure {
-        self.orders.agreement()
-    }
-
     fn lines(&self) -> Vec<(&'static str, String)> {
-        let agreement = match self.agreement() {
+        let agreement = match self.orders.agreement() {
             Ok(share) => format!("{:.2} % of the pairs of a query's documents", 100.0 * share),
             Err(reason) => format!("undefined: {reason}"),
         };
@@ -77,7 +70,7 @@ impl Ranks {
         json!({
             "documents": self.documents,
             "queries": self.orders.queries(),
-            "order_agreement": self.agreement().ok(),
+            "order_agreement": self.orders.agreement().ok(),
             "same_best": self.orders.same_best(),
             "mean_score_difference": self.mean(),
             "largest_score_difference": self.largest,

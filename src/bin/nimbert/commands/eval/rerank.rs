@@ -19,7 +19,7 @@ use crate::{
     },
     input::Row,
     progress,
-    scoring::{Speed, score},
+    scoring::{Speed, expect_query_and_document, score},
     shorten::shorten,
     texts,
 };
@@ -111,9 +111,7 @@ impl Reranked {
 
 /// A row's relevance, and that there is something to score.
 fn judgement(row: &Row, column: &str) -> Result<f64> {
-    for (text, what) in row.fields.iter().zip(["query", "document"]) {
-        ensure!(!text.trim().is_empty(), "{}: an empty {what}", row.place);
-    }
+    expect_query_and_document(row)?;
     let relevance = number(row, column)?;
     ensure!(relevance >= 0.0, "{}: {column:?} is {relevance}, expected a number from 0", row.place);
     Ok(relevance)

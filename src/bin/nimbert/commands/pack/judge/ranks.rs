@@ -2,11 +2,16 @@
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, anyhow};
 use nimbert::{Ranked, Reranker};
 
 use super::Judge;
-use crate::{commands::pack::Check, evaluation::agreement::Orders, input::Row, scoring::Source};
+use crate::{
+    commands::pack::Check,
+    evaluation::agreement::Orders,
+    input::Row,
+    scoring::{Source, expect_query_and_document},
+};
 
 pub(in crate::commands::pack) struct Ranks<'a> {
     check: &'a Check,
@@ -37,9 +42,7 @@ impl Judge for Ranks<'_> {
     }
 
     fn keep(&mut self, own: &mut Orders, row: &Row, answer: &Ranked) -> Result<()> {
-        for (text, what) in row.fields.iter().zip(["query", "document"]) {
-            ensure!(!text.trim().is_empty(), "{}: an empty {what}", row.place);
-        }
+        expect_query_and_document(row)?;
         self.scores.push(answer.score);
         self.see(own, self.scores.len() - 1, row, answer)
     }
