@@ -29,7 +29,8 @@ impl Engine {
         self.logits_of(rows.iter().map(Row::from))
     }
 
-    pub(super) fn logits_of<'a>(&self, rows: impl Iterator<Item = Row<'a>>) -> Vec<Result<Vec<f32>>> {
+    /// [`Engine::logits`] of rows where they lie.
+    pub(crate) fn logits_of<'a>(&self, rows: impl Iterator<Item = Row<'a>>) -> Vec<Result<Vec<f32>>> {
         let labels = match self.logits_of_a_text() {
             Ok(labels) => labels,
             Err(error) => return rows.map(|_| Err(error.clone())).collect(),

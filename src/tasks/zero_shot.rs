@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::Scoring;
 use crate::{
+    encoder::Row,
     engine::Engine,
     error::{Error, Result},
     options::Options,
@@ -134,8 +135,8 @@ impl ZeroShot {
     pub fn rank(&self, texts: &[&str], hypotheses: &Hypotheses) -> Vec<Result<ZeroShotAnswer>> {
         let encode = |(index, text): (usize, &&str)| self.engine.encode_pairs(index, text, &hypotheses.texts);
         let rows: Vec<Result<Vec<Encoding>>> = texts.iter().enumerate().map(encode).collect();
-        let all: Vec<_> = rows.iter().flatten().flatten().cloned().collect();
-        let mut logits = self.engine.logits(&all).into_iter();
+        let all = rows.iter().flatten().flatten().map(Row::from);
+        let mut logits = self.engine.logits_of(all).into_iter();
         let answer = |(index, rows): (usize, Result<Vec<Encoding>>)| {
             let rows = rows?;
             // All of them are taken, also where one is an error: the next text's come after them.

@@ -119,21 +119,32 @@ pub(crate) fn header(columns: &[String], ours: &[&str]) -> Vec<String> {
     columns.iter().cloned().chain(ours).collect()
 }
 
+/// The fields under such a [`header`].
+pub(crate) fn record<'a>(
+    columns: &[String],
+    row: &'a Row,
+    index: &'a str,
+    ours: &'a [&'a str],
+) -> impl Iterator<Item = &'a str> {
+    let text = if columns.is_empty() { Some(row.fields[0].as_str()) } else { None };
+    // One of the two is nothing.
+    let columns = row.kept.columns.iter().map(String::as_str).filter(move |_| text.is_none());
+    columns.chain([index]).chain(text).chain(ours.iter().copied())
+}
+
 impl Writer<Classification> for Csv {
     fn write(&mut self, index: usize, row: &Row, result: &Classification) -> io::Result<()> {
         self.header()?;
         let (index, tokens) = (index.to_string(), result.tokens.to_string());
         let truncated = if result.truncated { "true" } else { "false" };
-        let text = [index.as_str(), row.fields[0].as_str()];
         for Score { label, score } in result.ranked().into_iter().take(self.shown) {
             let score = score.to_string();
-            if self.columns.is_empty() {
-                text.iter().try_for_each(|field| self.out.write_field(field))?;
-            } else {
-                row.kept.columns.iter().try_for_each(|field| self.out.write_field(field))?;
-                self.out.write_field(&index)?;
-            }
-            self.out.write_record([&tokens, truncated, label, &score])?;
+            self.out.write_record(record(
+                &self.columns,
+                row,
+                &index,
+                &[&tokens, truncated, label, &score],
+            ))?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     count::count,
     input::{Input, Row},
-    output::{RowFormat, header},
+    output::{RowFormat, header, record},
     positive, progress,
     scoring::{Source, at_row, next_batch},
     shorten::shorten,
@@ -141,11 +141,7 @@ fn table(columns: &[String], ranked: &[(Ranked, Row)]) -> Result<String> {
     out.write_record(header(columns, &["score"]))?;
     for (found, row) in ranked {
         let (index, score) = (found.index.to_string(), found.score.to_string());
-        if columns.is_empty() {
-            out.write_record([&index, &row.fields[0], &score])?;
-        } else {
-            out.write_record(row.kept.columns.iter().chain([&index, &score]))?;
-        }
+        out.write_record(record(columns, row, &index, &[&score]))?;
     }
     Ok(String::from_utf8(out.into_inner()?)?)
 }

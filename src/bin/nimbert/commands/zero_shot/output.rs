@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     input::Row,
-    output::{RowFormat, header},
+    output::{RowFormat, header, record},
     shorten::shorten,
     stream::Writer,
 };
@@ -108,12 +108,7 @@ impl Writer<ZeroShotAnswer> for Csv<'_> {
         let index = index.to_string();
         for found in &result.labels {
             let (label, score) = (self.hypotheses.label(found.index), found.score.to_string());
-            if self.columns.is_empty() {
-                self.out.write_record([&index, &row.fields[0], label, &score])?;
-            } else {
-                let ours = [index.as_str(), label, &score];
-                self.out.write_record(row.kept.columns.iter().map(String::as_str).chain(ours))?;
-            }
+            self.out.write_record(record(&self.columns, row, &index, &[label, &score]))?;
         }
         Ok(())
     }
