@@ -98,6 +98,18 @@ impl Shape {
 pub enum Head {
     /// `…ForSequenceClassification`: a few numbers for each text.
     Sequence(Sequence),
+    /// `…ForTokenClassification`: a few numbers for each token, one for each of these labels.
+    Token {
+        /// The labels' names, in the order of the logits.
+        labels: Vec<String>,
+    },
+    /// `…ForQuestionAnswering`: of each token, how well an answer starts and how well it ends there.
+    Span,
+    /// `…ForMaskedLM`: of a token, how likely each word stands there.
+    Masked {
+        /// Whether its last matrix is the table of words.
+        tied: bool,
+    },
     /// No head, or one that is not computed here: of such a model there is the encoder.
     Encoder {
         /// The class that `architectures` names.
@@ -159,7 +171,15 @@ impl Config {
     pub fn sequence(&self) -> Option<&Sequence> {
         match &self.head {
             Head::Sequence(sequence) => Some(sequence),
-            Head::Encoder { .. } => None,
+            _ => None,
+        }
+    }
+
+    /// The labels' names, of a classifier of texts or of tokens.
+    pub fn labels(&self) -> &[String] {
+        match &self.head {
+            Head::Sequence(Sequence { labels, .. }) | Head::Token { labels } => labels,
+            Head::Span | Head::Masked { .. } | Head::Encoder { .. } => &[],
         }
     }
 

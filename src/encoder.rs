@@ -9,7 +9,7 @@ mod workspace;
 
 pub use self::batch::Row;
 use self::{attention::SelfAttention, embeddings::Embeddings, feed_forward::FeedForward};
-pub(crate) use self::{batch::Batch, workspace::Workspace};
+pub(crate) use self::{batch::Batch, norm::LayerNorm, workspace::Workspace};
 use crate::{
     checkpoint::source::Source,
     config::Shape,

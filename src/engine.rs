@@ -12,7 +12,7 @@ use std::{
 
 use nimbert_kernels::{Isa, Kernels};
 
-pub(crate) use self::load::{Purpose, no_classifier};
+pub(crate) use self::load::Purpose;
 pub use self::{
     limits::{Limits, Work},
     preset::Preset,
@@ -27,7 +27,7 @@ use crate::{
     parallel::Threads,
     plan::Plan,
     tasks::{Classification, Scoring},
-    tokenizer::{Encoding, OnLong, Tokenizer},
+    tokenizer::{Cut, Encoding, OnLong, Tokenizer, Window},
 };
 
 /// A loaded model. Cloning shares it; any number of threads may use one at a time.
@@ -51,7 +51,7 @@ pub struct Engine(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     config: Config,
-    /// Of a sequence classifier; none otherwise.
+    /// Of a classifier of texts or of tokens; none otherwise.
     labels: Arc<[String]>,
     scoring: Scoring,
     tokenizer: Arc<Tokenizer>,
@@ -189,15 +189,29 @@ impl Engine {
         encodings.map_err(|reason| Error::Text { index, reason })
     }
 
+    /// Text `index` of a call in as many windows as it takes, with where their tokens come from: see [`Tokenizer::windows`]. Without a
+    /// stride there is one.
+    pub(crate) fn windows(&self, index: usize, text: &str, stride: Option<usize>) -> Result<Vec<Window>> {
+        let Inner { tokenizer, on_long, max_tokens, .. } = &*self.0;
+        let windows = tokenizer.windows(text, None, *max_tokens, Cut::First, stride);
+        let windows = windows.map_err(|reason| Error::Text { index, reason })?;
+        if stride.is_none() && *on_long == OnLong::Error && windows[0].encoding.truncated {
+            return Err(Error::Text { index, reason: format!("longer than {max_tokens} tokens") });
+        }
+        Ok(windows)
+    }
+
     /// Measures what this machine allows with this engine's precision, instructions and threads. Takes a second or less.
     pub fn limits(&self) -> Limits {
         self.with_workspace(|_, _, exec| Limits::measure(exec, self.0.precision, &self.0.model.panels()))
     }
 
-    /// What has to be done to score rows of so many tokens.
+    /// What has to be done to score rows of so many tokens; of a masked language model, to fill one mask of each.
     pub fn work(&self, lengths: &[usize]) -> Work {
-        let encoder = self.encoder_work(lengths, |_| 1);
-        self.0.model.head_linears().fold(encoder, |work, linear| work.with(lengths.len(), linear))
+        let model = &self.0.model;
+        let encoder = self.encoder_work(lengths, |tokens| model.rows_read(tokens));
+        let rows = lengths.iter().map(|&tokens| model.rows_read(tokens)).sum();
+        model.head_linears().fold(encoder, |work, linear| work.with(rows, linear))
     }
 
     /// What the encoder has to do, if of a row of so many tokens as many hidden states are read as `wanted` says.
@@ -206,7 +220,7 @@ impl Engine {
         Work::encoder(&self.0.plan.layers, bytes, lengths, wanted)
     }
 
-    /// The labels' names, by index.
+    /// The labels' names, by index: of a classifier of texts or of tokens.
     pub fn labels(&self) -> &[String] {
         &self.0.labels
     }

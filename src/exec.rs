@@ -47,7 +47,7 @@ pub enum Operation {
     Output,
     /// Residuals added and normalized.
     LayerNorm,
-    /// Pooler and classifier.
+    /// What is made of hidden states: pooler and classifier, or words for masks.
     Head,
 }
 
@@ -76,7 +76,7 @@ impl Operation {
             Self::Intermediate => "matmul intermediate",
             Self::Output => "matmul output",
             Self::LayerNorm => "add & layer norm",
-            Self::Head => "pooler & classifier",
+            Self::Head => "head",
         }
     }
 }

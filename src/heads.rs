@@ -1,11 +1,19 @@
 //! What is computed from the encoder's hidden states, a file for each kind of head.
 
+mod masked;
 mod sequence;
+mod tokens;
 
-pub(crate) use self::sequence::SequenceHead;
+pub(crate) use self::masked::MaskedHead;
+use self::{sequence::SequenceHead, tokens::TokensHead};
 use crate::{
-    checkpoint::source::Source, encoder::Workspace, error::Result, exec::Exec, linear::Linear,
-    options::NumberType, plan,
+    checkpoint::source::Source,
+    encoder::{Batch, LayerNorm, Wanted, Workspace},
+    error::Result,
+    exec::Exec,
+    linear::Linear,
+    options::NumberType,
+    plan,
 };
 
 #[derive(Debug, Clone)]
@@ -13,6 +21,8 @@ pub(crate) enum Head {
     /// Hidden states are the answer.
     None,
     Sequence(Box<SequenceHead>),
+    Tokens(Box<TokensHead>),
+    Masked(Box<MaskedHead>),
 }
 
 impl Head {
@@ -23,51 +33,75 @@ impl Head {
                 pooler: source.matmul(pooler, precision)?,
                 classifier: source.matmul(classifier, precision)?,
             })),
+            plan::Head::Tokens { classifier } => {
+                Self::Tokens(Box::new(TokensHead { classifier: source.matmul(classifier, precision)? }))
+            }
+            plan::Head::Masked { transform, activation, norm, decoder } => {
+                Self::Masked(Box::new(MaskedHead {
+                    transform: source.matmul(transform, precision)?,
+                    activation: (*activation).into(),
+                    norm: LayerNorm::load(source, norm)?,
+                    decoder: source.matmul(decoder, precision)?,
+                }))
+            }
         })
     }
 
-    /// Makes room for the outputs of so many texts.
+    /// Reads the first `rows` rows of `hidden`, those that this head is made for: the first token of each text, or all. Writes
+    /// `pooled` and `logits`.
     ///
     /// # Errors
-    /// When there is no memory.
-    pub(crate) fn reserve(&self, texts: usize, ws: &mut Workspace) -> Result<()> {
+    /// When there is no memory for them.
+    pub(crate) fn forward(&self, exec: Exec<'_>, rows: usize, ws: &mut Workspace) -> Result<()> {
         match self {
-            Self::None => Ok(()),
-            Self::Sequence(head) => head.reserve(texts, ws),
-        }
-    }
-
-    /// Reads the first `texts` rows of `hidden`, the first token of each text; writes `pooled` and `logits`.
-    pub(crate) fn forward(&self, exec: Exec<'_>, texts: usize, ws: &mut Workspace) {
-        if let Self::Sequence(head) = self {
-            head.forward(exec, texts, ws);
-        }
-    }
-
-    /// What [`Head::forward`] has written: `pooled`, `[texts, H]`, and `logits`, `[texts, labels]`.
-    pub(crate) fn outputs<'a>(&self, texts: usize, ws: &'a Workspace) -> (&'a [f32], &'a [f32]) {
-        match self {
-            Self::None => (&[], &[]),
-            Self::Sequence(head) => {
-                (&ws.pooled[..texts * head.pooler.n()], &ws.logits[..texts * head.classifier.n()])
+            Self::None => {}
+            Self::Sequence(head) => head.forward(exec, rows, ws)?,
+            Self::Tokens(head) => head.forward(exec, rows, ws)?,
+            Self::Masked(head) => {
+                head.transform(exec, rows, ws)?;
+                head.decode(exec, 0..rows, ws)?;
             }
         }
+        Ok(())
+    }
+
+    /// The rows that it is made for.
+    pub(crate) fn wanted<'a>(&self, batch: &'a Batch) -> Wanted<'a> {
+        if let Self::Sequence(_) = self { batch.first() } else { Wanted::All }
+    }
+
+    /// What [`Head::forward`] has written: `pooled`, `[rows, H]`, and `logits`, `[rows, n]`.
+    pub(crate) fn outputs<'a>(&self, rows: usize, ws: &'a Workspace) -> (&'a [f32], &'a [f32]) {
+        let (pooled, logits) = match self {
+            Self::None => (0, 0),
+            Self::Sequence(head) => (head.pooler.n(), head.classifier.n()),
+            Self::Tokens(head) => (0, head.classifier.n()),
+            Self::Masked(head) => (head.transform.n(), head.decoder.n()),
+        };
+        (&ws.pooled[..rows * pooled], &ws.logits[..rows * logits])
     }
 
     pub(crate) fn linears(&self) -> impl Iterator<Item = &Linear> {
         let linears = match self {
-            Self::None => None,
-            Self::Sequence(head) => Some([&head.pooler, &head.classifier]),
+            Self::None => [None, None],
+            Self::Sequence(head) => [Some(&head.pooler), Some(&head.classifier)],
+            Self::Tokens(head) => [Some(&head.classifier), None],
+            Self::Masked(head) => [Some(&head.transform), Some(&head.decoder)],
         };
         linears.into_iter().flatten()
     }
 
     pub(crate) fn linears_mut(&mut self) -> impl Iterator<Item = &mut Linear> {
         let linears = match self {
-            Self::None => None,
+            Self::None => [None, None],
             Self::Sequence(head) => {
                 let SequenceHead { pooler, classifier } = &mut **head;
-                Some([pooler, classifier])
+                [Some(pooler), Some(classifier)]
+            }
+            Self::Tokens(head) => [Some(&mut head.classifier), None],
+            Self::Masked(head) => {
+                let MaskedHead { transform, decoder, .. } = &mut **head;
+                [Some(transform), Some(decoder)]
             }
         };
         linears.into_iter().flatten()

@@ -50,8 +50,9 @@ pub use model::Trace;
 pub use nimbert_kernels::Isa;
 pub use options::{NumberType, Options, Precision};
 pub use tasks::{
-    Classification, EmbedOptions, Embedder, Embedding, Hypotheses, Hypothesis, Pooling, Prompt, Ranked,
-    Reranker, Score, Scoring, Task, ZeroShot, ZeroShotAnswer, tasks,
+    Aggregation, Classification, EmbedOptions, Embedder, Embedding, Entity, Hypotheses, Hypothesis, Pooling,
+    Prompt, Ranked, Reranker, Score, Scoring, TagOptions, Tagged, TaggedWords, Tagger, Task, ZeroShot,
+    ZeroShotAnswer, tasks,
 };
 pub use tokenizer::{Cut, Encoding, OnLong, Origin, Tokenizer, Window};
 

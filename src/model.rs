@@ -8,7 +8,7 @@ use crate::{
     encoder::{Batch, Encoder, Wanted, Workspace},
     error::Result,
     exec::Exec,
-    heads::Head,
+    heads::{Head, MaskedHead},
     linear::Linear,
     options::NumberType,
     plan::Plan,
@@ -21,7 +21,8 @@ pub(crate) struct Model {
     head: Head,
 }
 
-/// Every intermediate result of one text of `T` tokens, with hidden size `H`.
+/// Every intermediate result of one text of `T` tokens, with hidden size `H`. A head reads `R` of them: a classifier of texts the
+/// first, others all.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Trace {
@@ -29,9 +30,9 @@ pub struct Trace {
     pub embeddings: Vec<f32>,
     /// `[T, H]` for each layer.
     pub layers: Vec<Vec<f32>>,
-    /// `[H]`: the pooler's output.
+    /// `[R, H]`: what it makes of hidden states first, the pooler's output; empty where that is the answer.
     pub pooled: Vec<f32>,
-    /// One for each label.
+    /// `[R, n]`: one for each label; the start and the end of an answer; or one for each word.
     pub logits: Vec<f32>,
 }
 
@@ -64,15 +65,21 @@ impl Model {
         Ok(model)
     }
 
-    /// Leaves the batch's logits in the workspace, `[B, labels]`.
+    /// The logits of the rows that are wanted, those which the head is made for: `[rows, n]`.
     ///
     /// # Errors
     /// When there is no memory for the activations.
-    pub(crate) fn forward(&self, exec: Exec<'_>, batch: &Batch, ws: &mut Workspace) -> Result<()> {
-        self.head.reserve(batch.rows(), ws)?;
-        self.encoder.forward(exec, batch, batch.first(), ws, &mut |_| {})?;
-        self.head.forward(exec, batch.rows(), ws);
-        Ok(())
+    pub(crate) fn forward<'a>(
+        &self,
+        exec: Exec<'_>,
+        batch: &Batch,
+        wanted: Wanted<'_>,
+        ws: &'a mut Workspace,
+    ) -> Result<&'a [f32]> {
+        let rows = wanted.count(batch);
+        self.encoder.forward(exec, batch, wanted, ws, &mut |_| {})?;
+        self.head.forward(exec, rows, ws)?;
+        Ok(self.head.outputs(rows, ws).1)
     }
 
     /// Leaves the hidden states that are wanted in the workspace, `[rows, H]`.
@@ -94,17 +101,28 @@ impl Model {
     /// # Errors
     /// As [`Model::forward`].
     pub(crate) fn trace(&self, exec: Exec<'_>, batch: &Batch, ws: &mut Workspace) -> Result<Trace> {
-        self.head.reserve(batch.rows(), ws)?;
         let mut stages = Vec::new();
         self.encoder.forward(exec, batch, Wanted::All, ws, &mut |hidden| stages.push(hidden.to_vec()))?;
         let embeddings = stages.remove(0);
         let hidden_size = embeddings.len() / batch.tokens();
-        if let Wanted::Rows { positions, .. } = batch.first() {
+        let wanted = self.head.wanted(batch);
+        if let Wanted::Rows { positions, .. } = wanted {
             ws.hidden.keep_rows(hidden_size, positions);
         }
-        self.head.forward(exec, batch.rows(), ws);
-        let (pooled, logits) = self.head.outputs(batch.rows(), ws);
+        let rows = wanted.count(batch);
+        self.head.forward(exec, rows, ws)?;
+        let (pooled, logits) = self.head.outputs(rows, ws);
         Ok(Trace { embeddings, layers: stages, pooled: pooled.to_vec(), logits: logits.to_vec() })
+    }
+
+    /// That which gives words for masks.
+    pub(crate) fn masked_head(&self) -> Option<&MaskedHead> {
+        if let Head::Masked(head) = &self.head { Some(head) } else { None }
+    }
+
+    /// Of how many rows of a text of so many tokens the head reads hidden states, if one word is masked.
+    pub(crate) fn rows_read(&self, tokens: usize) -> usize {
+        if let Head::Tokens(_) = self.head { tokens } else { 1 }
     }
 
     /// The weights of all matrices, in the order in which a forward reads them.

@@ -1,7 +1,9 @@
 //! The named parts of a model: one tree, made by its [family](crate::family), that whoever has to know a model's shape
 //! walks: loading, packing, the choice of parts for f16, and the counts of parameters and operations.
 
-use crate::exec::Operation;
+use std::iter;
+
+use crate::{config::Activation, exec::Operation};
 
 /// All parts, in the order in which a forward meets them, which is also a packed file's.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +39,10 @@ pub(crate) enum Head {
     None,
     /// Reads the first row of a text.
     Sequence { pooler: Matmul, classifier: Matmul },
+    /// Reads every row.
+    Tokens { classifier: Matmul },
+    /// Reads the rows that are to be words.
+    Masked { transform: Matmul, activation: Activation, norm: Norm, decoder: Matmul },
 }
 
 /// Rows that are looked up by number.
@@ -71,14 +77,21 @@ pub(crate) struct Norm {
 pub(crate) struct Matmul {
     /// Without `.weight` or `.bias`.
     pub(crate) name: String,
-    /// What a checkpoint has in its place, one below the other: the same name, or several.
-    pub(crate) sources: Vec<String>,
+    /// What a checkpoint has in its place, one below the other.
+    pub(crate) sources: Vec<Tensors>,
     pub(crate) n: usize,
     pub(crate) k: usize,
     /// What a profile counts it as.
     pub(crate) operation: Operation,
     /// Whether it is small and its outputs are the answer: then it is f32, stored row by row.
     pub(crate) decisive: bool,
+}
+
+/// The names of a fully connected layer's tensors in a checkpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Tensors {
+    pub(crate) weight: String,
+    pub(crate) bias: String,
 }
 
 /// Any of them.
@@ -95,7 +108,7 @@ impl Plan {
         let Embeddings { words, positions, token_types, norm } = &self.embeddings;
         let tables = [words, positions, token_types].map(Part::Table);
         let layers = self.layers.iter().flat_map(Layer::parts);
-        tables.into_iter().chain(norm.parts()).chain(layers).chain(self.head.matmuls().map(Part::Matmul))
+        tables.into_iter().chain(norm.parts()).chain(layers).chain(self.head.parts())
     }
 
     /// Whether it has a part of this name that may be stored in fewer bits than f32 has.
@@ -123,12 +136,17 @@ impl Layer {
 }
 
 impl Head {
-    pub(crate) fn matmuls(&self) -> impl Iterator<Item = &Matmul> {
-        let matmuls = match self {
-            Self::None => None,
-            Self::Sequence { pooler, classifier } => Some([pooler, classifier]),
+    fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        let parts = match self {
+            Self::None => vec![],
+            Self::Sequence { pooler, classifier } => vec![Part::Matmul(pooler), Part::Matmul(classifier)],
+            Self::Tokens { classifier } => vec![Part::Matmul(classifier)],
+            Self::Masked { transform, norm, decoder, .. } => {
+                let norm = norm.parts();
+                iter::once(Part::Matmul(transform)).chain(norm).chain([Part::Matmul(decoder)]).collect()
+            }
         };
-        matmuls.into_iter().flatten()
+        parts.into_iter()
     }
 }
 
@@ -162,7 +180,7 @@ impl Norm {
 
 impl Matmul {
     pub(crate) fn new(name: String, n: usize, k: usize, operation: Operation) -> Self {
-        Self { sources: vec![name.clone()], name, n, k, operation, decisive: false }
+        Self { sources: vec![Tensors::of(&name)], name, n, k, operation, decisive: false }
     }
 
     /// Several of a checkpoint, each from `k` numbers to `n`, that read the same rows.
@@ -173,7 +191,12 @@ impl Matmul {
         k: usize,
         operation: Operation,
     ) -> Self {
-        Self { sources: sources.into(), ..Self::new(name, PARTS * n, k, operation) }
+        Self { sources: sources.iter().map(|name| Tensors::of(name)).collect(), ..Self::new(name, PARTS * n, k, operation) }
+    }
+
+    /// One whose tensors a checkpoint has under other names.
+    pub(crate) fn found_at(self, tensors: Tensors) -> Self {
+        Self { sources: vec![tensors], ..self }
     }
 
     pub(crate) fn decisive(self) -> Self {
@@ -183,6 +206,12 @@ impl Matmul {
     /// Multiply-adds of a row.
     pub(crate) fn weights(&self) -> usize {
         self.n * self.k
+    }
+}
+
+impl Tensors {
+    fn of(name: &str) -> Self {
+        Self { weight: format!("{name}.weight"), bias: format!("{name}.bias") }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is made of a head's outputs, or of hidden states: a file each.
 
 mod any;
+mod characters;
 mod classify;
 mod embed;
 mod kind;
@@ -8,6 +9,7 @@ mod pooling;
 mod recipe;
 mod rerank;
 mod scoring;
+mod tag;
 mod zero_shot;
 
 pub(crate) use self::any::AnyTask;
@@ -19,5 +21,6 @@ pub use self::{
     recipe::{EmbedOptions, Prompt},
     rerank::{Ranked, Reranker},
     scoring::Scoring,
+    tag::{Aggregation, Entity, TagOptions, Tagged, TaggedWords, Tagger},
     zero_shot::{Hypotheses, Hypothesis, ZeroShot, ZeroShotAnswer},
 };

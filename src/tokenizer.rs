@@ -25,6 +25,7 @@ use vocabulary::Vocabulary;
 use wordpiece::WordPiece;
 
 mod added;
+mod decode;
 mod encoding;
 mod ids;
 mod json;

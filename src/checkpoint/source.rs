@@ -56,7 +56,7 @@ impl Source<'_> {
         match self {
             Self::Checkpoint(weights) => {
                 let shape = [one.n / one.sources.len(), one.k];
-                let tensor = weights.get(&format!("{}.weight", one.sources[0]), &shape)?;
+                let tensor = weights.get(&one.sources[0].weight, &shape)?;
                 Ok(tensor.dtype.to_string().to_lowercase())
             }
             Self::Packed(model) => Ok(model.precision.to_string()),
@@ -114,9 +114,9 @@ impl Source<'_> {
             Self::Checkpoint(_) | Self::MadeUp => {
                 let (mut weight, mut bias) = (memory::room(matmul.weights())?, memory::room(matmul.n)?);
                 let rows = matmul.n / matmul.sources.len();
-                for name in &matmul.sources {
-                    weight.extend(self.values(&format!("{name}.weight"), &[rows, matmul.k])?);
-                    bias.extend(self.values(&format!("{name}.bias"), &[rows])?);
+                for tensors in &matmul.sources {
+                    weight.extend(self.values(&tensors.weight, &[rows, matmul.k])?);
+                    bias.extend(self.values(&tensors.bias, &[rows])?);
                 }
                 self.pack(matmul, &weight, &bias, precision)
             }
@@ -128,13 +128,11 @@ impl Source<'_> {
         let lost = |Lost { at, reason }| {
             let (row, column) = (at / matmul.k, at % matmul.k);
             // A packed file has the sources as one matrix.
-            let names = if let Self::Packed(_) = self {
-                std::slice::from_ref(&matmul.name)
-            } else {
-                &*matmul.sources
-            };
-            let rows = matmul.n / names.len();
-            self.lost(&format!("{}.weight", names[row / rows]), &[row % rows, column], weight[at], reason)
+            if let Self::Packed(_) = self {
+                return self.lost(&format!("{}.weight", matmul.name), &[row, column], weight[at], reason);
+            }
+            let rows = matmul.n / matmul.sources.len();
+            self.lost(&matmul.sources[row / rows].weight, &[row % rows, column], weight[at], reason)
         };
         Linear::from_f32(matmul, weight, bias, precision, lost)
     }

@@ -48,6 +48,14 @@ impl<'a> File<'a> {
             .ok_or_else(|| self.error(key, format!("{value} is not a whole number from 1 to {max}")))
     }
 
+    pub(crate) fn flag(&self, key: &str, default: bool) -> Result<bool> {
+        match self.get(key) {
+            None => Ok(default),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(other) => Err(self.error(key, format!("{other} is neither true nor false"))),
+        }
+    }
+
     pub(crate) fn layer_norm_eps(&self) -> Result<f32> {
         let Some(value) = self.map.get("layer_norm_eps") else { return Ok(1e-12) };
         let eps = value.as_f64().map(|eps| eps as f32);

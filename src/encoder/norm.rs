@@ -12,14 +12,14 @@ use crate::{
 
 /// The weights and bias of a normalization, `[H]` each.
 #[derive(Debug, Clone)]
-pub(super) struct LayerNorm {
+pub(crate) struct LayerNorm {
     gamma: Vec<f32>,
     beta: Vec<f32>,
     epsilon: f32,
 }
 
 impl LayerNorm {
-    pub(super) fn load(source: Source<'_>, norm: &Norm) -> Result<Self> {
+    pub(crate) fn load(source: Source<'_>, norm: &Norm) -> Result<Self> {
         let (gamma, beta) = (source.vector(&norm.weight)?, source.vector(&norm.bias)?);
         Ok(Self { gamma, beta, epsilon: norm.epsilon })
     }
@@ -34,7 +34,7 @@ impl LayerNorm {
         std::mem::swap(&mut ws.hidden.values, &mut ws.dense);
     }
 
-    pub(super) fn view(&self) -> kernels::LayerNorm<'_> {
+    pub(crate) fn view(&self) -> kernels::LayerNorm<'_> {
         kernels::LayerNorm { gamma: &self.gamma, beta: &self.beta, epsilon: self.epsilon }
     }
 }

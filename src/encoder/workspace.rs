@@ -26,9 +26,9 @@ pub(crate) struct Workspace {
     pub(super) dense: Vec<f32>,
     /// `[R, I]`: the feed-forward's inside.
     pub(super) intermediate: Vec<f32>,
-    /// `[B, H]`, what a head makes of `hidden`: of vectors one for each pooling, or what follows.
+    /// `[R, H]`, what a head makes of `hidden`: of vectors one for each pooling, or what follows.
     pub(crate) pooled: Vec<f32>,
-    /// `[B, labels]`, what it makes of that.
+    /// `[R, n]`, what it makes of that.
     pub(crate) logits: Vec<f32>,
     /// `R` rows, the left side of a product in f16 or int8.
     pub(crate) operand: Operand,

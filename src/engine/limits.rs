@@ -72,11 +72,11 @@ impl Work {
         Self { matmul: 2.0 * matmul, attention, bytes: bytes as f64 }
     }
 
-    /// And that of a fully connected layer which reads one row of each text.
-    pub(crate) fn with(self, texts: usize, linear: &Linear) -> Self {
+    /// And that of a fully connected layer which reads so many rows.
+    pub(crate) fn with(self, rows: usize, linear: &Linear) -> Self {
         let weights = (linear.n() * linear.k()) as f64;
         Self {
-            matmul: self.matmul + 2.0 * texts as f64 * weights,
+            matmul: self.matmul + 2.0 * rows as f64 * weights,
             bytes: self.bytes + linear.panels().len() as f64,
             ..self
         }

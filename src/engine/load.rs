@@ -15,7 +15,7 @@ use crate::{
         source::Source,
         weights::Weights,
     },
-    config::Config,
+    config::{Config, Head},
     error::{Error, Result},
     exec::Clock,
     model::Model,
@@ -29,33 +29,51 @@ use crate::{
 /// What a model is loaded for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// Its sequence classifier.
+    /// Its classifier of texts.
     Classify,
+    /// Its classifier of tokens.
+    Tag,
+    /// What finds answers.
+    Answer,
+    /// What finds words for masks.
+    FillMask,
     /// Its hidden states, whatever head it has.
     Embed,
-    /// What it has.
+    /// What it has, but for a vocabulary that is only read to fill masks.
     Any,
 }
 
 impl Purpose {
     /// The model with the head that is read, or an error that says what the model is for.
     fn of(self, config: Config, path: &Path) -> Result<Config> {
-        match self {
-            Self::Embed => Ok(config.encoder_alone()),
-            Self::Any => Ok(config),
-            Self::Classify if config.sequence().is_some() => Ok(config),
-            Self::Classify => Err(no_classifier(path, &config)),
-        }
+        let is_there = match (self, &config.head) {
+            (Self::Embed, _) | (Self::Any, Head::Masked { .. }) => return Ok(config.encoder_alone()),
+            (Self::Any, _) => true,
+            (Self::Classify, head) => matches!(head, Head::Sequence(_)),
+            (Self::Tag, head) => matches!(head, Head::Token { .. }),
+            (Self::Answer, head) => matches!(head, Head::Span),
+            (Self::FillMask, head) => matches!(head, Head::Masked { .. }),
+        };
+        if is_there { Ok(config) } else { Err(self.refuse(path, &config)) }
     }
-}
 
-/// Of a model whose encoder is all that there is.
-pub(crate) fn no_classifier(path: &Path, config: &Config) -> Error {
-    Error::Task {
-        path: path.to_owned(),
-        class: config.class().to_owned(),
-        wanted: "sequence classifier",
-        advice: "`nimbert embed` reads its encoder",
+    /// What is said of a model that is made for something else.
+    pub(crate) fn refuse(self, path: &Path, config: &Config) -> Error {
+        let wanted = match self {
+            Self::Classify => "sequence classifier",
+            Self::Tag => "token classifier",
+            Self::Answer => "head that finds answers",
+            Self::FillMask => "head that finds words for masks",
+            Self::Embed | Self::Any => unreachable!("every model has an encoder"),
+        };
+        let advice = match &config.head {
+            Head::Sequence(_) => "`nimbert classify` gives its labels",
+            Head::Token { .. } => "`nimbert tag` gives its entities",
+            Head::Span => "`nimbert answer` gives its answers",
+            Head::Masked { .. } => "`nimbert fill-mask` gives its words",
+            Head::Encoder { .. } => "`nimbert embed` reads its encoder",
+        };
+        Error::Task { path: path.to_owned(), class: config.class().to_owned(), wanted, advice }
     }
 }
 
@@ -80,7 +98,7 @@ impl Network {
     fn load(source: Source<'_>, config: &Config, precision: NumberType, options: &Options) -> Result<Self> {
         let plan = config.plan();
         let model = Model::load(source, config, &plan, precision, options.copy_weights)?;
-        let stored = source.stored(plan.head.matmuls().next().unwrap_or(&plan.layers[0].output))?;
+        let stored = source.stored(&plan.layers[0].output)?;
         Ok(Self { plan, model, precision, stored })
     }
 }
@@ -175,7 +193,7 @@ impl Engine {
             return Err(Error::Option { option: "max-tokens", reason });
         }
         Ok(Self(Arc::new(Inner {
-            labels: config.sequence().map(|head| head.labels.clone()).unwrap_or_default().into(),
+            labels: config.labels().into(),
             scoring: config.sequence().map_or(Scoring::Identity, |head| head.scoring),
             config,
             tokenizer: Arc::new(tokenizer),

@@ -2,9 +2,9 @@
 
 use std::{cell::RefCell, path::Path, sync::PoisonError, time::Duration};
 
-use super::{Engine, Inner, load::no_classifier};
+use super::{Engine, Inner, Purpose};
 use crate::{
-    encoder::{Batch, Row, Workspace},
+    encoder::{Batch, Row, Wanted, Workspace},
     error::{Error, Result},
     exec::{Clock, Exec, Operation},
     model::{Model, Trace},
@@ -36,8 +36,8 @@ impl Engine {
             Err(error) => return rows.map(|_| Err(error.clone())).collect(),
         };
         self.answers(rows, |batch, ws, exec, answer| {
-            self.model().forward(exec, batch, ws)?;
-            for (&index, logits) in batch.indices.iter().zip(ws.logits.chunks_exact(labels)) {
+            let all = self.model().forward(exec, batch, batch.first(), ws)?;
+            for (&index, logits) in batch.indices.iter().zip(all.chunks_exact(labels)) {
                 answer(index, self.finite(index, logits).map(<[f32]>::to_vec));
             }
             Ok(())
@@ -55,8 +55,8 @@ impl Engine {
     pub fn logits_into<'a>(&self, rows: impl Iterator<Item = Row<'a>>, logits: &mut [f32]) -> Result<()> {
         let (labels, mut done) = (self.logits_of_a_text()?, 0);
         self.all(rows, |batch, ws, exec| {
-            self.model().forward(exec, batch, ws)?;
-            for (&index, found) in batch.indices.iter().zip(ws.logits.chunks_exact(labels)) {
+            let all = self.model().forward(exec, batch, batch.first(), ws)?;
+            for (&index, found) in batch.indices.iter().zip(all.chunks_exact(labels)) {
                 logits[done..done + labels].copy_from_slice(self.finite(index, found)?);
                 done += labels;
             }
@@ -68,8 +68,28 @@ impl Engine {
 
     /// How many they are, if the model has a classifier.
     fn logits_of_a_text(&self) -> Result<usize> {
-        let Inner { labels, config, name, .. } = &*self.0;
-        if labels.is_empty() { Err(no_classifier(Path::new(name), config)) } else { Ok(labels.len()) }
+        let Inner { config, name, .. } = &*self.0;
+        match config.sequence() {
+            Some(head) => Ok(head.labels.len()),
+            None => Err(Purpose::Classify.refuse(Path::new(name), config)),
+        }
+    }
+
+    /// The raw outputs of a head that reads every token, `[tokens, n]` for each row.
+    pub(crate) fn token_logits_of<'a>(
+        &self,
+        rows: impl Iterator<Item = Row<'a>>,
+    ) -> Vec<Result<Vec<f32>>> {
+        self.answers(rows, |batch, ws, exec, answer| {
+            let all = self.model().forward(exec, batch, Wanted::All, ws)?;
+            let n = all.len() / batch.tokens();
+            for (row, &index) in batch.indices.iter().enumerate() {
+                let range = batch.range(row);
+                let logits = &all[range.start * n..range.end * n];
+                answer(index, self.finite(index, logits).map(<[f32]>::to_vec));
+            }
+            Ok(())
+        })
     }
 
     /// What the model gives for row `index`, if it is numbers.

@@ -7,24 +7,21 @@ use crate::{
     config::{Config, File, Head, Sequence, Shape},
     error::Result,
     exec::Operation,
-    plan::{self, Matmul, Norm, Plan, Table, Vector},
+    plan::{self, Matmul, Norm, Plan, Table, Tensors, Vector},
     tasks::Scoring,
 };
 
 /// What the names of the encoder's tensors begin with; a checkpoint of the encoder alone leaves it out.
 pub(super) const PREFIX: &str = "bert.";
 const CLASSIFIER: &str = "BertForSequenceClassification";
+const TAGGER: &str = "BertForTokenClassification";
+const READER: &str = "BertForQuestionAnswering";
+const MASKED: &str = "BertForMaskedLM";
 const ENCODER: &str = "BertModel";
+/// What it was trained as: a masked language model, and something that is not read.
+const PRETRAINED: &str = "BertForPreTraining";
 /// Classes whose encoder is read; what else they have is not.
-const OTHERS: [&str; 7] = [
-    ENCODER,
-    "BertForMaskedLM",
-    "BertForPreTraining",
-    "BertForTokenClassification",
-    "BertForQuestionAnswering",
-    "BertForNextSentencePrediction",
-    "BertForMultipleChoice",
-];
+const OTHERS: [&str; 3] = [ENCODER, "BertForNextSentencePrediction", "BertForMultipleChoice"];
 
 pub(super) fn config(file: &File<'_>) -> Result<Config> {
     refuse_what_is_not_computed(file)?;
@@ -65,30 +62,45 @@ fn refuse_what_is_not_computed(file: &File<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A sequence classifier, unless another class is named.
+/// That of the class which is named, or of a sequence classifier where none is.
 fn read_head(file: &File<'_>) -> Result<Head> {
     let named = match file.get("architectures") {
-        Some(Value::Array(names)) if names.is_empty() || names.contains(&json!(CLASSIFIER)) => None,
+        Some(Value::Array(names)) if names.is_empty() => None,
         other => other,
     };
-    if let Some(named) = named {
-        let known = |name: &&str| named.as_array().is_some_and(|names| names.contains(&json!(name)));
-        return match OTHERS.into_iter().find(known) {
-            Some(class) => Ok(Head::Encoder { class: class.to_owned() }),
-            None => {
-                let reason = format!("{named} is none of {CLASSIFIER}, {}", OTHERS.join(", "));
-                Err(file.error("architectures", reason))
-            }
-        };
+    let is = |class: &str| match named {
+        None => class == CLASSIFIER,
+        Some(named) => named.as_array().is_some_and(|names| names.contains(&json!(class))),
+    };
+    if is(CLASSIFIER) {
+        let (labels, problem_type) = (file.labels()?, file.problem_type()?);
+        let scoring = Scoring::new(problem_type.as_deref(), labels.len());
+        return Ok(Head::Sequence(Sequence { labels, scoring, problem_type, activation: file.activation()? }));
     }
-    let (labels, problem_type) = (file.labels()?, file.problem_type()?);
-    let scoring = Scoring::new(problem_type.as_deref(), labels.len());
-    Ok(Head::Sequence(Sequence { labels, scoring, problem_type, activation: file.activation()? }))
+    if is(TAGGER) {
+        return Ok(Head::Token { labels: file.labels()? });
+    }
+    if is(READER) {
+        return Ok(Head::Span);
+    }
+    if is(MASKED) || is(PRETRAINED) {
+        return Ok(Head::Masked { tied: file.flag("tie_word_embeddings", true)? });
+    }
+    if let Some(class) = OTHERS.into_iter().find(|class| is(class)) {
+        return Ok(Head::Encoder { class: class.to_owned() });
+    }
+    let known = [CLASSIFIER, TAGGER, READER, MASKED, PRETRAINED].into_iter().chain(OTHERS);
+    let known: Vec<_> = known.collect();
+    let named = named.unwrap_or(&Value::Null);
+    Err(file.error("architectures", format!("{named} is none of {}", known.join(", "))))
 }
 
 pub(super) fn class(config: &Config) -> &str {
     match &config.head {
         Head::Sequence(_) => CLASSIFIER,
+        Head::Token { .. } => TAGGER,
+        Head::Span => READER,
+        Head::Masked { .. } => MASKED,
         Head::Encoder { class } => class,
     }
 }
@@ -96,8 +108,8 @@ pub(super) fn class(config: &Config) -> &str {
 pub(super) fn to_json(config: &Config) -> String {
     let encoder = &config.encoder;
     let class = match &config.head {
-        // A classifier that was left out is none to who reads this.
-        Head::Encoder { class } if class == CLASSIFIER => ENCODER,
+        // A head that was left out is none to who reads this.
+        Head::Encoder { class } if !OTHERS.contains(&class.as_str()) => ENCODER,
         _ => class(config),
     };
     let mut json = json!({
@@ -114,13 +126,20 @@ pub(super) fn to_json(config: &Config) -> String {
         "layer_norm_eps": f64::from(encoder.layer_norm_eps),
         "hidden_act": encoder.hidden_act.name(),
     });
-    if let Head::Sequence(Sequence { labels, problem_type, activation, .. }) = &config.head {
+    let labels = config.labels();
+    if !labels.is_empty() {
         let id2label = labels.iter().enumerate().map(|(id, label)| (id.to_string(), json!(label)));
         json["id2label"] = id2label.collect::<Map<_, _>>().into();
-        json["problem_type"] = json!(problem_type);
-        if let Some(activation) = activation {
-            json["sentence_transformers"] = json!({ "activation_fn": activation });
+    }
+    match &config.head {
+        Head::Sequence(Sequence { problem_type, activation, .. }) => {
+            json["problem_type"] = json!(problem_type);
+            if let Some(activation) = activation {
+                json["sentence_transformers"] = json!({ "activation_fn": activation });
+            }
         }
+        Head::Masked { tied } => json["tie_word_embeddings"] = json!(tied),
+        Head::Token { .. } | Head::Span | Head::Encoder { .. } => {}
     }
     json.to_string()
 }
@@ -140,7 +159,7 @@ fn embeddings(name: &str, encoder: &Shape) -> plan::Embeddings {
     let columns = encoder.hidden_size;
     let table = |of: &str, rows| Table::new(format!("{name}.{of}_embeddings.weight"), rows, columns);
     plan::Embeddings {
-        words: table("word", encoder.vocab_size).quantizable(),
+        words: words(encoder),
         positions: table("position", encoder.max_position_embeddings),
         token_types: table("token_type", encoder.type_vocab_size),
         norm: norm(name, encoder),
@@ -164,12 +183,43 @@ fn layer(name: &str, encoder: &Shape) -> plan::Layer {
 }
 
 fn head(config: &Config) -> plan::Head {
-    let (hidden, Head::Sequence(sequence)) = (config.encoder.hidden_size, &config.head) else {
-        return plan::Head::None;
+    let encoder = &config.encoder;
+    let hidden = encoder.hidden_size;
+    let matmul = |name: &str, n| Matmul::new(name.to_owned(), n, hidden, Operation::Head);
+    match &config.head {
+        Head::Encoder { .. } => plan::Head::None,
+        Head::Sequence(Sequence { labels, .. }) => plan::Head::Sequence {
+            pooler: matmul(&format!("{PREFIX}pooler.dense"), hidden),
+            classifier: matmul("classifier", labels.len()).decisive(),
+        },
+        Head::Token { labels } => {
+            plan::Head::Tokens { classifier: matmul("classifier", labels.len()).decisive() }
+        }
+        Head::Span => plan::Head::Tokens { classifier: matmul("qa_outputs", 2).decisive() },
+        Head::Masked { tied } => masked(*tied, encoder),
+    }
+}
+
+/// `cls.predictions`; of what it has under `seq_relationship` nothing is read.
+fn masked(tied: bool, encoder: &Shape) -> plan::Head {
+    let (hidden, name) = (encoder.hidden_size, "cls.predictions");
+    let transform = format!("{name}.transform");
+    let decoder = format!("{name}.decoder");
+    let tensors = Tensors {
+        weight: if tied { words(encoder).name } else { format!("{decoder}.weight") },
+        bias: format!("{name}.bias"),
     };
-    let pooler = Matmul::new(format!("{PREFIX}pooler.dense"), hidden, hidden, Operation::Head);
-    let classifier = Matmul::new("classifier".to_owned(), sequence.labels.len(), hidden, Operation::Head);
-    plan::Head::Sequence { pooler, classifier: classifier.decisive() }
+    plan::Head::Masked {
+        norm: norm(&transform, encoder),
+        transform: Matmul::new(format!("{transform}.dense"), hidden, hidden, Operation::Head),
+        activation: encoder.hidden_act,
+        decoder: Matmul::new(decoder, encoder.vocab_size, hidden, Operation::Head).found_at(tensors),
+    }
+}
+
+fn words(encoder: &Shape) -> Table {
+    let name = format!("{PREFIX}embeddings.word_embeddings.weight");
+    Table::new(name, encoder.vocab_size, encoder.hidden_size).quantizable()
 }
 
 fn norm(name: &str, encoder: &Shape) -> Norm {

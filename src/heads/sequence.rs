@@ -18,16 +18,14 @@ pub(crate) struct SequenceHead {
 }
 
 impl SequenceHead {
-    pub(super) fn reserve(&self, texts: usize, ws: &mut Workspace) -> Result<()> {
-        grow(&mut ws.pooled, texts * self.pooler.n())?;
-        grow(&mut ws.logits, texts * self.classifier.n())
-    }
-
-    pub(super) fn forward(&self, exec: Exec<'_>, texts: usize, ws: &mut Workspace) {
+    pub(super) fn forward(&self, exec: Exec<'_>, texts: usize, ws: &mut Workspace) -> Result<()> {
         let len = texts * self.pooler.k();
+        grow(&mut ws.pooled, len)?;
+        grow(&mut ws.logits, texts * self.classifier.n())?;
         let pooled = &mut ws.pooled[..len];
         let logits = &mut ws.logits[..texts * self.classifier.n()];
         self.pooler.forward(exec, ws.hidden.input(len), Activation::Tanh, pooled, &mut ws.operand);
         self.classifier.forward(exec, Input::from(&*pooled), Activation::Identity, logits, &mut ws.operand);
+        Ok(())
     }
 }

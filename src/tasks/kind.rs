@@ -5,6 +5,7 @@ use std::{fmt, path::Path};
 use super::zero_shot::entailment_of;
 use crate::{
     checkpoint::{opened::Opened, sentence::CrossEncoder},
+    config::Head,
     error::Result,
 };
 
@@ -20,6 +21,12 @@ pub enum Task {
     Rerank,
     /// Labels that a model was not trained on: [`ZeroShot`](crate::ZeroShot).
     ZeroShot,
+    /// Entities in a text: [`Tagger`](crate::Tagger).
+    Tag,
+    /// Answers to questions, as they stand in a text: [`Reader`](crate::Reader).
+    Answer,
+    /// Words for what is masked: [`MaskFiller`](crate::MaskFiller).
+    FillMask,
 }
 
 impl Task {
@@ -30,6 +37,9 @@ impl Task {
             Self::Embed => "embed",
             Self::Rerank => "rerank",
             Self::ZeroShot => "zero-shot",
+            Self::Tag => "tag",
+            Self::Answer => "answer",
+            Self::FillMask => "fill-mask",
         }
     }
 }
@@ -74,11 +84,15 @@ pub fn tasks(path: impl AsRef<Path>) -> Result<Vec<Task>> {
         found => found?,
     };
     let config = encoder.config()?;
-    Ok(match config.sequence().filter(|_| sentence.is_none()) {
-        None => vec![Task::Embed],
-        Some(head) if entailment_of(&head.labels).is_some() => {
+    Ok(match &config.head {
+        _ if sentence.is_some() => vec![Task::Embed],
+        Head::Sequence(head) if entailment_of(&head.labels).is_some() => {
             vec![Task::Classify, Task::ZeroShot, Task::Embed]
         }
-        Some(_) => vec![Task::Classify, Task::Embed],
+        Head::Sequence(_) => vec![Task::Classify, Task::Embed],
+        Head::Token { .. } => vec![Task::Tag, Task::Embed],
+        Head::Span => vec![Task::Answer, Task::Embed],
+        Head::Masked { .. } => vec![Task::FillMask, Task::Embed],
+        Head::Encoder { .. } => vec![Task::Embed],
     })
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 use super::{Classification, Scoring};
 use crate::{
     checkpoint::{opened::Opened, sentence::CrossEncoder},
-    engine::{Engine, Purpose, no_classifier},
+    engine::{Engine, Purpose},
     error::{Error, Result},
     options::Options,
 };
@@ -76,8 +76,8 @@ impl Reranker {
     /// What a model is told that is no cross-encoder.
     pub(super) fn none(engine: &Engine, path: &Path) -> Error {
         let labels = engine.labels().len();
-        if labels == 0 {
-            return no_classifier(path, engine.config());
+        if engine.config().sequence().is_none() {
+            return Purpose::Classify.refuse(path, engine.config());
         }
         Error::Task {
             path: path.to_owned(),

@@ -77,6 +77,7 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<(Spec, Vocabulary)> {
         added_tokens,
         split_special_tokens: false,
         model_max_length: None,
+        mask_token: None,
     };
     Ok((spec, vocabulary))
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use super::{
+    decode::MASK,
     read_if_there,
     spec::{AddedToken, Normalization, Spec},
     vocabulary::{Entries, TokenIds, Vocabulary},
@@ -113,6 +114,7 @@ impl Settings {
         let max_length = config.model_max_length.or(config.max_len);
         spec.model_max_length =
             max_length.filter(|length| (1.0..1e20).contains(length)).map(|length| length as usize);
+        spec.mask_token = self.names.text("mask_token").filter(|token| token != MASK);
         self.add_tokens(&mut spec.added_tokens, vocabulary);
     }
 

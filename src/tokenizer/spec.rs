@@ -30,6 +30,9 @@ pub(super) struct Spec {
     /// Special tokens in a text are split like other words.
     pub(super) split_special_tokens: bool,
     pub(super) model_max_length: Option<usize>,
+    /// What stands for a token that is to be guessed; `None`: as BERT has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) mask_token: Option<String>,
 }
 
 /// What is done to a text before it is split.
@@ -92,6 +95,7 @@ impl Spec {
             added_tokens: Vec::new(),
             split_special_tokens: false,
             model_max_length: None,
+            mask_token: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The tokens and their ids: a text that stays where it is, and a table of places in it.
 
-use std::{borrow::Cow, fmt, marker::PhantomData, path::Path};
+use std::{borrow::Cow, fmt, marker::PhantomData, path::Path, str, sync::OnceLock};
 
 use nimbert_kernels::aligned_copy;
 use serde::{
@@ -23,6 +23,8 @@ pub(super) struct Vocabulary {
     highest: u32,
     /// Characters of the longest token.
     longest: usize,
+    /// Where each id's token is, in `text`, for who asks the first time; `u32::MAX` for none.
+    places: OnceLock<Box<[u32]>>,
 }
 
 impl Vocabulary {
@@ -96,7 +98,7 @@ impl Vocabulary {
             }
             start += line.bytes + 1;
         }
-        Ok(Self { text: bytes, table, highest, longest })
+        Ok(Self { text: bytes, table, highest, longest, places: OnceLock::new() })
     }
 
     /// The packed form: every token at the line of its id.
@@ -112,6 +114,20 @@ impl Vocabulary {
             next = id + 1;
         }
         lines
+    }
+
+    /// The token of this id.
+    pub(super) fn token(&self, id: u32) -> Option<&str> {
+        let places = self.places.get_or_init(|| {
+            let mut places = vec![u32::MAX; self.highest as usize + 1];
+            for (id, place) in self.table.entries() {
+                places[id as usize] = place as u32;
+            }
+            places.into()
+        });
+        let place = places.get(id as usize).copied().filter(|&place| place != u32::MAX)?;
+        let line = self.text[place as usize..].split(|&byte| byte == b'\n').next()?;
+        str::from_utf8(line).ok()
     }
 
     /// How many different tokens there are.
@@ -177,7 +193,7 @@ fn owned(text: &[u8]) -> Bytes {
 }
 
 fn utf8<'a>(bytes: &'a [u8], unit: &str, first: usize, path: &Path) -> Result<&'a str> {
-    std::str::from_utf8(bytes).map_err(|error| {
+    str::from_utf8(bytes).map_err(|error| {
         let line = bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count();
         Error::tokenizer(path, format!("{unit} {} is not UTF-8", line + first))
     })

@@ -46,6 +46,16 @@ impl WordPiece {
         &self.vocabulary
     }
 
+    /// What a word becomes for which there are no tokens.
+    pub(super) fn unknown(&self) -> u32 {
+        self.unk
+    }
+
+    /// What tokens start with that continue a word.
+    pub(super) fn continuing_subword_prefix(&self) -> &str {
+        &self.further.prefix
+    }
+
     /// Splits words, with memory that they share.
     pub(super) fn pieces(&self) -> Pieces<'_> {
         Pieces { model: self, beginnings: Vec::new() }

@@ -8,6 +8,7 @@ mod parity;
 mod rerank;
 mod same_bits;
 mod steady_state;
+mod tag;
 mod threads;
 mod tokenizer;
 mod zero_shot;

@@ -29,7 +29,7 @@ pub fn f16_parts(source: &Path) -> Result<BTreeSet<String>> {
             Part::Table(table) => fits(&table.name, &[table.rows, table.columns])?,
             Part::Matmul(matmul) => {
                 let shape = [matmul.n / matmul.sources.len(), matmul.k];
-                let each = matmul.sources.iter().map(|source| fits(&format!("{source}.weight"), &shape));
+                let each = matmul.sources.iter().map(|source| fits(&source.weight, &shape));
                 each.collect::<Result<Vec<_>>>()?.into_iter().all(|fits| fits)
             }
             Part::Vector(_) => false,

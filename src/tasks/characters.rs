@@ -1,0 +1,36 @@
+//! Parts of a text by characters, as the places of tokens count them.
+
+/// A text, and where each of its characters begins.
+pub(super) struct Characters<'a> {
+    text: &'a str,
+    /// In bytes, and one more for the end; none of a text whose characters are a byte each.
+    starts: Vec<usize>,
+}
+
+impl<'a> Characters<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        let mut starts = Vec::new();
+        if !text.is_ascii() {
+            starts.extend(text.char_indices().map(|(start, _)| start).chain([text.len()]));
+        }
+        Self { text, starts }
+    }
+
+    /// From character `start` to before `end`.
+    pub(super) fn slice(&self, start: usize, end: usize) -> &'a str {
+        let at = |place: usize| self.starts.get(place).copied().unwrap_or(place);
+        &self.text[at(start)..at(end)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Characters;
+
+    #[test]
+    fn characters_are_not_bytes() {
+        assert_eq!(Characters::of("plain").slice(1, 3), "la");
+        let text = Characters::of("naïve 电影");
+        assert_eq!([text.slice(2, 3), text.slice(6, 8), text.slice(8, 8)], ["ï", "电影", ""]);
+    }
+}

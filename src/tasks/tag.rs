@@ -1,0 +1,295 @@
+//! Entities in a text, by a classifier of tokens, as the token-classification pipeline of transformers finds them.
+
+mod entities;
+
+use std::{borrow::Cow, collections::BTreeSet, path::Path};
+
+use self::entities::{Rules, Token, best, without_overlap};
+use super::{Scoring, characters::Characters};
+use crate::{
+    checkpoint::opened::Opened,
+    encoder::Row,
+    engine::{Engine, Purpose},
+    error::{Error, Result},
+    options::Options,
+    tokenizer::{Origin, Window},
+};
+
+/// A classifier of tokens. Cloning shares it; any number of threads may use one at a time.
+///
+/// ```no_run
+/// use nimbert::{Options, TagOptions, Tagger};
+///
+/// let tagger = Tagger::load("bert-base-NER", Options::default())?;
+/// let text = "Maria Olsen moved to Ghent";
+/// for entity in tagger.tag(&[text], &TagOptions::default()).remove(0)?.entities {
+///     println!("{} {:.3} {} ({} to {})", entity.label, entity.score, entity.word, entity.start, entity.end);
+/// }
+/// # Ok::<(), nimbert::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Tagger {
+    engine: Engine,
+}
+
+/// What becomes of tokens that belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Aggregation {
+    /// Each token is by itself.
+    None,
+    /// Neighbours of one kind are an entity.
+    #[default]
+    Simple,
+    /// So are they, and a word is what its first token is.
+    First,
+    /// And a word is what its tokens are on average.
+    Average,
+    /// And a word is what the surest of its tokens is.
+    Max,
+}
+
+/// How entities are found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TagOptions {
+    /// What becomes of tokens that belong together.
+    pub aggregation: Aggregation,
+    /// What is left out, by label or kind: `O` unless said otherwise.
+    pub ignore_labels: Vec<String>,
+    /// A text of more tokens than the model takes goes through it in windows that have so many in common; `None`: its end is cut off.
+    pub stride: Option<usize>,
+}
+
+impl Default for TagOptions {
+    fn default() -> Self {
+        Self { aggregation: Aggregation::Simple, ignore_labels: vec!["O".to_owned()], stride: None }
+    }
+}
+
+impl TagOptions {
+    /// With this [aggregation](Self::aggregation).
+    #[must_use]
+    pub fn aggregation(self, aggregation: Aggregation) -> Self {
+        Self { aggregation, ..self }
+    }
+
+    /// Without [these](Self::ignore_labels), and no others.
+    #[must_use]
+    pub fn ignore_labels(self, ignore_labels: Vec<String>) -> Self {
+        Self { ignore_labels, ..self }
+    }
+
+    /// In windows of this [stride](Self::stride).
+    #[must_use]
+    pub fn stride(self, stride: impl Into<Option<usize>>) -> Self {
+        Self { stride: stride.into(), ..self }
+    }
+}
+
+/// A part of a text that is of a kind.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Entity {
+    /// The kind, such as `PER`; of a single token the label, such as `B-PER`.
+    pub label: String,
+    /// How likely it is, from 0 to 1: of several tokens or words the mean.
+    pub score: f32,
+    /// Its tokens, put together: not the text, where a tokenizer lowers case.
+    pub word: String,
+    /// From this character of the text, counted from 0,
+    pub start: usize,
+    /// to before this one.
+    pub end: usize,
+    /// Of a single token: its place among all, special ones included.
+    pub index: Option<usize>,
+}
+
+/// The entities of a text.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Tagged {
+    /// In the order of the text.
+    pub entities: Vec<Entity>,
+    /// What the model says of each token, special ones included: `[tokens, labels]`.
+    pub logits: Vec<f32>,
+    /// Tokens that were read, special ones and those of every window included.
+    pub tokens: usize,
+    /// Whether the text was cut to the allowed tokens.
+    pub truncated: bool,
+}
+
+/// The labels of words that were told apart before.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct TaggedWords {
+    /// Of each word, by its first token: the label's index, and how likely it is. `None` of a word without tokens, or cut off.
+    pub labels: Vec<Option<(usize, f32)>>,
+    /// Tokens that were read, special ones included.
+    pub tokens: usize,
+    /// Whether words were cut off to respect the limit of tokens.
+    pub truncated: bool,
+}
+
+impl Tagger {
+    /// Loads a checkpoint directory or a packed file.
+    ///
+    /// # Errors
+    /// As [`Engine::load`]; when the model is no classifier of tokens.
+    pub fn load(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        let path = path.as_ref();
+        Ok(Self { engine: Engine::of(Opened::at(path)?, path, options, Purpose::Tag)? })
+    }
+
+    /// The entities of each text, or an error for a text that has no answer. A text's are the same bits whatever the others are.
+    ///
+    /// # Errors
+    /// Of a text: that it is longer than allowed and [`Options::on_long`] says so, or the answer is not finite. Of every text: that the
+    /// stride is too long or asked for single tokens, or that there is no memory.
+    pub fn tag(&self, texts: &[&str], options: &TagOptions) -> Vec<Result<Tagged>> {
+        if let Err(error) = self.check(options) {
+            return texts.iter().map(|_| Err(error.clone())).collect();
+        }
+        let windows = |(index, text): (usize, &&str)| self.engine.windows(index, text, options.stride);
+        let rows: Vec<_> = texts.iter().enumerate().map(windows).collect();
+        let mut logits = self.logits_of(&rows).into_iter();
+        let tagged = |(index, (windows, text)): (usize, (Result<Vec<Window>>, &&str))| {
+            let windows = windows?;
+            // All of them are taken, also where one is an error: the next text's come after them.
+            let of_text: Vec<_> = logits.by_ref().take(windows.len()).collect();
+            let of_text = of_text.into_iter().collect::<Result<Vec<_>>>().map_err(|error| error.at(index))?;
+            Ok(self.tagged(text, &windows, &of_text, options))
+        };
+        rows.into_iter().zip(texts).enumerate().map(tagged).collect()
+    }
+
+    /// The labels of words, the first token of each speaking for it. Longer rows than the model takes are cut.
+    ///
+    /// # Errors
+    /// As [`Tagger::tag`].
+    pub fn tag_words(&self, rows: &[&[&str]]) -> Vec<Result<TaggedWords>> {
+        let texts: Vec<_> = rows.iter().map(|words| words.join(" ")).collect();
+        let windows = |(index, text): (usize, &String)| self.engine.windows(index, text, None);
+        let windows: Vec<_> = texts.iter().enumerate().map(windows).collect();
+        let mut logits = self.logits_of(&windows).into_iter();
+        let tagged = |(index, (windows, words)): (usize, (Result<Vec<Window>>, &&[&str]))| {
+            let window = windows?.remove(0);
+            let logits = logits.next().expect("logits for every row").map_err(|error| error.at(index))?;
+            Ok(self.of_words(words, &window, &logits))
+        };
+        windows.into_iter().zip(rows).enumerate().map(tagged).collect()
+    }
+
+    /// What the options ask of this model.
+    fn check(&self, options: &TagOptions) -> Result<()> {
+        let Some(stride) = options.stride else { return Ok(()) };
+        let refuse = |reason: String| Err(Error::Option { option: "stride", reason });
+        if options.aggregation == Aggregation::None {
+            return refuse("single tokens of windows that overlap would be there twice".to_owned());
+        }
+        let room = self.engine.max_tokens() - 2;
+        if stride >= room {
+            return refuse(format!("{stride} tokens are not less than the {room} that a window has of a text"));
+        }
+        Ok(())
+    }
+
+    fn logits_of(&self, rows: &[Result<Vec<Window>>]) -> Vec<Result<Vec<f32>>> {
+        let windows = rows.iter().flatten().flatten();
+        self.engine.token_logits_of(windows.map(|window| Row::from(&window.encoding)))
+    }
+
+    fn tagged(&self, text: &str, windows: &[Window], logits: &[Vec<f32>], options: &TagOptions) -> Tagged {
+        let text = Characters::of(text);
+        let tokenizer = self.engine.tokenizer();
+        let rules = Rules {
+            labels: self.labels(),
+            aggregation: options.aggregation,
+            join: &|tokens| tokenizer.join(tokens.iter().copied()),
+        };
+        let mut entities = Vec::new();
+        for (window, logits) in windows.iter().zip(logits) {
+            let scores = self.scores(logits);
+            let mut found = rules.entities(&self.tokens(&text, window, &scores));
+            found.retain(|entity| !options.ignore_labels.contains(&entity.label));
+            entities.append(&mut found);
+        }
+        if windows.len() > 1 {
+            entities = without_overlap(entities);
+        }
+        Tagged {
+            entities,
+            logits: logits.concat(),
+            tokens: windows.iter().map(|window| window.encoding.token_ids.len()).sum(),
+            truncated: options.stride.is_none() && windows[0].encoding.truncated,
+        }
+    }
+
+    /// A window's tokens but for the special ones.
+    fn tokens<'a>(&'a self, text: &Characters<'a>, window: &'a Window, scores: &'a [f32]) -> Vec<Token<'a>> {
+        let tokenizer = self.engine.tokenizer();
+        let scores = scores.chunks_exact(self.labels().len());
+        let all = window.encoding.token_ids.iter().zip(&window.origins).zip(scores).enumerate();
+        let token = |(index, ((&id, origin), scores)): (usize, ((&u32, &Option<Origin>), &'a [f32]))| {
+            let Origin { start, end, .. } = (*origin)?;
+            let own: &str = tokenizer.token(id).unwrap_or_default();
+            let is_unknown = id == tokenizer.unknown();
+            Some(Token {
+                word: Cow::from(if is_unknown { text.slice(start, end) } else { own }),
+                scores,
+                start,
+                end,
+                index,
+                // A token that is not as long as what it stands for: it has a prefix, as it goes on with a word.
+                is_subword: !is_unknown && own.chars().count() != end - start,
+            })
+        };
+        all.filter_map(token).collect()
+    }
+
+    fn of_words(&self, words: &[&str], window: &Window, logits: &[f32]) -> TaggedWords {
+        let scores = self.scores(logits);
+        let mut labels = vec![None; words.len()];
+        // Where each word ends in the text, in characters; a space is between two.
+        let ends = words.iter().scan(0, |end, word| {
+            *end += word.chars().count() + 1;
+            Some(*end - 1)
+        });
+        let ends: Vec<_> = ends.collect();
+        for (origin, scores) in window.origins.iter().zip(scores.chunks_exact(self.labels().len())) {
+            let Some(origin) = origin else { continue };
+            let word = ends.partition_point(|&end| end <= origin.start);
+            let label = best(scores);
+            if let Some(first) = labels.get_mut(word).filter(|label| label.is_none()) {
+                *first = Some((label, scores[label]));
+            }
+        }
+        let encoding = &window.encoding;
+        TaggedWords { labels, tokens: encoding.token_ids.len(), truncated: encoding.truncated }
+    }
+
+    /// How likely each label of each token is.
+    fn scores(&self, logits: &[f32]) -> Vec<f32> {
+        let mut scores = logits.to_vec();
+        scores.chunks_exact_mut(self.labels().len()).for_each(|token| Scoring::Softmax.apply(token));
+        scores
+    }
+
+    /// The same with some parts of the model as `other` has them: see [`Engine::with_parts_of`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_parts_of(&self, other: &Self, names: &BTreeSet<String>) -> Result<Self> {
+        Ok(Self { engine: self.engine.with_parts_of(&other.engine, names)? })
+    }
+
+    /// The labels' names, by index.
+    pub fn labels(&self) -> &[String] {
+        self.engine.labels()
+    }
+
+    /// The model below: its configuration, precision and limits.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
