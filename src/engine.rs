@@ -245,6 +245,11 @@ impl Engine {
         self.0.max_tokens
     }
 
+    /// What happens to a text of more tokens.
+    pub(crate) fn on_long(&self) -> OnLong {
+        self.0.on_long
+    }
+
     /// Threads of one call, the caller's included.
     pub fn threads(&self) -> usize {
         self.0.threads.count()

@@ -186,12 +186,15 @@ impl Matmul {
     /// Several of a checkpoint, each from `k` numbers to `n`, that read the same rows.
     pub(crate) fn stacked<const PARTS: usize>(
         name: String,
-        sources: [String; PARTS],
+        sources: &[String; PARTS],
         n: usize,
         k: usize,
         operation: Operation,
     ) -> Self {
-        Self { sources: sources.iter().map(|name| Tensors::of(name)).collect(), ..Self::new(name, PARTS * n, k, operation) }
+        Self {
+            sources: sources.iter().map(|name| Tensors::of(name)).collect(),
+            ..Self::new(name, PARTS * n, k, operation)
+        }
     }
 
     /// One whose tensors a checkpoint has under other names.

@@ -1,9 +1,11 @@
 //! What is made of a head's outputs, or of hidden states: a file each.
 
+mod answer;
 mod any;
 mod characters;
 mod classify;
 mod embed;
+mod fill_mask;
 mod kind;
 mod pooling;
 mod recipe;
@@ -14,8 +16,10 @@ mod zero_shot;
 
 pub(crate) use self::any::AnyTask;
 pub use self::{
+    answer::{Answer, Answers, ReadOptions, Reader},
     classify::{Classification, Score},
     embed::{Embedder, Embedding},
+    fill_mask::{FillOptions, Filled, Filling, MaskFiller},
     kind::{Task, tasks},
     pooling::Pooling,
     recipe::{EmbedOptions, Prompt},

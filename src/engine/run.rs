@@ -76,10 +76,7 @@ impl Engine {
     }
 
     /// The raw outputs of a head that reads every token, `[tokens, n]` for each row.
-    pub(crate) fn token_logits_of<'a>(
-        &self,
-        rows: impl Iterator<Item = Row<'a>>,
-    ) -> Vec<Result<Vec<f32>>> {
+    pub(crate) fn token_logits_of<'a>(&self, rows: impl Iterator<Item = Row<'a>>) -> Vec<Result<Vec<f32>>> {
         self.answers(rows, |batch, ws, exec, answer| {
             let all = self.model().forward(exec, batch, Wanted::All, ws)?;
             let n = all.len() / batch.tokens();

@@ -75,7 +75,12 @@ fn read_head(file: &File<'_>) -> Result<Head> {
     if is(CLASSIFIER) {
         let (labels, problem_type) = (file.labels()?, file.problem_type()?);
         let scoring = Scoring::new(problem_type.as_deref(), labels.len());
-        return Ok(Head::Sequence(Sequence { labels, scoring, problem_type, activation: file.activation()? }));
+        return Ok(Head::Sequence(Sequence {
+            labels,
+            scoring,
+            problem_type,
+            activation: file.activation()?,
+        }));
     }
     if is(TAGGER) {
         return Ok(Head::Token { labels: file.labels()? });
@@ -173,7 +178,7 @@ fn layer(name: &str, encoder: &Shape) -> plan::Layer {
     let qkv = ["query", "key", "value"].map(|of| format!("{attention}.self.{of}"));
     let dense = |name: String, n, k, operation| Matmul::new(format!("{name}.dense"), n, k, operation);
     plan::Layer {
-        qkv: Matmul::stacked(format!("{attention}.self.qkv"), qkv, hidden, hidden, Operation::Qkv),
+        qkv: Matmul::stacked(format!("{attention}.self.qkv"), &qkv, hidden, hidden, Operation::Qkv),
         attention_output: dense(format!("{attention}.output"), hidden, hidden, Operation::AttentionOutput),
         attention_norm: norm(&format!("{attention}.output"), encoder),
         intermediate: dense(format!("{name}.intermediate"), inside, hidden, Operation::Intermediate),

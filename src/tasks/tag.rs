@@ -189,7 +189,9 @@ impl Tagger {
         }
         let room = self.engine.max_tokens() - 2;
         if stride >= room {
-            return refuse(format!("{stride} tokens are not less than the {room} that a window has of a text"));
+            return refuse(format!(
+                "{stride} tokens are not less than the {room} that a window has of a text"
+            ));
         }
         Ok(())
     }
@@ -229,12 +231,13 @@ impl Tagger {
     fn tokens<'a>(&'a self, text: &Characters<'a>, window: &'a Window, scores: &'a [f32]) -> Vec<Token<'a>> {
         let tokenizer = self.engine.tokenizer();
         let scores = scores.chunks_exact(self.labels().len());
-        let all = window.encoding.token_ids.iter().zip(&window.origins).zip(scores).enumerate();
-        let token = |(index, ((&id, origin), scores)): (usize, ((&u32, &Option<Origin>), &'a [f32]))| {
-            let Origin { start, end, .. } = (*origin)?;
-            let own: &str = tokenizer.token(id).unwrap_or_default();
+        let ids = window.encoding.token_ids.iter().copied();
+        let mut tokens = Vec::new();
+        for (index, ((id, origin), scores)) in ids.zip(&window.origins).zip(scores).enumerate() {
+            let Some(Origin { start, end, .. }) = *origin else { continue };
+            let own = tokenizer.token(id).unwrap_or_default();
             let is_unknown = id == tokenizer.unknown();
-            Some(Token {
+            tokens.push(Token {
                 word: Cow::from(if is_unknown { text.slice(start, end) } else { own }),
                 scores,
                 start,
@@ -242,9 +245,9 @@ impl Tagger {
                 index,
                 // A token that is not as long as what it stands for: it has a prefix, as it goes on with a word.
                 is_subword: !is_unknown && own.chars().count() != end - start,
-            })
-        };
-        all.filter_map(token).collect()
+            });
+        }
+        tokens
     }
 
     fn of_words(&self, words: &[&str], window: &Window, logits: &[f32]) -> TaggedWords {

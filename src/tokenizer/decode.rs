@@ -32,6 +32,11 @@ impl Tokenizer {
         added.and_then(|token| token.id).or_else(|| self.model.vocabulary().get(token))
     }
 
+    /// The tokens of a text, without special ones.
+    pub(crate) fn ids(&self, text: &str) -> Vec<u32> {
+        self.tokens::<()>(text).map(|token| token.id).collect()
+    }
+
     /// What stands for a token that is to be guessed, if there is such a one.
     pub fn mask(&self) -> Option<u32> {
         self.id(self.mask_token())

@@ -260,7 +260,7 @@ fn a_wrong_task_names_the_class_and_the_command() {
     fs::write(path, config).unwrap();
     let error = nimbert::Engine::load(dir.path(), Options::default()).unwrap_err();
     assert!(matches!(error, Error::Task { .. }), "{error}");
-    for words in ["BertForMaskedLM has no sequence classifier", "`nimbert embed`"] {
+    for words in ["BertForMaskedLM has no sequence classifier", "`nimbert fill-mask`"] {
         assert!(error.to_string().contains(words), "{error}");
     }
     let embedder = embedder(dir.path(), EmbedOptions::default());

@@ -1,8 +1,10 @@
 //! The library as programs use it, on checkpoints from a seed, the demo, and what lies beside the repository.
 
 mod accuracy;
+mod answer;
 mod config;
 mod embed;
+mod fill_mask;
 mod header;
 mod parity;
 mod rerank;

@@ -40,12 +40,19 @@ fn transformers_finds_the_same_entities() {
             let together = tagger.tag(&texts, &options).good();
             for (row, found) in rows.iter().zip(&together) {
                 let expected = row[name].as_array().unwrap();
-                assert_eq!(found.entities.len(), expected.len(), "{name} of {}: {:?}", row["text"], found.entities);
+                assert_eq!(
+                    found.entities.len(),
+                    expected.len(),
+                    "{name} of {}: {:?}",
+                    row["text"],
+                    found.entities
+                );
                 for (found, expected) in found.entities.iter().zip(expected) {
                     let key = if aggregation == Aggregation::None { "entity" } else { "entity_group" };
                     let own = (found.label.as_str(), found.word.as_str(), found.start, found.end);
                     let [start, end] = ["start", "end"].map(|key| expected[key].as_u64().unwrap() as usize);
-                    let theirs = (expected[key].as_str().unwrap(), expected["word"].as_str().unwrap(), start, end);
+                    let theirs =
+                        (expected[key].as_str().unwrap(), expected["word"].as_str().unwrap(), start, end);
                     assert_eq!(own, theirs, "{name} of {}", row["text"]);
                     assert_eq!(found.index, expected["index"].as_u64().map(|index| index as usize));
                     let apart = (f64::from(found.score) - expected["score"].as_f64().unwrap()).abs();
@@ -85,7 +92,11 @@ fn logits_are_those_of_transformers() {
 #[test]
 fn long_texts_go_through_in_windows() {
     let Some(dir) = shared("family/bert-ner") else { return };
-    let text = expected(&dir).iter().map(|row| row["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ");
+    let text = expected(&dir)
+        .iter()
+        .map(|row| row["text"].as_str().unwrap().to_owned())
+        .collect::<Vec<_>>()
+        .join(" ");
     let tagger = |on_long| Tagger::load(&dir, Options::default().max_tokens(20).on_long(on_long)).unwrap();
     let cut = tagger(OnLong::Truncate).tag(&[&text], &TagOptions::default()).good().remove(0);
     let whole = TagOptions::default().stride(6);
@@ -97,7 +108,10 @@ fn long_texts_go_through_in_windows() {
     assert_eq!(error.to_string(), "text 0: longer than 20 tokens");
     for (options, why) in [
         (whole.clone().stride(18), "stride: 18 tokens are not less than the 18 that a window has of a text"),
-        (whole.aggregation(Aggregation::None), "stride: single tokens of windows that overlap would be there twice"),
+        (
+            whole.aggregation(Aggregation::None),
+            "stride: single tokens of windows that overlap would be there twice",
+        ),
     ] {
         let error = tagger(OnLong::Truncate).tag(&[&text], &options).remove(0).unwrap_err();
         assert_eq!(error.to_string(), why);

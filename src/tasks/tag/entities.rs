@@ -113,7 +113,9 @@ pub(super) fn best(scores: &[f32]) -> usize {
 /// The scores of the token that is surest, of equals the first.
 fn highest<'a>(tokens: &[Token<'a>]) -> &'a [f32] {
     let surest = |scores: &[f32]| scores[best(scores)];
-    let pick = |one: &'a [f32], other: &Token<'a>| if surest(other.scores) > surest(one) { other.scores } else { one };
+    let pick = |one: &'a [f32], other: &Token<'a>| {
+        if surest(other.scores) > surest(one) { other.scores } else { one }
+    };
     tokens[1..].iter().fold(tokens[0].scores, pick)
 }
 

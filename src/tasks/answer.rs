@@ -1,0 +1,284 @@
+//! Answers to questions as they stand in a text, as the question-answering pipeline of transformers found them, which newer versions of it
+//! no longer have.
+
+mod spans;
+
+use std::{borrow::Cow, collections::BTreeSet, path::Path};
+
+use self::spans::{Place, answers};
+use super::characters::Characters;
+use crate::{
+    checkpoint::opened::Opened,
+    encoder::Row,
+    engine::{Engine, Purpose},
+    error::{Error, Result},
+    options::Options,
+    tokenizer::{Cut, OnLong, Origin, Window},
+};
+
+/// Tokens of a window, unless said otherwise or the model takes fewer.
+const WINDOW: usize = 384;
+/// Tokens that two windows have in common, unless said otherwise or half a window is less.
+const STRIDE: usize = 128;
+/// `[CLS]` and twice `[SEP]`.
+const SPECIAL: usize = 3;
+
+/// A model that finds answers. Cloning shares it; any number of threads may use one at a time.
+///
+/// ```no_run
+/// use nimbert::{Options, ReadOptions, Reader};
+///
+/// let reader = Reader::load("bert-large-uncased-whole-word-masking-finetuned-squad", Options::default())?;
+/// let context = "The harbour pilot from Lisbon met Maria Olsen on Tuesday.";
+/// let found = reader.answer(&[("Who met Maria?", context)], &ReadOptions::default()).remove(0)?;
+/// println!("{} ({:.3})", found.answers[0].text, found.answers[0].score);
+/// # Ok::<(), nimbert::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Reader {
+    engine: Engine,
+    window: usize,
+}
+
+/// How answers are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReadOptions {
+    /// The most answers.
+    pub top_k: usize,
+    /// The most tokens of an answer.
+    pub max_answer_tokens: usize,
+    /// The most tokens of a question. What is beyond is cut off, or refused where [`Options::on_long`] says so.
+    pub max_question_tokens: usize,
+    /// Whether there may be none: then an empty answer is one of them, with the score that it has where it is the least likely.
+    pub handle_impossible: bool,
+    /// Whether an answer begins and ends with a word, whatever tokens a word has.
+    pub align_to_words: bool,
+    /// Tokens that two windows of a long context have in common; `None`: 128, or half a window where that is less.
+    pub stride: Option<usize>,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self {
+            top_k: 1,
+            max_answer_tokens: 15,
+            max_question_tokens: 64,
+            handle_impossible: false,
+            align_to_words: true,
+            stride: None,
+        }
+    }
+}
+
+impl ReadOptions {
+    /// So [many](Self::top_k) answers.
+    #[must_use]
+    pub fn top_k(self, top_k: usize) -> Self {
+        Self { top_k, ..self }
+    }
+
+    /// Answers of at most so [many](Self::max_answer_tokens) tokens.
+    #[must_use]
+    pub fn max_answer_tokens(self, max_answer_tokens: usize) -> Self {
+        Self { max_answer_tokens, ..self }
+    }
+
+    /// Questions of at most so [many](Self::max_question_tokens) tokens.
+    #[must_use]
+    pub fn max_question_tokens(self, max_question_tokens: usize) -> Self {
+        Self { max_question_tokens, ..self }
+    }
+
+    /// Whether there [may be none](Self::handle_impossible).
+    #[must_use]
+    pub fn handle_impossible(self, handle_impossible: bool) -> Self {
+        Self { handle_impossible, ..self }
+    }
+
+    /// Whether answers are of [whole words](Self::align_to_words).
+    #[must_use]
+    pub fn align_to_words(self, align_to_words: bool) -> Self {
+        Self { align_to_words, ..self }
+    }
+
+    /// In windows of this [stride](Self::stride).
+    #[must_use]
+    pub fn stride(self, stride: impl Into<Option<usize>>) -> Self {
+        Self { stride: stride.into(), ..self }
+    }
+
+    fn check(&self) -> Result<()> {
+        let least = [
+            ("top-k", self.top_k),
+            ("max-answer-tokens", self.max_answer_tokens),
+            ("max-question-tokens", self.max_question_tokens),
+        ];
+        match least.into_iter().find(|(_, value)| *value == 0) {
+            Some((option, _)) => Err(Error::Option { option, reason: "0 is not at least 1".to_owned() }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A part of a context that may be the answer.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Answer {
+    /// How likely it starts and ends there, among the parts of its window.
+    pub score: f32,
+    /// From this character of the context, counted from 0,
+    pub start: usize,
+    /// to before this one.
+    pub end: usize,
+    /// As it stands in the context; empty if there is none.
+    pub text: String,
+}
+
+/// The answers to a question.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Answers {
+    /// The best first.
+    pub answers: Vec<Answer>,
+    /// Of each token of each window, how well an answer starts there and how well it ends there: `[tokens, 2]`.
+    pub logits: Vec<f32>,
+    /// Tokens that were read, the question's and special ones of every window included.
+    pub tokens: usize,
+    /// In how many windows the context was read.
+    pub windows: usize,
+    /// Whether the question was cut to the allowed tokens. A context never is.
+    pub truncated: bool,
+}
+
+/// A question, ready for the model.
+struct Asked {
+    windows: Vec<Window>,
+    truncated: bool,
+}
+
+impl Reader {
+    /// Loads a checkpoint directory or a packed file. [`Options::max_tokens`] are those of a window: 384, or as many as the model takes.
+    ///
+    /// # Errors
+    /// As [`Engine::load`]; when the model does not find answers.
+    pub fn load(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        let (path, said) = (path.as_ref(), options.max_tokens);
+        let engine = Engine::of(Opened::at(path)?, path, options, Purpose::Answer)?;
+        let window = said.unwrap_or(engine.max_tokens().min(WINDOW));
+        Ok(Self { engine, window })
+    }
+
+    /// The answers to questions, each in its context, or an error for a question that has none. A question's are the same bits whatever the
+    /// others are.
+    ///
+    /// # Errors
+    /// Of a question: that it or its context is empty, or it is so long that a window has no room for the context, or the answer is not
+    /// finite. Of every question: that an option does not fit, or that there is no memory.
+    pub fn answer(&self, questions: &[(&str, &str)], options: &ReadOptions) -> Vec<Result<Answers>> {
+        if let Err(error) = options.check() {
+            return questions.iter().map(|_| Err(error.clone())).collect();
+        }
+        let ask = |(index, (question, context)): (usize, &(&str, &str))| {
+            self.ask(question, context, options).map_err(|reason| Error::Text { index, reason })
+        };
+        let rows: Vec<_> = questions.iter().enumerate().map(ask).collect();
+        let windows = rows.iter().flatten().flat_map(|asked| &asked.windows);
+        let mut logits =
+            self.engine.token_logits_of(windows.map(|window| Row::from(&window.encoding))).into_iter();
+        let answer = |(index, (asked, (_, context))): (usize, (Result<Asked>, &(&str, &str)))| {
+            let asked = asked?;
+            // All of them are taken, also where one is an error: the next question's come after them.
+            let all: Vec<_> = logits.by_ref().take(asked.windows.len()).collect();
+            let all = all.into_iter().collect::<Result<Vec<_>>>().map_err(|error| error.at(index))?;
+            Ok(asked.answers(&all, context, options))
+        };
+        rows.into_iter().zip(questions).enumerate().map(answer).collect()
+    }
+
+    /// A question and its context in windows.
+    fn ask(&self, question: &str, context: &str, options: &ReadOptions) -> Result<Asked, String> {
+        let tokenizer = self.engine.tokenizer();
+        let count =
+            |text, most: usize| tokenizer.windows(text, None, most.saturating_add(2), Cut::First, None);
+        let mut asked = Cow::from(question);
+        let head = count(question, options.max_question_tokens)?.remove(0);
+        let Some(last) = head.origins.iter().rev().flatten().next() else {
+            return Err("an empty question".to_owned());
+        };
+        let truncated = head.encoding.truncated;
+        if truncated {
+            if self.engine.on_long() == OnLong::Error {
+                return Err(format!("a question of more than {} tokens", options.max_question_tokens));
+            }
+            asked = Characters::of(question).slice(0, last.end).to_owned().into();
+        }
+        let tokens = head.encoding.token_ids.len() - 2;
+        let room = self.window.checked_sub(SPECIAL + tokens).filter(|&room| room > 0).ok_or_else(|| {
+            format!(
+                "a question of {tokens} tokens leaves no room for a context in windows of {}",
+                self.window
+            )
+        })?;
+        let usual = STRIDE.min(self.window / 2);
+        // A long question may leave less room than that.
+        let stride = options.stride.unwrap_or(if usual < room { usual } else { room / 2 });
+        let windows = tokenizer.windows(&asked, Some(context), self.window, Cut::Second, Some(stride))?;
+        if !windows[0].origins.iter().flatten().any(|origin| origin.sequence == 1) {
+            return Err("an empty context".to_owned());
+        }
+        Ok(Asked { windows, truncated })
+    }
+
+    /// The same with some parts of the model as `other` has them: see [`Engine::with_parts_of`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_parts_of(&self, other: &Self, names: &BTreeSet<String>) -> Result<Self> {
+        Ok(Self { engine: self.engine.with_parts_of(&other.engine, names)?, window: self.window })
+    }
+
+    /// The most tokens of a window, special ones included.
+    pub fn window(&self) -> usize {
+        self.window
+    }
+
+    /// The model below: its configuration, precision and limits.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+impl Asked {
+    fn answers(&self, logits: &[Vec<f32>], context: &str, options: &ReadOptions) -> Answers {
+        let places: Vec<_> =
+            self.windows.iter().map(|window| places(window, options.align_to_words)).collect();
+        let windows = logits.iter().zip(&places);
+        let windows = windows.map(|(logits, places)| spans::Window { logits: logits.as_chunks().0, places });
+        let found = answers(&windows.collect::<Vec<_>>(), &Characters::of(context), options);
+        Answers {
+            answers: found,
+            logits: logits.concat(),
+            tokens: self.windows.iter().map(|window| window.encoding.token_ids.len()).sum(),
+            windows: self.windows.len(),
+            truncated: self.truncated,
+        }
+    }
+}
+
+/// Where each token of the context is, or with `whole_words` what the window has of its word.
+fn places(window: &Window, whole_words: bool) -> Vec<Option<Place>> {
+    let of_context = |origin: &Option<Origin>| origin.filter(|origin| origin.sequence == 1);
+    let mut places = vec![None; window.origins.len()];
+    let tokens: Vec<_> = window
+        .origins
+        .iter()
+        .enumerate()
+        .filter_map(|(at, origin)| Some((at, of_context(origin)?)))
+        .collect();
+    for word in tokens.chunk_by(|(_, one), (_, next)| whole_words && one.word == next.word) {
+        let (start, end) = (word[0].1.start, word[word.len() - 1].1.end);
+        word.iter().for_each(|&(at, _)| places[at] = Some(Place { start, end }));
+    }
+    places
+}
