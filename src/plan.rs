@@ -118,7 +118,14 @@ impl Plan {
 
     /// Numbers that the model was trained to have.
     pub(crate) fn parameters(&self) -> usize {
-        self.parts().map(Part::parameters).sum()
+        let words = &self.embeddings.words.name;
+        let is_tied = |part: &Part<'_>| match part {
+            Part::Matmul(matmul) => matmul.sources.iter().any(|tensors| tensors.weight == *words),
+            Part::Table(_) | Part::Vector(_) => false,
+        };
+        // What is tied to the table of words is trained with it, once.
+        let tied: usize = self.parts().filter(is_tied).map(|_| self.embeddings.words.numbers()).sum();
+        self.parts().map(Part::parameters).sum::<usize>() - tied
     }
 }
 
@@ -158,6 +165,10 @@ impl Table {
     /// One that may be in f16 or int8.
     pub(crate) fn quantizable(self) -> Self {
         Self { quantizable: true, ..self }
+    }
+
+    fn numbers(&self) -> usize {
+        self.rows * self.columns
     }
 
     /// Its name without `.weight`, by which it is chosen.
@@ -239,7 +250,7 @@ impl<'a> Part<'a> {
 
     fn parameters(self) -> usize {
         match self {
-            Self::Table(table) => table.rows * table.columns,
+            Self::Table(table) => table.numbers(),
             Self::Vector(vector) => vector.len,
             Self::Matmul(matmul) => matmul.weights() + matmul.n,
         }

@@ -194,7 +194,12 @@ impl Engine {
         }
         Ok(Self(Arc::new(Inner {
             labels: config.labels().into(),
-            scoring: config.sequence().map_or(Scoring::Identity, |head| head.scoring),
+            scoring: match &config.head {
+                Head::Sequence(head) => head.scoring,
+                // Of each token.
+                Head::Token { .. } => Scoring::Softmax,
+                _ => Scoring::Identity,
+            },
             config,
             tokenizer: Arc::new(tokenizer),
             model,

@@ -133,8 +133,17 @@ impl MaskFiller {
     /// # Errors
     /// As [`Engine::logits`], and of a row without a mask.
     pub fn logits(&self, rows: &[Encoding]) -> Vec<Result<Vec<f32>>> {
-        let found = self.masks_of(&rows.iter().collect::<Vec<_>>(), |_, _, logits| logits.to_vec());
-        found.into_iter().map(|row| row.map(|masks| masks.concat())).collect()
+        let has_mask = |row: &&Encoding| row.token_ids.contains(&self.mask);
+        let with_masks: Vec<_> = rows.iter().filter(has_mask).collect();
+        let mut found = self.masks_of(&with_masks, |_, _, logits| logits.to_vec()).into_iter();
+        let logits = |(index, row)| {
+            if !has_mask(&row) {
+                return Err(Error::Text { index, reason: "no mask in it".to_owned() });
+            }
+            let masks = found.next().expect("an answer for every row").map_err(|error| error.at(index))?;
+            Ok(masks.concat())
+        };
+        rows.iter().enumerate().map(logits).collect()
     }
 
     /// The tokens of a text, which has a mask.

@@ -101,14 +101,21 @@ impl DataArgs {
         number: &str,
     ) -> Result<Source> {
         let columns = Columns { texts, label: Some(number.to_owned()), keep: false };
-        self.texts.open_table(command, path, &columns)
+        self.texts.open_table(command, path, &columns, Results::AtTheEnd)
     }
 
-    /// Opens a file of documents and their queries.
-    pub(crate) fn open_queries(&self, command: &str, path: &Path, query: Option<&str>) -> Result<Source> {
-        let texts = vec![query.unwrap_or("query").to_owned(), self.texts.column("document")];
+    /// Opens a file of what is asked, in the column `asked`, and documents or contexts. Their columns are called as `defaults` have it
+    /// unless something was said.
+    pub(crate) fn open_asked(
+        &self,
+        command: &str,
+        path: &Path,
+        asked: Option<&str>,
+        defaults: [&str; 2],
+    ) -> Result<Source> {
+        let texts = vec![asked.unwrap_or(defaults[0]).to_owned(), self.texts.column(defaults[1])];
         let columns = Columns { texts, label: None, keep: false };
-        self.texts.open_table(command, path, &columns)
+        self.texts.open_table(command, path, &columns, Results::AtTheEnd)
     }
 
     /// What the label column is called.

@@ -15,6 +15,8 @@ mod format;
 mod human;
 mod input;
 mod labels;
+mod layout;
+mod mark;
 mod memory;
 mod model;
 mod named;

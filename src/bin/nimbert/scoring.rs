@@ -1,17 +1,16 @@
 //! Rows through models, a batch at a time: the answers are handed on and forgotten.
 
+mod models;
+
 use std::{
-    collections::BTreeSet,
     iter,
-    path::Path,
-    slice,
     time::{Duration, Instant},
 };
 
 use anyhow::{Error, Result, anyhow, ensure};
 use indicatif::ProgressBar;
-use nimbert::{Classification, EmbedOptions, Embedder, Embedding, Engine, Options, Ranked, Reranker};
 
+pub(crate) use self::models::{Decides, Model};
 use crate::{
     count::count,
     data::Labelling,
@@ -46,123 +45,6 @@ pub(crate) fn next_batch(rows: &mut Rows, most: usize) -> (Vec<Row>, Result<()>)
         }
     }
     (batch, Ok(()))
-}
-
-/// A model as one of its tasks has it.
-pub(crate) trait Model: Sized {
-    type Answer;
-
-    /// The model at `path`, as it says itself.
-    fn open(path: &Path, options: Options) -> Result<Self, nimbert::Error>;
-
-    /// With these parts as `other` has them, which is this model in another precision.
-    fn mixed(&self, other: &Self, names: &BTreeSet<String>) -> Result<Self, nimbert::Error>;
-
-    fn answers(&self, rows: &[Row]) -> Vec<Result<Self::Answer, nimbert::Error>>;
-
-    /// Those that were read for an answer.
-    fn tokens(answer: &Self::Answer) -> usize;
-
-    /// What is computed, before anything is decided by it.
-    fn numbers(answer: &Self::Answer) -> &[f32];
-
-    /// The model below.
-    fn engine(&self) -> &Engine;
-}
-
-/// Labels of texts, or of pairs.
-impl Model for Engine {
-    type Answer = Classification;
-
-    fn open(path: &Path, options: Options) -> Result<Self, nimbert::Error> {
-        Self::load(path, options)
-    }
-
-    fn mixed(&self, other: &Self, names: &BTreeSet<String>) -> Result<Self, nimbert::Error> {
-        self.with_parts_of(other, names)
-    }
-
-    fn answers(&self, rows: &[Row]) -> Vec<Result<Classification, nimbert::Error>> {
-        let pairs: Vec<_> = rows
-            .iter()
-            .filter_map(|row| Some((row.fields[0].as_str(), row.fields.get(1)?.as_str())))
-            .collect();
-        if pairs.len() == rows.len() {
-            return self.classify_pairs(&pairs);
-        }
-        self.classify(&rows.iter().map(|row| row.fields[0].as_str()).collect::<Vec<_>>())
-    }
-
-    fn tokens(answer: &Classification) -> usize {
-        answer.tokens
-    }
-
-    fn numbers(answer: &Classification) -> &[f32] {
-        &answer.logits
-    }
-
-    fn engine(&self) -> &Engine {
-        self
-    }
-}
-
-/// Vectors of texts.
-impl Model for Embedder {
-    type Answer = Embedding;
-
-    fn open(path: &Path, options: Options) -> Result<Self, nimbert::Error> {
-        Self::load(path, options, EmbedOptions::default())
-    }
-
-    fn mixed(&self, other: &Self, names: &BTreeSet<String>) -> Result<Self, nimbert::Error> {
-        self.with_parts_of(other, names)
-    }
-
-    fn answers(&self, rows: &[Row]) -> Vec<Result<Embedding, nimbert::Error>> {
-        self.embed(&rows.iter().map(|row| row.fields[0].as_str()).collect::<Vec<_>>())
-    }
-
-    fn tokens(answer: &Embedding) -> usize {
-        answer.tokens
-    }
-
-    fn numbers(answer: &Embedding) -> &[f32] {
-        &answer.values
-    }
-
-    fn engine(&self) -> &Engine {
-        self.engine()
-    }
-}
-
-/// Scores of documents, the second field, for queries, the first.
-impl Model for Reranker {
-    type Answer = Ranked;
-
-    fn open(path: &Path, options: Options) -> Result<Self, nimbert::Error> {
-        Self::load(path, options)
-    }
-
-    fn mixed(&self, other: &Self, names: &BTreeSet<String>) -> Result<Self, nimbert::Error> {
-        self.with_parts_of(other, names)
-    }
-
-    fn answers(&self, rows: &[Row]) -> Vec<Result<Ranked, nimbert::Error>> {
-        let pairs: Vec<_> = rows.iter().map(|row| (row.fields[0].as_str(), row.fields[1].as_str())).collect();
-        self.scores_of_pairs(&pairs)
-    }
-
-    fn tokens(answer: &Ranked) -> usize {
-        answer.tokens
-    }
-
-    fn numbers(answer: &Ranked) -> &[f32] {
-        slice::from_ref(&answer.score)
-    }
-
-    fn engine(&self) -> &Engine {
-        self.engine()
-    }
 }
 
 /// Names the row that an error is about.

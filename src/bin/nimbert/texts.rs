@@ -93,7 +93,13 @@ impl TextArgs {
     }
 
     /// The same of a file that must have all these columns, so that it can't be lines.
-    pub(crate) fn open_table(&self, command: &str, path: &Path, columns: &Columns) -> Result<Source> {
+    pub(crate) fn open_table(
+        &self,
+        command: &str,
+        path: &Path,
+        columns: &Columns,
+        results: Results,
+    ) -> Result<Source> {
         let format = self.input_format.unwrap_or_else(|| FileFormat::guess(path));
         if format == FileFormat::Lines {
             let how = format!(
@@ -108,7 +114,7 @@ impl TextArgs {
             );
             return Err(usage_error(command, ErrorKind::ArgumentConflict, &how));
         }
-        self.open_as(path, format, columns, Results::AtTheEnd)
+        self.open_as(path, format, columns, results)
     }
 
     fn open_as(

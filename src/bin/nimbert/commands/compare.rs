@@ -1,5 +1,6 @@
 //! `nimbert compare`: what changes from one model, or one precision, to another?
 
+mod decisions;
 mod labels;
 mod ranks;
 mod report;
@@ -9,12 +10,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, error::ErrorKind};
-use nimbert::{Options, Precision, Task};
+use nimbert::{MaskFiller, Options, Precision, Reader, Tagger, Task};
 
 use crate::{
     data::DataArgs,
     format::Format,
     positive,
+    scoring::Source,
     task::{TaskName, made_for},
     usage_error,
     vectors::VectorArgs,
@@ -33,7 +35,10 @@ A difference is B minus A. Its interval is where 95 % of the differences lie whe
 replacement, again and again: the texts' luck, not the machine's. An interval without 0 is a difference beyond that luck.
 
 Of models that make vectors: the cosine of each text's two vectors, and how many of a thousand texts have the same nearest text.
-Of cross-encoders, by the columns query and document: how many pairs of a query's documents have the same order in both.";
+Of cross-encoders, by the columns query and document: how many pairs of a query's documents have the same order in both.
+Of models that find entities: the F1 of B's beside A's. Of models that answer, by the columns question and context: how many best
+answers are the same words. Of masked language models: how many best words are the same, in texts with masks or, where one has none,
+for the token in its middle.";
 
 /// Set two models, or two precisions of one, side by side on the same texts
 #[derive(Args)]
@@ -74,8 +79,8 @@ pub(crate) struct Compare {
     #[command(flatten)]
     columns: DataArgs,
 
-    /// Column or key with what is asked, of rerank [default: query]
-    #[arg(long, value_name = "NAME")]
+    /// Column or key with what is asked, of rerank and answer [default: query, question]
+    #[arg(long, visible_alias = "question-column", value_name = "NAME")]
     query_column: Option<String>,
 
     #[command(flatten)]
@@ -107,6 +112,9 @@ impl Compare {
         match task {
             Task::Embed => vectors::run(&self, &paths),
             Task::Rerank => ranks::run(&self, &paths),
+            Task::Tag => decisions::run::<Tagger>(&self, &paths, self.texts()?),
+            Task::Answer => decisions::run::<Reader>(&self, &paths, self.asked(["question", "context"])?),
+            Task::FillMask => decisions::run::<MaskFiller>(&self, &paths, self.texts()?),
             _ => labels::run(&self, &paths),
         }
     }
@@ -118,6 +126,16 @@ impl Compare {
         Ok([load(a, options(self.precision_a))?, load(b, options(self.precision_b.unwrap_or_default()))?])
     }
 
+    /// The data as texts.
+    fn texts(&self) -> Result<Source> {
+        self.columns.open("compare", &self.input)
+    }
+
+    /// The data as what is asked, and of what.
+    fn asked(&self, defaults: [&str; 2]) -> Result<Source> {
+        self.columns.open_asked("compare", &self.input, self.query_column.as_deref(), defaults)
+    }
+
     /// A usage error for an option that this task has no use for.
     fn refuse_what_is_of_others(&self, task: Task) -> Result<()> {
         let (query, vectors) = (self.query_column.as_ref().map(|_| "--query-column"), self.vectors.given());
@@ -126,7 +144,8 @@ impl Compare {
         let of_labels = of_labels.or(self.columns.texts.has_pairs().then_some("--pair-column"));
         let option = match task {
             Task::Embed => query.or(of_labels),
-            Task::Rerank => vectors.or(of_labels),
+            Task::Rerank | Task::Answer => vectors.or(of_labels),
+            Task::Tag | Task::FillMask => query.or(vectors).or(of_labels),
             _ => query.or(vectors),
         };
         let Some(option) = option else { return Ok(()) };

@@ -12,6 +12,7 @@ use crate::{
     memory,
     model::{ModelArgs, WordOrModelArgs},
     progress, show,
+    task::engine_for,
 };
 
 const EXAMPLES: &str = "\
@@ -63,7 +64,11 @@ impl Model {
             let vectors = format!("{} numbers: {}", embedder.dimensions(), embedder.describe());
             return Ok(Self { name, engine: embedder.engine().clone(), tasks, vectors: Some(vectors) });
         }
-        Ok(Self { name, engine: args.load(Options::default())?, tasks, vectors: None })
+        let engine = match args.path() {
+            Some(path) => engine_for(tasks[0], path, options)?,
+            None => args.load(Options::default())?,
+        };
+        Ok(Self { name, engine, tasks, vectors: None })
     }
 
     /// What the model can be used with.

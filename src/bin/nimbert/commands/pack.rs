@@ -39,7 +39,9 @@ With --check the packed model is compared with f32 first. If an int8 file loses 
 most (words or single matmuls) are stored in f16 until it does not; if that is not enough, no file is written and the exit code is 1. Without
 --label-column the data need no labels, and the budget is for texts that get another best label. Of a model that makes vectors
 the budget is for the mean cosine to f32's, so that 0.1 allows 0.999; of a cross-encoder, for pairs of a query's documents that
-change their order.";
+change their order; of one that finds entities, for their F1 beside f32's; of one that answers questions (columns question and
+context), for other answers; of a masked language model, for other words in place of masks, or of the token in the middle where a
+text has none.";
 
 /// Turn a Hugging Face checkpoint directory into one packed file
 #[derive(Args)]
@@ -90,8 +92,14 @@ pub(crate) struct Check {
     #[arg(help_heading = "Accuracy contract")]
     threads: Option<usize>,
 
-    /// Column or key with what is asked, of rerank [default: query]
-    #[arg(long, value_name = "NAME", requires = "check", help_heading = "Accuracy contract")]
+    /// Column or key with what is asked, of rerank and answer [default: query, question]
+    #[arg(
+        long,
+        visible_alias = "question-column",
+        value_name = "NAME",
+        requires = "check",
+        help_heading = "Accuracy contract"
+    )]
     query_column: Option<String>,
 
     #[command(flatten)]
@@ -114,7 +122,7 @@ impl Check {
             Task::Classify => self.query_column.as_ref().map(|_| "--query-column"),
             _ if self.columns.is_labelled() => Some("--label-column"),
             _ if self.columns.texts.has_pairs() => Some("--pair-column"),
-            Task::Embed => self.query_column.as_ref().map(|_| "--query-column"),
+            Task::Embed | Task::Tag | Task::FillMask => self.query_column.as_ref().map(|_| "--query-column"),
             _ => self.columns.meaning_given(),
         };
         match option {

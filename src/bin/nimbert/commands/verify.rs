@@ -16,7 +16,7 @@ use self::{
 use crate::{
     model::{ModelArgs, WordOrModelArgs, compute},
     progress, show,
-    task::made_for,
+    task::{engine_for, made_for},
     usage_error,
 };
 
@@ -95,7 +95,8 @@ fn load(model: &ModelArgs) -> Result<Subject> {
             let load = || Ok(Embedder::load(path, options, EmbedOptions::default())?);
             progress::during("loading the model", load).map(Subject::Vectors)
         }
-        _ => model.load(options).map(Subject::Labels),
+        Some(path) => engine_for(made_for(path)?, path, options).map(Subject::Logits),
+        None => model.load(options).map(Subject::Logits),
     }
 }
 

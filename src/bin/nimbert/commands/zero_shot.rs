@@ -8,6 +8,7 @@ use nimbert::{Hypotheses, ZeroShot};
 
 use crate::{
     input::{Input, Row},
+    layout,
     output::RowFormat,
     progress,
     scoring::Source,
@@ -78,7 +79,7 @@ impl ZeroShotCommand {
         let zero_shot = progress::during("loading the model", || {
             ZeroShot::load(model, options, self.entailment_label.as_deref()).map_err(Error::from)
         })?;
-        let mut writer = output::writer(self.format, &hypotheses, columns);
+        let mut writer = layout::writer(self.format, output::Labels(&hypotheses), columns);
         let answer = |rows: &[Row]| {
             let texts: Vec<_> = rows.iter().map(|row| row.fields[0].as_str()).collect();
             zero_shot.rank(&texts, &hypotheses)

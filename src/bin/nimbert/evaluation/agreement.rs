@@ -39,6 +39,47 @@ impl Cosines {
     }
 }
 
+/// What two models decide of the same texts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Decisions {
+    /// How many decisions the first makes, and the second.
+    pub(crate) of: [usize; 2],
+    /// How many both make.
+    both: usize,
+    texts: usize,
+    /// Texts of which they decide the same.
+    same_texts: usize,
+}
+
+impl Decisions {
+    /// What both decide of a text, neither of them anything twice.
+    pub(crate) fn push<D: PartialEq>(&mut self, first: &[D], second: &[D]) {
+        let both = first.iter().filter(|decision| second.contains(decision)).count();
+        self.of = [self.of[0] + first.len(), self.of[1] + second.len()];
+        self.both += both;
+        self.texts += 1;
+        self.same_texts += usize::from(both == first.len() && both == second.len());
+    }
+
+    pub(crate) fn texts(&self) -> usize {
+        self.texts
+    }
+
+    /// The harmonic mean of how many of the first's the second makes, and the other way round. Of models that decide as often as each
+    /// other, the share of which they decide the same.
+    pub(crate) fn f1(&self) -> Figure {
+        match self.of[0] + self.of[1] {
+            0 => Err("neither decides anything".to_owned()),
+            all => Ok(2.0 * self.both as f64 / all as f64),
+        }
+    }
+
+    /// The share of texts of which both decide the same. There is a text.
+    pub(crate) fn same_texts(&self) -> f64 {
+        self.same_texts as f64 / self.texts as f64
+    }
+}
+
 /// Of how many texts the nearest other one is the same in both models' vectors. `None` of fewer than three, where there is
 /// no choice.
 pub(crate) fn same_nearest(vectors: &[[Vec<f32>; 2]]) -> Option<usize> {
@@ -170,6 +211,17 @@ mod tests {
             }
             assert_eq!(pairs(&scores), [same, all], "{scores:?}");
         }
+    }
+
+    #[test]
+    fn decisions_agree_as_far_as_both_make_them() {
+        let mut found = Decisions::default();
+        found.push::<u8>(&[], &[]);
+        assert!(found.f1().is_err());
+        found.push(&["a", "b", "c"], &["c", "a", "x"]);
+        found.push(&["d"], &["d", "e"]);
+        assert_eq!((found.of, found.texts(), found.same_texts()), ([4, 5], 3, 1.0 / 3.0));
+        assert_eq!(found.f1(), Ok(6.0 / 9.0));
     }
 
     #[test]

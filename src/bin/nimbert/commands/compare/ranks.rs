@@ -32,7 +32,7 @@ pub(super) fn run(compare: &Compare, paths: &[PathBuf; 2]) -> Result<()> {
     };
     let [a, b] = compare.load(paths, load)?;
     let mut found = Ranks::default();
-    let source = compare.columns.open_queries("compare", &compare.input, compare.query_column.as_deref())?;
+    let source = compare.asked(["query", "document"])?;
     found.speeds = scoring::score([&a, &b], source, |row, [a, b]| {
         expect_query_and_document(row)?;
         let apart = (a.score - b.score).abs();

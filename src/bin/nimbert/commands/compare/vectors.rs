@@ -50,7 +50,7 @@ pub(super) fn run(compare: &Compare, paths: &[PathBuf; 2]) -> Result<()> {
 
 fn measure(compare: &Compare, models: [&Embedder; 2]) -> Result<Vectors> {
     let (mut cosines, mut sample) = (Cosines::default(), Sample::new(SAMPLE));
-    let source = compare.columns.open("compare", &compare.input)?;
+    let source = compare.texts()?;
     let speeds = scoring::score(models, source, |_, [a, b]| {
         cosines.push(&a.values, &b.values);
         sample.offer(|| Ok([a.values.clone(), b.values.clone()]))

@@ -3,18 +3,18 @@
 use std::{collections::BTreeSet, iter, path::Path};
 
 use anyhow::{Result, anyhow, bail, ensure};
-use nimbert::{NumberType, Options, PackSummary, Precision, Task};
+use nimbert::{MaskFiller, NumberType, Options, PackSummary, Precision, Reader, Tagger, Task};
 
 use super::{
     Check, Pack,
-    judge::{Judge, Labels, Ranks, Vectors},
+    judge::{Decisions, Judge, Labels, Ranks, Vectors},
 };
 use crate::{
     count::count,
     evaluation::Sample,
     input::Row,
     progress,
-    scoring::{self, Model, Speed, all},
+    scoring::{self, Model, Source, Speed, all},
 };
 
 /// Texts on which each part's share in the error is measured.
@@ -53,6 +53,17 @@ pub(super) fn pack(pack: &Pack, check: &Check, data: &Path) -> Result<Verdict> {
     match check.task(model)? {
         Task::Rerank => Contract::open(pack, check, data, |_| Ok(Ranks::new(check)))?.fulfil(),
         Task::Embed => Contract::open(pack, check, data, |_| Ok(Vectors::new(check)))?.fulfil(),
+        Task::Tag => {
+            Contract::open(pack, check, data, |_| Ok(Decisions::<Tagger>::new(check, Check::texts)))?.fulfil()
+        }
+        Task::Answer => {
+            Contract::open(pack, check, data, |_| Ok(Decisions::<Reader>::new(check, Check::questions)))?
+                .fulfil()
+        }
+        Task::FillMask => {
+            Contract::open(pack, check, data, |_| Ok(Decisions::<MaskFiller>::new(check, Check::texts)))?
+                .fulfil()
+        }
         _ => Contract::open(pack, check, data, |engine| Labels::new(check, engine, model))?.fulfil(),
     }
 }
@@ -270,6 +281,14 @@ impl Check {
     /// A loss of exactly the budget is within it, however its decimals are rounded.
     fn allows(&self, loss: f64) -> bool {
         loss <= self.budget + 1e-9
+    }
+
+    fn texts(&self, data: &Path) -> Result<Source> {
+        self.columns.open("pack", data)
+    }
+
+    fn questions(&self, data: &Path) -> Result<Source> {
+        self.columns.open_asked("pack", data, self.query_column.as_deref(), ["question", "context"])
     }
 
     fn options(&self, precision: Precision) -> Options {

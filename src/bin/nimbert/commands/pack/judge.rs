@@ -1,5 +1,6 @@
 //! What a packed model is held to: for each task, which of its answers are worth how much beside those in f32.
 
+mod decisions;
 mod labels;
 mod ranks;
 mod vectors;
@@ -8,7 +9,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-pub(super) use self::{labels::Labels, ranks::Ranks, vectors::Vectors};
+pub(super) use self::{decisions::Decisions, labels::Labels, ranks::Ranks, vectors::Vectors};
 use crate::{
     input::Row,
     scoring::{Model, Source},

@@ -36,14 +36,14 @@ struct Stage {
 
 /// A model with what it is made for.
 pub(super) enum Subject {
-    Labels(Engine),
+    Logits(Engine),
     Vectors(Embedder),
 }
 
 impl Subject {
     pub(super) fn engine(&self) -> &Engine {
         match self {
-            Self::Labels(engine) => engine,
+            Self::Logits(engine) => engine,
             Self::Vectors(embedder) => embedder.engine(),
         }
     }

@@ -34,7 +34,7 @@ impl Judge for Ranks<'_> {
     }
 
     fn open(&self, data: &Path) -> Result<Source> {
-        self.check.columns.open_queries("pack", data, self.check.query_column.as_deref())
+        self.check.columns.open_asked("pack", data, self.check.query_column.as_deref(), ["query", "document"])
     }
 
     fn nothing(&self) -> Orders {
