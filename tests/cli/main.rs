@@ -3,6 +3,7 @@
 #![cfg(all(feature = "cli", feature = "demo"))]
 
 mod agreement;
+mod answer;
 mod bench;
 mod bench_against;
 mod compare;
@@ -14,6 +15,7 @@ mod eval_ranking;
 mod faults;
 #[cfg(target_os = "linux")]
 mod files;
+mod fill_mask;
 mod formats;
 mod import;
 mod info_and_pack;
@@ -24,6 +26,7 @@ mod signals;
 #[cfg(target_os = "linux")]
 mod startup;
 mod streams;
+mod tag;
 mod verify;
 mod zero_shot;
 

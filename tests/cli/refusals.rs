@@ -10,18 +10,21 @@ use nimbert_test_support::skip;
 
 use crate::{command, file, nimbert, nimbert_fed, objects, seeded, seeded_texts, texts, verify::multiply};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 16] = [
+    "answer",
     "bench",
     "classify",
     "compare",
     "completions",
     "embed",
     "eval",
+    "fill-mask",
     "import",
     "info",
     "man",
     "pack",
     "rerank",
+    "tag",
     "verify",
     "zero-shot",
 ];
