@@ -1,4 +1,4 @@
-//! Text in, labelled scores out.
+//! A loaded model, which every task stands on; of a classifier, text in and labelled scores out.
 
 mod limits;
 mod load;

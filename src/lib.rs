@@ -1,10 +1,11 @@
 //! nimbert: BERT inference on CPUs.
 //!
-//! A model is a Hugging Face checkpoint directory or one packed file; a text goes in, labelled scores come out. See
-//! [`Engine`] for an example, and `docs/command-line.md` for the command line.
+//! A model is a Hugging Face checkpoint directory or one packed file; a text goes in, and what the model was trained for comes out:
+//! labels ([`Engine`]), a vector ([`Embedder`]), an order ([`Reranker`]), entities ([`Tagger`]), answers ([`Reader`]), words
+//! ([`MaskFiller`]), or labels of one's own ([`ZeroShot`]). `docs/command-line.md` is about the command line.
 //!
 //! How it is built: text → ids ([`Tokenizer`]) → one ragged batch without padding → embeddings → layers of attention
-//! and feed-forward → pooler and classifier → scores by the model's problem type. The matrix products are in the crate
+//! and feed-forward → a head → what the task makes of its outputs. The matrix products are in the crate
 //! `nimbert-kernels`; precision is known to one place here, `linear`.
 //!
 //! Memory that a model or the texts set the size of (weights that are converted, activations, answers) is asked for, and
@@ -65,3 +66,8 @@ struct Readme;
 #[cfg(all(doctest, feature = "demo"))]
 #[doc = include_str!("../docs/embed.md")]
 struct Vectors;
+
+/// And of the page on the other tasks.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/tasks.md")]
+struct Tasks;

@@ -30,14 +30,16 @@
 //! | `….scale`, `….sum` of it | F32 \[N↑32\] | value of a step, and sum of the weights, per output channel |
 //! | `….weight` of a matmul in f16 or f32 | F16 or F32 \[⌈N/32⌉, K, 32\] | panels; outside N×K zero |
 //! | `….bias` of a matmul | F32 \[N↑32\] | |
-//! | `classifier.weight`, `classifier.bias` | F32 \[labels, H↑16\], F32 \[labels↑16\] | |
+//! | `classifier.weight`, `classifier.bias` | F32 \[labels, H↑16\], F32 \[labels↑16\] | of texts or of tokens |
+//! | `qa_outputs.weight`, `qa_outputs.bias` | F32 \[2, H↑16\], F32 \[16\] | start and end of an answer |
 //! | `sentence.dense.i.weight`, `….bias` | F32 \[N, K↑16\], F32 \[N↑16\] | step i after pooling, a dense layer |
 //! | `tokenizer.vocab` | U8 \[length↑64\] | tokens by id, each ended by a line feed |
 //! | `checksums` | U8 \[tensors, 64\] | SHA-256 in the first 32 bytes of each row, then zeros |
 //!
 //! The matmuls are, in each layer, `attention.self.qkv` (query, key and value one below the other),
-//! `attention.output.dense`, `intermediate.dense` and `output.dense`; and `bert.pooler.dense`. The classifier is small
-//! and stays in f32. Row 0 of `checksums`, which is the last tensor, is that of the whole header (length, JSON and
+//! `attention.output.dense`, `intermediate.dense` and `output.dense`; and what the head has: of a classifier of texts
+//! `bert.pooler.dense`; of a masked language model `cls.predictions.transform.dense`, followed by a `LayerNorm`, and
+//! `cls.predictions.decoder`, the matrix of words as panels. `classifier` and `qa_outputs` are small and stay in f32. Row 0 of `checksums`, which is the last tensor, is that of the whole header (length, JSON and
 //! spaces); row i that of the i-th tensor in file order.
 
 mod f16;

@@ -42,7 +42,10 @@ use clap::{CommandFactory, Parser, error::ErrorKind};
 use commands::Command;
 
 #[derive(Parser)]
-#[command(version, about = "BERT on the CPU: text in, labelled scores out, the same every time")]
+#[command(
+    version,
+    about = "BERT on the CPU: text in; labels, vectors, entities or answers out, the same every time"
+)]
 #[command(after_help = "\
 Try it:
   nimbert classify '连奥创都知道整容要去韩国'
