@@ -9,7 +9,7 @@ The program is target/release/nimbert, or what --binary names. Each page gets a 
 beside it where there is one, and a home of its own. A block of `sh` is run command by command; the block of `text` that
 follows it is what its commands print together. There, whole numbers have to be the same and others nearly so (instruction
 sets round in different ways); a line `…` stands for any lines. Blocks of `c` are compiled, and linked and run where the
-archive is built; blocks of `rust` have to be on a page that src/lib.rs makes a doc test; `toml` and `json` are parsed.
+archive is built; blocks of `rust`, also with `no_run`, have to be on a page that src/lib.rs makes a doc test; `toml` and `json` are parsed.
 Links, and names of files in backquotes, have to lead somewhere.
 
 A comment on the line before a block says what is special; several are separated by semicolons:
@@ -99,7 +99,7 @@ def check_code(block: Block, name: str, scratch: Scratch, report: Report) -> Non
             return report.skip(block.place, "c", "no cc")
         case "c":
             problem = scratch.compile(block.text)
-        case "rust":
+        case "rust" | "rust,no_run":
             if f'include_str!("../{name}")' not in (REPOSITORY / "src/lib.rs").read_text():
                 problem = f"nothing compiles it: src/lib.rs does not include {name}"
         case "toml" | "json" as language:
