@@ -20,6 +20,7 @@ PROGRAMS = {
     "make_sentence_models.py": ((), (*TORCH, "sentence-transformers")),
     "metrics_reference.py": ((), ("numpy", "scikit-learn")),
     "ranking_reference.py": ((), ("numpy", "scikit-learn", "scipy")),
+    "spans_reference.py": (("evaluate-v1.1.py", "evaluate-v2.0.py"), ("numpy", "scikit-learn", "seqeval")),
     "special_tokens_reference.py": (("-o", "out"), ("transformers",)),
     "tokenizer_reference.py": ((str(DATA / "tokenizer"), "-o", "out"), ("tokenizers", "transformers")),
 }

@@ -6,7 +6,7 @@ use plotters::{
     style::text_anchor::{HPos, Pos, VPos},
 };
 
-use super::{Bin, Outcomes};
+use super::{Bin, Outcomes, entities::Rates};
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = Result<(), Box<dyn std::error::Error>>;
@@ -174,6 +174,30 @@ pub(super) fn first_ranks(counts: &[usize]) -> Result<String, String> {
             Rectangle::new([(middle - 0.4, 0.0), (middle + 0.4, count as f64)], BLUE.mix(0.8).filled())
         });
         chart.draw_series(bars)?;
+        Ok(())
+    })
+}
+
+/// Bars beside each name: precision above, recall below.
+pub(super) fn types(rates: &[(&str, Rates)]) -> Result<String, String> {
+    const ROW: i32 = 40;
+    const NAMES: i32 = 170;
+    const WHOLE: i32 = 330;
+    let height = (ROW * rates.len() as i32 + 10) as u32;
+    svg(((NAMES + WHOLE + 60) as u32, height), |area| {
+        let letters = |font: (&'static str, i32), side| {
+            TextStyle::from(font.into_font()).color(&INK).pos(Pos::new(side, VPos::Center))
+        };
+        let (names, numbers) = (letters(LETTERS, HPos::Right), letters(SMALL, HPos::Left));
+        for (row, (name, [precision, recall, _])) in (0..).zip(rates) {
+            let top = ROW * row + 5;
+            area.draw(&Text::new((*name).to_owned(), (NAMES - 8, top + ROW / 2), names.clone()))?;
+            for (top, share, colour) in [(top + 4, precision, BLUE), (top + 20, recall, ORANGE)] {
+                let end = NAMES + (share * f64::from(WHOLE)).round() as i32;
+                area.draw(&Rectangle::new([(NAMES, top), (end, top + 14)], colour.mix(0.8).filled()))?;
+                area.draw(&Text::new(format!("{share:.2}"), (end + 6, top + 8), numbers.clone()))?;
+            }
+        }
         Ok(())
     })
 }

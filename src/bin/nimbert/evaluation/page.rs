@@ -4,12 +4,16 @@ use std::fmt::Write;
 
 use anyhow::{Error, Result};
 
-use super::{Figure, Metrics, Outcomes, Table, Worst, charts};
+use super::{Figure, Metrics, Outcomes, Table, Worst, charts, worst::TEXT};
 
+mod answers;
+mod entities;
 mod retrieval;
 mod similarity;
 
 pub(crate) use self::{
+    answers::render as answers,
+    entities::render as entities,
     retrieval::render as retrieval,
     similarity::{PairTexts, render as similarity},
 };
@@ -107,7 +111,7 @@ fn pictures(
 
 fn mistakes(page: &mut String, labels: &[String], worst: &Worst) {
     *page += "<h2>Worst errors</h2>\n";
-    if worst.mistakes().is_empty() {
+    if worst.mistakes().len() == 0 {
         *page += "<p>No text has a wrong best label.</p>\n";
         return;
     }
@@ -133,6 +137,11 @@ fn cell(figure: &Figure) -> String {
         Ok(number) => format!("<td class=\"number\">{number:.4}</td>"),
         Err(reason) => format!("<td>undefined: {}</td>", escape(reason)),
     }
+}
+
+/// As [`escape`], of a text that may be long.
+fn start_of(text: &str) -> String {
+    escape(&text.chars().take(TEXT).collect::<String>())
 }
 
 /// Text as HTML shows it, inside elements.

@@ -1,6 +1,9 @@
-//! Against scikit-learn and scipy (tests/data/metrics, made by tools/metrics_reference.py and tools/ranking_reference.py), and what they do not have by hand.
+//! Against scikit-learn, scipy, seqeval and SQuAD's scripts (tests/data/metrics, made by tools/metrics_reference.py,
+//! tools/ranking_reference.py and tools/spans_reference.py), and what they do not have by hand.
 
+mod answers;
 mod correlation;
+mod entities;
 mod retrieval;
 
 use std::{fs, path::Path};
@@ -153,7 +156,7 @@ fn texts_on_a_page_are_escaped_and_the_worst_come_first() {
         outcomes.push_row(&[0.5, score], &[0.0, 1.0], &set(2, [0]));
         worst.see(&outcomes, "dev.tsv: line 2", &[text.to_owned()]);
     }
-    let texts: Vec<_> = worst.mistakes().iter().map(|mistake| mistake.text.as_str()).collect();
+    let texts: Vec<_> = worst.mistakes().map(|mistake| mistake.text.as_str()).collect();
     assert_eq!(texts, ["<script>alert(1)</script>", "mild"]);
     let metrics = Metrics::new(&outcomes);
     let html = page::render(&[("model", "<m>".to_owned())], &names, &outcomes, &metrics, &worst).unwrap();

@@ -17,13 +17,36 @@ pub(crate) struct Mistake {
     pub(crate) labels: Vec<usize>,
     /// The best label and its score.
     pub(crate) found: (usize, f32),
-    /// How far that is above the highest score of an own label.
-    margin: f32,
 }
 
-/// The worst mistakes, the worst first.
+/// The mistakes whose best label's score is farthest above the highest score of an own one, the farthest first.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Worst(Vec<Mistake>);
+pub(crate) struct Worst(Top<f32, Mistake>);
+
+/// The [`MOST`] items of the highest keys, the highest first; of equals those that came first.
+#[derive(Debug, Clone)]
+pub(super) struct Top<K, T>(Vec<(K, T)>);
+
+impl<K, T> Default for Top<K, T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<K: PartialOrd, T> Top<K, T> {
+    /// Makes the item if it is to be kept.
+    pub(super) fn offer(&mut self, key: K, item: impl FnOnce() -> T) {
+        let at = self.0.partition_point(|(other, _)| *other >= key);
+        if at < MOST {
+            self.0.insert(at, (key, item()));
+            self.0.truncate(MOST);
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &T> {
+        self.0.iter().map(|(_, item)| item)
+    }
+}
 
 impl Worst {
     /// Looks at the row that was added last.
@@ -36,17 +59,13 @@ impl Worst {
         let labels: Vec<_> = (0..scores.len()).filter(|&label| outcomes.has(row, label)).collect();
         let own = labels.iter().map(|&label| scores[label]).fold(0.0, f32::max);
         let found = (best(scores), scores[best(scores)]);
-        let margin = found.1 - own;
-        if self.0.len() == MOST && self.0.last().is_some_and(|least| least.margin >= margin) {
-            return;
-        }
-        let text = texts.join(" + ").chars().take(TEXT).collect();
-        let at = self.0.partition_point(|other| other.margin >= margin);
-        self.0.insert(at, Mistake { place: place.to_owned(), text, labels, found, margin });
-        self.0.truncate(MOST);
+        self.0.offer(found.1 - own, || {
+            let text = texts.join(" + ").chars().take(TEXT).collect();
+            Mistake { place: place.to_owned(), text, labels, found }
+        });
     }
 
-    pub(crate) fn mistakes(&self) -> &[Mistake] {
-        &self.0
+    pub(crate) fn mistakes(&self) -> impl ExactSizeIterator<Item = &Mistake> {
+        self.0.iter()
     }
 }

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use anyhow::{Error, Result};
 
-use super::{END, escape, start};
+use super::{END, escape, start, start_of};
 use crate::evaluation::{
     charts,
     retrieval::{Measured, Undefined},
-    worst::{MOST, TEXT},
+    worst::MOST,
 };
 
 /// `about` heads the page: names and values.
@@ -67,8 +67,4 @@ fn left_out(page: &mut String, measured: &Measured<'_>) {
         }
         *page += "</ul>\n";
     }
-}
-
-fn start_of(text: &str) -> String {
-    escape(&text.chars().take(TEXT).collect::<String>())
 }
