@@ -118,17 +118,37 @@ impl DataArgs {
         self.texts.open_table(command, path, &columns, Results::AtTheEnd)
     }
 
+    /// Opens a file of sentences whose words have tags.
+    pub(crate) fn open_words(&self, command: &str, path: &Path) -> Result<Source> {
+        self.texts.open_words(command, path, self.label_column.as_deref())
+    }
+
+    /// Opens a file of questions with contexts and answers.
+    pub(crate) fn open_questions(
+        &self,
+        command: &str,
+        path: &Path,
+        question: Option<&str>,
+    ) -> Result<Source> {
+        self.texts.open_questions(command, path, question, self.label_column.as_deref())
+    }
+
     /// What the label column is called.
     pub(crate) fn label_column<'a>(&'a self, default: &'a str) -> &'a str {
         self.label_column.as_deref().unwrap_or(default)
     }
 
+    /// Whether numbers are places among the model's labels.
+    pub(crate) fn has_indexes(&self) -> bool {
+        self.labels_as == LabelsAs::Index
+    }
+
     /// An option that was given and says what labels mean, if any was.
     pub(crate) fn meaning_given(&self) -> Option<&'static str> {
         let options = [
-            ("--labels-as", self.labels_as != LabelsAs::Auto),
             ("--label-separator", self.label_separator != ","),
             ("--ordered", self.ordered),
+            ("--labels-as", self.labels_as != LabelsAs::Auto),
         ];
         options.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option)
     }

@@ -7,11 +7,11 @@ use std::{
 };
 
 use anyhow::{Result, anyhow, bail};
-use clap::{Args, error::ErrorKind};
+use clap::{Args, ValueEnum, error::ErrorKind};
 use nimbert::Options;
 
 use crate::{
-    input::{self, Columns, FileFormat},
+    input::{self, Columns, FileFormat, Input, Lines, conll, jsonl, squad},
     positive,
     progress::{self, Results},
     scoring::Source,
@@ -117,6 +117,73 @@ impl TextArgs {
         self.open_as(path, format, columns, results)
     }
 
+    /// Opens a file of sentences whose words have tags, in the column or under the key `tags`: JSON Lines, or CoNLL.
+    pub(crate) fn open_words(&self, command: &str, path: &Path, tags: Option<&str>) -> Result<Source> {
+        if self.format_or(command, path, FileFormat::Conll)? == FileFormat::Jsonl {
+            let keys = [self.column("tokens"), tags.unwrap_or("tags").to_owned()];
+            return self.source(path, Results::AtTheEnd, |source, name| {
+                Ok(jsonl::open_words(Lines::new(source, name), keys))
+            });
+        }
+        let number = |option: &str, column: Option<&str>| {
+            let wrong = |why| {
+                let how = format!(
+                    "{option} {:?}: columns of conll have no names: {why}",
+                    column.unwrap_or_default()
+                );
+                usage_error(command, ErrorKind::InvalidValue, &how)
+            };
+            column.map(|column| positive(column).map_err(wrong).map(|number| number - 1)).transpose()
+        };
+        let word = number("--column", self.column.as_deref())?.unwrap_or_default();
+        let columns = conll::WordColumns { word, tag: number("--label-column", tags)? };
+        self.source(path, Results::AtTheEnd, |source, name| {
+            Ok(conll::open(Lines::new(source, name), columns))
+        })
+    }
+
+    /// Opens a file of questions with contexts and answers, under the keys `question` and `answers`: JSON Lines, or SQuAD's JSON.
+    pub(crate) fn open_questions(
+        &self,
+        command: &str,
+        path: &Path,
+        question: Option<&str>,
+        answers: Option<&str>,
+    ) -> Result<Source> {
+        if self.format_or(command, path, FileFormat::Squad)? == FileFormat::Jsonl {
+            let [question, answers] = [question.unwrap_or("question"), answers.unwrap_or("answers")];
+            let keys = [question.to_owned(), self.column("context"), answers.to_owned()];
+            return self.source(path, Results::AtTheEnd, |source, name| {
+                Ok(jsonl::open_questions(Lines::new(source, name), keys))
+            });
+        }
+        let given = [
+            ("--column", self.column.is_some()),
+            ("--query-column", question.is_some()),
+            ("--label-column", answers.is_some()),
+        ];
+        if let Some((option, _)) = given.into_iter().find(|(_, is_given)| *is_given) {
+            let how = format!("the keys of squad have their own names: {option} needs --input-format jsonl");
+            return Err(usage_error(command, ErrorKind::ArgumentConflict, &how));
+        }
+        self.source(path, Results::AtTheEnd, squad::open)
+    }
+
+    /// JSON Lines where it is said, by an option or the file's ending; else `other`.
+    fn format_or(&self, command: &str, path: &Path, other: FileFormat) -> Result<FileFormat> {
+        let name = |format: FileFormat| {
+            format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+        };
+        match self.input_format.unwrap_or_else(|| FileFormat::guess(path)) {
+            FileFormat::Jsonl => Ok(FileFormat::Jsonl),
+            given if self.input_format.is_some() && given != other => {
+                let how = format!("--input-format {} is not for this: {} or jsonl", name(given), name(other));
+                Err(usage_error(command, ErrorKind::ArgumentConflict, &how))
+            }
+            _ => Ok(other),
+        }
+    }
+
     fn open_as(
         &self,
         path: &Path,
@@ -124,9 +191,19 @@ impl TextArgs {
         columns: &Columns,
         results: Results,
     ) -> Result<Source> {
+        self.source(path, results, |source, name| input::open(source, name, format, columns))
+    }
+
+    /// What `read` makes of the file, of which it gets the name for errors, too.
+    fn source(
+        &self,
+        path: &Path,
+        results: Results,
+        read: impl FnOnce(Box<dyn Read>, &str) -> Result<Input>,
+    ) -> Result<Source> {
         let name = name(path);
         let (source, bar) = open(path, &name, results)?;
-        Ok(Source { input: input::open(source, &name, format, columns)?, bar, multiline: self.multiline })
+        Ok(Source { input: read(source, &name)?, bar, multiline: self.multiline })
     }
 
     /// What the column of the text is called.

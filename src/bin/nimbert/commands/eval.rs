@@ -1,26 +1,30 @@
-//! `nimbert eval`: how good is a model on labelled texts, on pairs of texts with scores, or on documents for queries?
+//! `nimbert eval`: how good is a model on labelled texts, on pairs of texts with scores, on documents for queries, on words with
+//! tags, or on questions with answers?
 
+mod answer;
+mod classify;
 mod report;
 mod rerank;
 mod similarity;
+mod tag;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::{Args, ValueEnum, error::ErrorKind};
-use nimbert::{Engine, Options};
+use nimbert::Options;
 use serde_json::Value;
 
 use crate::{
     data::DataArgs,
-    evaluation::{Metrics, Outcomes, Worst, page},
+    evaluation::entities::Scheme,
     file::NewFile,
     format::Format,
     model::{ModelArgs, WordOrModelArgs},
-    scoring::{self, Speed, truth},
-    show, texts, usage_error,
+    show, usage_error,
     vectors::VectorArgs,
 };
+pub(crate) use classify::{Evaluation, write_page};
 pub(crate) use report::{about, rate};
 
 const EXAMPLES: &str = "\
@@ -31,6 +35,8 @@ Examples:
   nimbert eval --task similarity --model DIR --input sts-test.csv
   nimbert eval --task similarity --model DIR -i pairs.jsonl --column first --pair-column second --label-column grade
   nimbert eval --task rerank --model DIR --input rows.jsonl --report rerank.html
+  nimbert eval --task tag --model DIR --input test.conll
+  nimbert eval --task answer --model DIR --input dev-v2.0.json --format json
 
 Labels may be names, indexes from 0, or stars from 1; --labels-as says which where it could be mistaken.
 Loss, F1, ROC AUC and accuracy are what scikit-learn computes (labels that no text has and the model never gives are left
@@ -44,7 +50,17 @@ Vectors. Figures are scipy's; equal numbers share their rank.
 --task rerank: a row is a query, a document and its relevance: 0, or a grade above it. Rows of one query text belong together,
 wherever they stand. MRR@10, NDCG@10 and MAP are means over queries. NDCG and average precision are scikit-learn's: gains are
 linear in the relevance, documents of equal scores share theirs. For MRR the irrelevant ones of equal scores come first.
-Queries without a relevant document, or with a single document, are named and left out.";
+Queries without a relevant document, or with a single document, are named and left out.
+
+--task tag: CoNLL (a word a line, its tag in the last column; --column and --label-column take columns' numbers, from 1) or JSON
+Lines ({\"tokens\": [\"Maria\"], \"tags\": [\"B-PER\"]}). A tag is O, or a type after B-, I-, E- or S-; with --labels-as index a number in
+JSON Lines is the model's label. A word has the tag of its first token. An entity is right if its type and all its words are.
+Figures are seqeval's: those of its default, or with --scheme those of mode=\"strict\". Words that were cut off have no entity, and a
+type that the model has no label for is never found.
+
+--task answer: SQuAD's JSON, or JSON Lines ({\"question\": …, \"context\": …, \"answers\": [\"Ghent\"]}, or the answers as
+datasets have them: {\"text\": [\"Ghent\"]}). Exact match and F1 are those of SQuAD's evaluate-v1.1.py; where a question has no answer,
+those of evaluate-v2.0.py, and the model may find none. Shares, not percents. The file is read as a whole before the first answer.";
 
 /// What a model is measured on.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -55,6 +71,10 @@ enum Task {
     Similarity,
     /// Documents for queries: a cross-encoder, as `nimbert rerank` uses it
     Rerank,
+    /// Words with tags: a classifier of tokens, as `nimbert tag` uses it
+    Tag,
+    /// Questions with answers: a model that finds them, as `nimbert answer` does
+    Answer,
 }
 
 impl Task {
@@ -64,22 +84,23 @@ impl Task {
             Self::Classify => "classify",
             Self::Similarity => "similarity",
             Self::Rerank => "rerank",
+            Self::Tag => "tag",
+            Self::Answer => "answer",
         }
     }
 }
 
-const COLUMN: &str = "Column (csv, tsv) or key (jsonl) with the text [default: text; of similarity sentence1, of rerank document]";
+const COLUMN: &str = "Column (csv, tsv) or key (jsonl) with the text [default: text; of similarity sentence1, of rerank document, of tag tokens, of answer context]";
 const PAIR_COLUMN: &str =
     "Column or key with a second text, to score the two as a pair [default of similarity: sentence2]";
-const LABEL_COLUMN: &str =
-    "Column or key with the label, score or relevance [default: of similarity score, of rerank relevance]";
+const LABEL_COLUMN: &str = "Column or key with the label, score, relevance, tags or answers [default: of similarity score, of rerank relevance, of tag tags, of answer answers]";
 const LABEL_COLUMN_IN_FULL: &str = "\
-Column or key with the label, score or relevance [default: of similarity score, of rerank relevance]
+Column or key with the label, score, relevance, tags or answers [default: of similarity score, of rerank relevance, of tag tags, of answer answers]
 
 Of a multi-label model a text may have several labels, or none; in JSON Lines several can be an array. A model of a single label
 reads 1 and 0, or true and false.";
 
-/// Measure a model on labelled texts, pairs of texts or documents for queries
+/// Measure a model on labelled texts, pairs of texts, documents for queries, words with tags or questions
 #[derive(Args)]
 #[command(
     after_help = EXAMPLES,
@@ -88,7 +109,7 @@ reads 1 and 0, or true and false.";
     mut_arg("label_column", |arg| arg.help(LABEL_COLUMN).long_help(LABEL_COLUMN_IN_FULL)),
 )]
 pub(crate) struct Eval {
-    /// Labelled texts, pairs or documents: csv, tsv or jsonl; `-` is standard input
+    /// Labelled texts, pairs or documents: csv, tsv or jsonl; tags: conll or jsonl; questions: squad or jsonl; `-` is standard input
     #[arg(short, long, visible_alias = "data", short_alias = 'd', value_name = "FILE")]
     input: PathBuf,
 
@@ -103,9 +124,13 @@ pub(crate) struct Eval {
     #[command(flatten)]
     columns: DataArgs,
 
-    /// Column or key with what is asked, of rerank [default: query]
-    #[arg(long, value_name = "NAME")]
+    /// Column or key with what is asked, of rerank and answer [default: query, question]
+    #[arg(long, visible_alias = "question-column", value_name = "NAME")]
     query_column: Option<String>,
+
+    /// Of tags: count only entities that are spelled as this scheme has it [default: all that is not O]
+    #[arg(long, value_enum)]
+    scheme: Option<Scheme>,
 
     #[command(flatten)]
     vectors: VectorArgs,
@@ -119,57 +144,16 @@ pub(crate) struct Eval {
     format: Format,
 }
 
-/// A model's results on a file.
-pub(crate) struct Evaluation {
-    pub(crate) outcomes: Outcomes,
-    pub(crate) metrics: Metrics,
-    pub(crate) worst: Worst,
-    pub(crate) speed: Speed,
-    /// Texts that were cut to the tokens allowed.
-    pub(crate) truncated: usize,
-}
-
-impl Evaluation {
-    /// Scores the file and computes every figure.
-    pub(crate) fn run(command: &str, engine: &Engine, columns: &DataArgs, data: &Path) -> Result<Self> {
-        let task = columns.labelling(engine)?;
-        let mut outcomes = task.outcomes();
-        let (mut worst, mut truncated) = (Worst::default(), 0);
-        let [speed] = scoring::score([engine], columns.open(command, data)?, |row, [answer]| {
-            let truth = truth(&task, row)?;
-            outcomes.push(answer, &truth);
-            truncated += usize::from(answer.truncated);
-            worst.see(&outcomes, &row.place, &row.fields);
-            Ok(())
-        })?;
-        if outcomes.rows() == 0 {
-            bail!("{}: no texts", texts::name(data));
-        }
-        outcomes.end();
-        Ok(Self { metrics: Metrics::new(&outcomes), outcomes, worst, speed, truncated })
-    }
-}
-
 impl Eval {
     pub(crate) fn run(self) -> Result<()> {
         self.refuse_what_is_of_others()?;
         match self.task {
-            Task::Classify => self.classify(),
+            Task::Classify => classify::run(&self),
             Task::Similarity => similarity::run(&self),
             Task::Rerank => rerank::run(&self),
+            Task::Tag => tag::run(&self),
+            Task::Answer => answer::run(&self),
         }
-    }
-
-    fn classify(&self) -> Result<()> {
-        self.columns.needs_labels("eval")?;
-        let model = self.model.resolve();
-        let engine = model.load(self.columns.options(Options::default()))?;
-        let page = self.page(&model)?;
-        let evaluation = Evaluation::run("eval", &engine, &self.columns, &self.input)?;
-        let about = about(&model.to_string(), &engine, &texts::name(&self.input), &evaluation);
-        let written = page.map_or(Ok(()), |page| write_page(page, &about, &engine, &evaluation));
-        let human = || report::human(&about, &engine, &evaluation);
-        self.show(written, human, || report::object(&model.to_string(), &engine, &evaluation))
     }
 
     /// A usage error for an option that this task has no use for.
@@ -177,10 +161,13 @@ impl Eval {
         let pair = self.columns.texts.has_pairs().then_some("--pair-column");
         let query = self.query_column.as_ref().map(|_| "--query-column");
         let (vectors, labels) = (self.vectors.given(), self.columns.meaning_given());
+        let scheme = self.scheme.map(|_| "--scheme");
+        let not_indexes = |option: &&str| *option != "--labels-as" || !self.columns.has_indexes();
         let option = match self.task {
-            Task::Classify => query.or(vectors),
-            Task::Similarity => query.or(labels),
-            Task::Rerank => pair.or(vectors).or(labels),
+            Task::Classify => query.or(vectors).or(scheme),
+            Task::Similarity => query.or(labels).or(scheme),
+            Task::Rerank | Task::Answer => pair.or(vectors).or(labels).or(scheme),
+            Task::Tag => query.or(pair).or(vectors).or(labels.filter(not_indexes)),
         };
         let Some(option) = option else { return Ok(()) };
         let how = format!("{option} is not for --task {}", self.task.name());
@@ -220,16 +207,4 @@ impl Eval {
         let shown = show(&text);
         written.and(shown)
     }
-}
-
-/// The page of `--report`.
-pub(crate) fn write_page(
-    file: NewFile,
-    about: &[(&str, String)],
-    engine: &Engine,
-    evaluation: &Evaluation,
-) -> Result<()> {
-    let Evaluation { outcomes, metrics, worst, .. } = evaluation;
-    let page = page::render(about, engine.labels(), outcomes, metrics, worst)?;
-    file.fill(page.as_bytes())
 }

@@ -102,10 +102,14 @@ impl Script {
 fn in_common(found: &[String], right: &[String]) -> usize {
     let mut left: HashMap<&str, usize> = HashMap::new();
     right.iter().for_each(|word| *left.entry(word).or_default() += 1);
-    let is_left = |word: &&String| {
-        left.get_mut(word.as_str()).and_then(|left| Some(*left = left.checked_sub(1)?)).is_some()
-    };
-    found.iter().filter(is_left).count()
+    let mut common = 0;
+    for word in found {
+        if let Some(left) = left.get_mut(word.as_str()).filter(|left| **left > 0) {
+            *left -= 1;
+            common += 1;
+        }
+    }
+    common
 }
 
 /// The words of an answer in lower case, without ASCII's punctuation and without articles: the scripts' `normalize_answer`.

@@ -8,19 +8,45 @@ use std::{
 use anyhow::{Result, anyhow, bail};
 use serde_json::value::RawValue;
 
-use super::{Columns, Input, Kept, Label, Lines, MOST_COLUMNS, Row, listed};
+use super::{Columns, Input, Kept, Label, Lines, MOST_COLUMNS, Row, Rows, listed};
+use crate::count::count;
 
-pub(super) fn open(mut lines: Lines, keys: Columns) -> Input {
+pub(super) fn open(lines: Lines, keys: Columns) -> Input {
     let kept = if keys.keep { kept(&keys) } else { Vec::new() };
     let columns = kept.clone();
+    Input { columns, rows: rows(lines, move |object| row(object, &keys, &kept)) }
+}
+
+/// A row is a sentence: its fields are the strings under the first key, its label the tags under the other.
+pub(crate) fn open_words(lines: Lines, [words, tags]: [String; 2]) -> Input {
+    let row = move |object: &Object<'_>| {
+        let (fields, tags) = (object.texts(&words)?, object.tags(&tags)?);
+        if fields.len() != tags.len() {
+            bail!("{} and {}", count(fields.len(), "word"), count(tags.len(), "tag"));
+        }
+        Ok(Row { fields, label: Some(Label::List(tags)), ..Row::default() })
+    };
+    Input { columns: Vec::new(), rows: rows(lines, row) }
+}
+
+/// A row is a question: its fields are that and the context, its label the answers, none if there is none.
+pub(crate) fn open_questions(lines: Lines, [question, context, answers]: [String; 3]) -> Input {
+    let row = move |object: &Object<'_>| {
+        let fields = vec![object.text(&question)?, object.text(&context)?];
+        Ok(Row { fields, label: Some(Label::List(object.answers(&answers)?)), ..Row::default() })
+    };
+    Input { columns: Vec::new(), rows: rows(lines, row) }
+}
+
+fn rows(mut lines: Lines, row: impl Fn(&Object<'_>) -> Result<Row> + 'static) -> Rows {
     let mut is_at_end = false;
-    let rows = iter::from_fn(move || {
+    Box::new(iter::from_fn(move || {
         if is_at_end {
             return None;
         }
         // Beyond a line that cannot be read nobody knows where lines begin; beyond one that is no object, everybody does.
         let row = match lines.next_row() {
-            Ok(Some(line)) => row(line, &keys, &kept),
+            Ok(Some(line)) => Object::parse(line).and_then(|object| row(&object)),
             other => {
                 is_at_end = true;
                 return other.err().map(Err);
@@ -31,8 +57,7 @@ pub(super) fn open(mut lines: Lines, keys: Columns) -> Input {
             Ok(row) => Ok(Row { place, ..row }),
             Err(error) => Err(anyhow!("{place}: {error}")),
         })
-    });
-    Input { columns, rows: Box::new(rows) }
+    }))
 }
 
 /// `id`, which an object may lack, and the keys of the texts, which it may not.
@@ -41,8 +66,7 @@ fn kept(keys: &Columns) -> Vec<String> {
     id.into_iter().chain(keys.texts.iter().cloned()).collect()
 }
 
-fn row(line: &str, keys: &Columns, kept: &[String]) -> Result<Row> {
-    let object = Object::parse(line)?;
+fn row(object: &Object<'_>, keys: &Columns, kept: &[String]) -> Result<Row> {
     let fields = keys.texts.iter().map(|key| object.text(key)).collect::<Result<_>>()?;
     let label = keys.label.as_ref().map(|key| object.label(key)).transpose()?;
     if !keys.keep {
@@ -94,8 +118,52 @@ impl<'a> Object<'a> {
         if kind(value) != "an array" {
             return one(value).map(Label::Field);
         }
-        let several: Vec<&RawValue> = serde_json::from_str(value.get()).map_err(|error| not_json(&error))?;
-        several.into_iter().map(one).collect::<Result<_>>().map(Label::List)
+        self.array(key)?.into_iter().map(one).collect::<Result<_>>().map(Label::List)
+    }
+
+    fn array(&self, key: &str) -> Result<Vec<&'a RawValue>> {
+        match self.get(key)? {
+            value if kind(value) == "an array" => items(value),
+            value => bail!("{key:?} is {}, not an array", kind(value)),
+        }
+    }
+
+    fn texts(&self, key: &str) -> Result<Vec<String>> {
+        let one = |value: &RawValue| match kind(value) {
+            "a string" => string(value),
+            other => bail!("{key:?} has {other} in it, expected strings"),
+        };
+        self.array(key)?.into_iter().map(one).collect()
+    }
+
+    /// Names of tags, or their numbers.
+    fn tags(&self, key: &str) -> Result<Vec<String>> {
+        let one = |value: &RawValue| match kind(value) {
+            "a string" => string(value),
+            "a number" => Ok(value.get().to_owned()),
+            other => bail!("{key:?} has {other} in it, expected tags"),
+        };
+        self.array(key)?.into_iter().map(one).collect()
+    }
+
+    /// Strings, objects with the key `text`, or one object with an array of that name.
+    fn answers(&self, key: &str) -> Result<Vec<String>> {
+        let in_answer = |error| anyhow!("{key:?}: {error}");
+        let one = |value: &RawValue| match kind(value) {
+            "a string" => string(value),
+            "an object" => {
+                Object::parse(value.get()).and_then(|answer| answer.text("text")).map_err(in_answer)
+            }
+            other => bail!("{key:?} has {other} in it, expected answers"),
+        };
+        let value = self.get(key)?;
+        match kind(value) {
+            "an object" => {
+                Object::parse(value.get()).and_then(|answers| answers.texts("text")).map_err(in_answer)
+            }
+            "an array" => items(value)?.into_iter().map(one).collect(),
+            other => bail!("{key:?} is {other}, not answers"),
+        }
     }
 
     /// What goes into a table: a string as it is, nothing where there is none, anything else as JSON.
@@ -103,6 +171,10 @@ impl<'a> Object<'a> {
         let Some(value) = self.0.get(key) else { return String::new() };
         string(value).unwrap_or_else(|_| value.get().to_owned())
     }
+}
+
+fn items(value: &RawValue) -> Result<Vec<&RawValue>> {
+    serde_json::from_str(value.get()).map_err(|error| not_json(&error))
 }
 
 fn string(value: &RawValue) -> Result<String> {

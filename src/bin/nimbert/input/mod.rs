@@ -1,17 +1,19 @@
-//! Rows in: lines, CSV, TSV and JSON Lines as one stream of [`Row`]s, in order and in constant memory.
+//! Rows in: lines, CSV, TSV, JSON Lines and CoNLL as one stream of [`Row`]s, in order and in constant memory; SQuAD's JSON as a whole.
 //!
 //! Nothing is read leniently: a row that is lost or merged with another changes what is measured, and nobody sees it. What
 //! a format does not define is an error that names the line where it begins.
 
+pub(crate) mod conll;
 mod csv;
 mod header;
-mod jsonl;
+pub(crate) mod jsonl;
 mod lines;
+pub(crate) mod squad;
 mod tsv;
 
 use std::{io::Read, iter, path::Path};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use serde_json::value::RawValue;
 
@@ -31,6 +33,10 @@ pub(crate) enum FileFormat {
     Tsv,
     /// One JSON object a line
     Jsonl,
+    /// Of `eval --task tag`: a word a line, with its tag in another column, and empty lines between sentences
+    Conll,
+    /// Of `eval --task answer`: the JSON of SQuAD 1.1 and 2.0
+    Squad,
 }
 
 impl FileFormat {
@@ -51,7 +57,7 @@ impl FileFormat {
 pub(crate) struct Row {
     /// Where it comes from, for errors: input and line.
     pub(crate) place: String,
-    /// The text, or a pair of texts.
+    /// The text, or a pair of texts; of a sentence its words.
     pub(crate) fields: Vec<String>,
     /// What its label column has, if one was asked for.
     pub(crate) label: Option<Label>,
@@ -114,6 +120,8 @@ pub(crate) fn open(
         FileFormat::Csv => csv::open(lines, columns),
         FileFormat::Tsv => tsv::open(lines, columns),
         FileFormat::Jsonl => Ok(jsonl::open(lines, columns.clone())),
+        FileFormat::Conll => bail!("{name}: conll is for words with tags, as eval --task tag reads them"),
+        FileFormat::Squad => bail!("{name}: squad is for questions, as eval --task answer reads them"),
     }
 }
 
