@@ -11,6 +11,7 @@ mod contract;
 mod embed;
 mod eval;
 mod eval_ranking;
+mod eval_spans;
 #[cfg(target_os = "linux")]
 mod faults;
 #[cfg(target_os = "linux")]

@@ -167,10 +167,16 @@ impl Marked {
             cut(self.truncated, engine),
             count(self.entities.words(), "word"),
         );
-        head(model, engine, data, rate_of(speed, "sentences"))
+        let mut about = head(model, engine, data, rate_of(speed, "sentences"));
+        if !self.unknown.is_empty() {
+            let unknown = shorten(&self.unknown.join(", "), 200);
+            about
+                .push(("unknown", format!("{unknown}: the model has no label for that, and never finds it")));
+        }
+        about
     }
 
-    /// A line for each type, and which the model has no label for.
+    /// A line for each type.
     fn types(&self) -> String {
         if self.entities.kinds().len() == 0 {
             return String::new();
@@ -188,10 +194,6 @@ impl Marked {
                 "{own:>8} {found:>8} {precision:>9.4} {recall:>9.4} {f1:>9.4}  {}",
                 shorten(kind, 80)
             );
-        }
-        if !self.unknown.is_empty() {
-            let unknown = shorten(&self.unknown.join(", "), 200);
-            _ = writeln!(out, "\nthe model has no label for, and never finds: {unknown}");
         }
         out
     }
