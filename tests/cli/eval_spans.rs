@@ -1,8 +1,8 @@
 //! `nimbert eval --task tag` and `--task answer`: figures of known tags and answers, and data that can't be evaluated.
 
-use std::fs;
+use std::{fs, path::Path};
 
-use nimbert_test_support::shared;
+use nimbert_test_support::{copy, shared};
 use serde_json::{Value, json};
 
 use crate::{Run, file, nimbert, nimbert_fed};
@@ -174,6 +174,22 @@ fn tags_that_cannot_be_evaluated_say_where_and_why() {
     nimbert(&["classify", "-i", &input, "--input-format", "conll"]).failed(&["conll", "eval --task tag"]);
     let Some(other) = family("bert-qa") else { return };
     eval("tag", &other, &input, &[]).failed(&["bert-qa"]);
+}
+
+#[test]
+fn a_model_whose_labels_are_no_tags_is_refused() {
+    let Some(model) = family("bert-ner") else { return };
+    let directory = tempfile::tempdir().unwrap();
+    copy(Path::new(&model), directory.path());
+    let config = directory.path().join("config.json");
+    let renamed = fs::read_to_string(&config).unwrap().replace("\"B-LOC\"", "\"S-LOC\"");
+    fs::write(&config, &renamed).unwrap();
+    let (_input, input) = file("a.conll", "An O\n");
+    let run = |more: &[&str]| eval("tag", directory.path().to_str().unwrap(), &input, more);
+    run(&["--scheme", "iob2"]).failed(&["the model's label \"S-LOC\" is not of --scheme iob2"]);
+    run(&["--scheme", "bioes"]).done();
+    fs::write(&config, renamed.replace("\"S-LOC\"", "\"NOUN\"")).unwrap();
+    run(&[]).failed(&["the model's label \"NOUN\" is neither O nor a type after"]);
 }
 
 /// Two questions about [`CONTEXT`], each with its answers.

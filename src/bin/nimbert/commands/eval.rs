@@ -53,14 +53,15 @@ linear in the relevance, documents of equal scores share theirs. For MRR the irr
 Queries without a relevant document, or with a single document, are named and left out.
 
 --task tag: CoNLL (a word a line, its tag in the last column; --column and --label-column take columns' numbers, from 1) or, of
-a file that ends with .jsonl, JSON Lines ({\"tokens\": [\"Maria\"], \"tags\": [\"B-PER\"]}). A tag is O, or a type after B-, I-, E- or S-; with --labels-as index a number in
-JSON Lines is the model's label. A word has the tag of its first token. An entity is right if its type and all its words are.
-Figures are seqeval's: those of its default, or with --scheme those of mode=\"strict\". Words that were cut off have no entity, and a
-type that the model has no label for is never found.
+a file that ends with .jsonl, JSON Lines ({\"tokens\": [\"Maria\"], \"tags\": [\"B-PER\"]}). A tag is O, or a type after B-, I-, E- or
+S-; with --labels-as index a number in JSON Lines is the model's label. A word has the tag of its first token. An entity is right
+if its type and all its words are. Figures are seqeval's: those of its default, or with --scheme those of mode=\"strict\". Words
+that were cut off have no entity, and a type that the model has no label for is never found.
 
---task answer: SQuAD's JSON or, of a file that ends with .jsonl, JSON Lines ({\"question\": …, \"context\": …, \"answers\": [\"Ghent\"]}, or the answers as
-datasets have them: {\"text\": [\"Ghent\"]}). Exact match and F1 are those of SQuAD's evaluate-v1.1.py; where a question has no answer,
-those of evaluate-v2.0.py, and the model may find none. Shares, not percents. The file is read as a whole before the first answer.";
+--task answer: SQuAD's JSON or, of a file that ends with .jsonl, JSON Lines ({\"question\": \"Where?\", \"context\": \"In Ghent.\",
+\"answers\": [\"Ghent\"]}, or the answers as datasets have them: {\"text\": [\"Ghent\"]}). Exact match and F1 are those of SQuAD's
+evaluate-v1.1.py; where a question has no answer, those of evaluate-v2.0.py, and the model may find none. They are shares, not
+percents. --max-tokens are those of a window. The file is read as a whole before the first answer.";
 
 /// What a model is measured on.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -33,9 +33,9 @@ pub(crate) enum FileFormat {
     Tsv,
     /// One JSON object a line
     Jsonl,
-    /// Of `eval --task tag`: a word a line, with its tag in another column, and empty lines between sentences
+    /// Of `eval --task tag`, and the default there: a word a line with its tag, empty lines between sentences
     Conll,
-    /// Of `eval --task answer`: the JSON of SQuAD 1.1 and 2.0
+    /// Of `eval --task answer`, and the default there: the JSON of SQuAD 1.1 and 2.0
     Squad,
 }
 
