@@ -59,7 +59,7 @@ fn later(precision: u32, more: [u64; 3]) -> Later {
 fn a_larger_struct_will_do_where_what_is_unknown_is_zero() {
     // SAFETY: there are as many bytes as the size says.
     let read = |later: &Later| unsafe { Options::read(ptr::from_ref(later).cast()) };
-    assert_eq!(read(&later(3, [0; 3])).unwrap().0.precision, RustPrecision::Int8);
+    assert_eq!(read(&later(3, [0; 3])).unwrap().run.precision, RustPrecision::Int8);
     assert!(read(&later(4, [0; 3])).is_err());
     assert!(read(&later(0, [0, 1, 0])).is_err());
 }
