@@ -75,26 +75,31 @@ fn check_size(name: &str, size: usize) -> Result<(), Failure> {
     Err(Failure::argument(reason))
 }
 
-impl Options {
-    pub(super) const DEFAULT: Self = Self {
-        size: size_of::<Self>(),
-        isa: ptr::null(),
-        max_tokens: 0,
-        threads: 0,
-        precision: 0,
-        on_long: 0,
-        flags: 0,
-        prompt: ptr::null(),
-        prompt_name: ptr::null(),
-        pooling: 0,
-        dimensions: 0,
-        ignore_labels: ptr::null(),
-        aggregation: 0,
-        stride: 0,
-        max_answer_tokens: 0,
-        max_question_tokens: 0,
-    };
+/// As nimbert_options_init sets it.
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            size: size_of::<Self>(),
+            isa: ptr::null(),
+            max_tokens: 0,
+            threads: 0,
+            precision: 0,
+            on_long: 0,
+            flags: 0,
+            prompt: ptr::null(),
+            prompt_name: ptr::null(),
+            pooling: 0,
+            dimensions: 0,
+            ignore_labels: ptr::null(),
+            aggregation: 0,
+            stride: 0,
+            max_answer_tokens: 0,
+            max_question_tokens: 0,
+        }
+    }
+}
 
+impl Options {
     /// Of the struct of any version, in the library's own words. NULL is the defaults.
     ///
     /// # Safety
@@ -109,7 +114,7 @@ impl Options {
         // SAFETY: there and aligned, and every version begins with the size.
         let size = unsafe { (&raw const (*options).size).read() };
         check_size("options.size", size)?;
-        let (mut known, ours) = (Self::DEFAULT, size.min(size_of::<Self>()));
+        let (mut known, ours) = (Self::default(), size.min(size_of::<Self>()));
         // SAFETY: the caller has `size` bytes there, and no more than the struct's are copied; any bytes are such a struct.
         let rest = unsafe {
             options.cast::<u8>().copy_to_nonoverlapping((&raw mut known).cast(), ours);
@@ -251,7 +256,7 @@ pub unsafe extern "C" fn nimbert_options_init(options: *mut Options, size: usize
     guard(|| {
         check_size("size", size)?;
         check("options", options, 1)?;
-        let (defaults, known) = (Options { size, ..Options::DEFAULT }, size.min(size_of::<Options>()));
+        let (defaults, known) = (Options { size, ..Options::default() }, size.min(size_of::<Options>()));
         // SAFETY: the caller has `size` bytes there; members that this version does not know are zero by default.
         unsafe {
             options.cast::<u8>().write_bytes(0, size);

@@ -22,8 +22,7 @@ const TEXTS: [&str; 5] = [
 ];
 
 fn options() -> Options {
-    // SAFETY: zeros are a value of each member: the default, but for the size.
-    Options { size: size_of::<Options>(), threads: 1, ..unsafe { std::mem::zeroed() } }
+    Options { threads: 1, ..Options::default() }
 }
 
 /// What one of the functions gives that find spans, in a model in `dir`.
