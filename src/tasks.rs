@@ -14,7 +14,6 @@ mod scoring;
 mod tag;
 mod zero_shot;
 
-pub(crate) use self::any::AnyTask;
 pub use self::{
     answer::{Answer, Answers, ReadOptions, Reader},
     classify::{Classification, Score},
@@ -28,3 +27,4 @@ pub use self::{
     tag::{Aggregation, Entity, TagOptions, Tagged, TaggedWords, Tagger},
     zero_shot::{Hypotheses, Hypothesis, ZeroShot, ZeroShotAnswer},
 };
+pub(crate) use self::{any::AnyTask, characters::Characters};

@@ -9,7 +9,7 @@
 
 #![no_main]
 
-use std::{ffi::CString, ptr};
+use std::{ffi::CString, path::Path, ptr};
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
@@ -17,6 +17,11 @@ use nimbert::ffi::*;
 
 /// The committed demo model.
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/demo/model.nimbert");
+/// One for entities and one for answers, beside the repository. Where they are not, the demo refuses.
+const OTHERS: [&str; 2] = [
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/family/bert-ner"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/family/bert-qa"),
+];
 const LABELS: usize = 5;
 const DIMENSIONS: usize = 384;
 
@@ -70,7 +75,10 @@ enum Call {
         out: Pointer,
         size: usize,
         isa: Option<Vec<u8>>,
-        numbers: [u32; 6],
+        numbers: [u32; 9],
+        flags: u8,
+        ignore: Pointer,
+        ignored: Vec<Vec<u8>>,
         max_tokens: u16,
         prompt: Option<Vec<u8>>,
     },
@@ -113,6 +121,20 @@ enum Call {
         rank: bool,
         content: Vec<Vec<u8>>,
     },
+    Spans {
+        engine: Pointer,
+        texts: Pointer,
+        lengths: Pointer,
+        spans: Pointer,
+        found: Pointer,
+        count: Count,
+        length: Count,
+        capacity: u8,
+        top_k: Count,
+        answer: bool,
+        overlap: bool,
+        content: Vec<Vec<u8>>,
+    },
     Tokenize {
         engine: Pointer,
         text: Pointer,
@@ -142,26 +164,24 @@ fn known(status: Status) {
 }
 
 fn good_options() -> Options {
-    let mut options = std::mem::MaybeUninit::<Options>::uninit();
-    // SAFETY: there are that many bytes, and they are set.
-    unsafe {
-        known(nimbert_options_init(options.as_mut_ptr(), size_of::<Options>()));
-        let mut options = options.assume_init();
-        options.threads = 1;
-        options
-    }
+    Options { threads: 1, ..Options::default() }
 }
 
 /// SAFETY of all that follows: a pointer is bad in a way that can be told, or to as much as the library is told of, since
 /// what is said to be more is more than anything can be.
-fn call(engine: *mut Handle, call: Call) {
+fn call([engine, tagger, reader]: [*mut Handle; 3], call: Call) {
     match call {
-        Call::Load { path, options, out, size, isa, numbers, max_tokens, prompt } => {
+        Call::Load { path, options, out, size, isa, numbers, flags, ignore, ignored, max_tokens, prompt } => {
             let model = CString::new(MODEL).unwrap();
-            let [isa, prompt] = [isa, prompt].map(|text| {
-                text.map(|text| CString::new(text.into_iter().filter(|&byte| byte != 0).collect::<Vec<_>>()).unwrap())
-            });
-            let [threads, precision, on_long, flags, pooling, dimensions] = numbers.map(|number| number % 9);
+            let string = |text: Vec<u8>| {
+                CString::new(text.into_iter().filter(|&byte| byte != 0).collect::<Vec<_>>()).unwrap()
+            };
+            let [isa, prompt] = [isa, prompt].map(|text| text.map(string));
+            let ignored: Vec<_> = ignored.into_iter().map(string).collect();
+            let labels: Vec<_> = ignored.iter().map(|label| label.as_ptr()).chain([ptr::null()]).collect();
+            let [threads, precision, on_long, pooling, dimensions, numbers @ ..] =
+                numbers.map(|number| number % 9);
+            let [aggregation, stride, max_answer_tokens, max_question_tokens] = numbers;
             // More threads than that find no more.
             let threads = threads % 5;
             let struct_size = if size % 4 > 0 { size_of::<Options>() } else { size % size_of::<Options>() };
@@ -172,11 +192,16 @@ fn call(engine: *mut Handle, call: Call) {
                 threads,
                 precision,
                 on_long,
-                flags,
+                flags: u32::from(flags) % 64,
                 prompt: prompt.as_ref().map_or(ptr::null(), |prompt| prompt.as_ptr()),
                 prompt_name: ptr::null(),
                 pooling,
                 dimensions,
+                ignore_labels: ignore.of(labels.as_ptr()),
+                aggregation,
+                stride,
+                max_answer_tokens,
+                max_question_tokens,
             };
             let mut loaded = ptr::null_mut();
             unsafe {
@@ -264,7 +289,8 @@ fn call(engine: *mut Handle, call: Call) {
             let pointers: Vec<_> = content.iter().map(|text| text.as_ptr().cast()).collect();
             let sizes: Vec<_> = content.iter().map(Vec::len).collect();
             let engine = e.of(engine.cast_const());
-            let (texts, lengths, count) = (texts.of(pointers.as_ptr()), sizes.as_ptr(), count.of(content.len()));
+            let (texts, lengths, count) =
+                (texts.of(pointers.as_ptr()), sizes.as_ptr(), count.of(content.len()));
             if rank {
                 let (mut scores, mut places) = (vec![0.0_f32; content.len()], vec![0_usize; content.len()]);
                 let (scores, places) = (out.of_mut(scores.as_mut_ptr()), order.of_mut(places.as_mut_ptr()));
@@ -278,6 +304,40 @@ fn call(engine: *mut Handle, call: Call) {
                 let vectors = out.of_mut(vectors.as_mut_ptr());
                 known(unsafe { nimbert_embed(engine, texts, lengths, count, vectors, capacity) });
             }
+        }
+        Call::Spans {
+            engine: e,
+            texts,
+            lengths,
+            spans,
+            found,
+            count,
+            length,
+            capacity,
+            top_k,
+            answer,
+            overlap,
+            mut content,
+        } => {
+            content.iter_mut().for_each(|text| text.push(0));
+            let pointers: Vec<_> = content.iter().map(|text| text.as_ptr().cast()).collect();
+            let sizes: Vec<_> = content.iter().map(|text| length.of(text.len() - 1)).collect();
+            let (texts, lengths) = (texts.of(pointers.as_ptr()), lengths.of(sizes.as_ptr()));
+            let (count, capacity) = (count.of(content.len()), usize::from(capacity));
+            let none = Span { text: 0, start: 0, end: 0, label: ptr::null(), score: 0.0, token: 0 };
+            let (mut room, mut number) = (vec![none; capacity + 1], 0);
+            let room = room.as_mut_ptr();
+            // SAFETY: there is one at least.
+            let number = if overlap { unsafe { &raw mut (*room).start } } else { &raw mut number };
+            let (spans, found) = (spans.of_mut(room), found.of_mut(number));
+            known(unsafe {
+                if answer {
+                    let (engine, k) = (e.of(reader.cast_const()), top_k.of(3));
+                    nimbert_answer(engine, texts, lengths, texts, lengths, count, k, spans, capacity, found)
+                } else {
+                    nimbert_tag(e.of(tagger.cast_const()), texts, lengths, count, spans, capacity, found)
+                }
+            });
         }
         Call::Tokenize { engine: e, text, pair, ids, types, count, capacity, content, length } => {
             let room = usize::from(capacity);
@@ -314,14 +374,17 @@ fn call(engine: *mut Handle, call: Call) {
 
 fuzz_target!(|calls: Vec<Call>| {
     thread_local! {
-        static ENGINE: *mut Handle = {
-            let (path, options, mut engine) = (CString::new(MODEL).unwrap(), good_options(), ptr::null_mut());
-            // SAFETY: every pointer is to a variable.
-            known(unsafe { nimbert_load(path.as_ptr(), &options, &mut engine) });
-            engine
+        static ENGINES: [*mut Handle; 3] = {
+            let [tagger, reader] = OTHERS.map(|path| if Path::new(path).exists() { path } else { MODEL });
+            [MODEL, tagger, reader].map(|path| {
+                let (path, options, mut engine) = (CString::new(path).unwrap(), good_options(), ptr::null_mut());
+                // SAFETY: every pointer is to a variable.
+                known(unsafe { nimbert_load(path.as_ptr(), &options, &mut engine) });
+                engine
+            })
         };
     }
-    let engine = ENGINE.with(|&engine| engine);
+    let engines = ENGINES.with(|&engines| engines);
     // Texts of many calls take long and find no more.
-    calls.into_iter().take(8).for_each(|one| call(engine, one));
+    calls.into_iter().take(8).for_each(|one| call(engines, one));
 });

@@ -1,4 +1,4 @@
-//! Loads any bytes as a packed file in memory, through the C interface, and scores a text with what loads.
+//! Loads any bytes as a packed file in memory, through the C interface, and reads a text with what loads.
 //!
 //! It takes a nightly compiler and `cargo install cargo-fuzz --locked`. From the project's root, with a small model as a
 //! start:
@@ -15,8 +15,8 @@ use std::ptr;
 
 use libfuzzer_sys::fuzz_target;
 use nimbert::ffi::{
-    Options, Status, nimbert_classify, nimbert_dimensions, nimbert_embed, nimbert_free, nimbert_label_count,
-    nimbert_load_memory,
+    Options, Status, nimbert_answer, nimbert_classify, nimbert_dimensions, nimbert_embed, nimbert_free,
+    nimbert_label_count, nimbert_load_memory, nimbert_tag,
 };
 
 /// Memory as the library asks for it.
@@ -29,19 +29,7 @@ fuzz_target!(|file: &[u8]| {
     for (line, bytes) in lines.iter_mut().zip(file.chunks(64)) {
         line.0[..bytes.len()].copy_from_slice(bytes);
     }
-    let options = Options {
-        size: size_of::<Options>(),
-        isa: ptr::null(),
-        max_tokens: 0,
-        threads: 1,
-        precision: 0,
-        on_long: 0,
-        flags: 0,
-        prompt: ptr::null(),
-        prompt_name: ptr::null(),
-        pooling: 0,
-        dimensions: 0,
-    };
+    let options = Options { threads: 1, ..Options::default() };
     let mut engine = ptr::null_mut();
     // SAFETY: the lines live until the engine is freed; every pointer is to a variable of this function.
     unsafe {
@@ -54,8 +42,12 @@ fuzz_target!(|file: &[u8]| {
             let status = nimbert_classify(engine, &text, ptr::null(), 1, out, ptr::null_mut(), capacity);
             assert!(status != Status::Internal);
             let mut vector = vec![0.0_f32; nimbert_dimensions(engine)];
-            let status =
-                nimbert_embed(engine, &text, ptr::null(), 1, vector.as_mut_ptr(), vector.len());
+            let status = nimbert_embed(engine, &text, ptr::null(), 1, vector.as_mut_ptr(), vector.len());
+            assert!(status != Status::Internal);
+            let (none, spans, mut found) = (ptr::null(), ptr::null_mut(), 0);
+            let status = nimbert_tag(engine, &text, none, 1, spans, 0, &mut found);
+            assert!(status != Status::Internal);
+            let status = nimbert_answer(engine, &text, none, &text, none, 1, 3, spans, 0, &mut found);
             assert!(status != Status::Internal);
         }
         nimbert_free(&mut engine);

@@ -46,15 +46,22 @@ pub(crate) enum Purpose {
 impl Purpose {
     /// The model with the head that is read, or an error that says what the model is for.
     fn of(self, config: Config, path: &Path) -> Result<Config> {
-        let is_there = match (self, &config.head) {
-            (Self::Embed, _) | (Self::Any, Head::Masked { .. }) => return Ok(config.encoder_alone()),
-            (Self::Any, _) => true,
-            (Self::Classify, head) => matches!(head, Head::Sequence(_)),
-            (Self::Tag, head) => matches!(head, Head::Token { .. }),
-            (Self::Answer, head) => matches!(head, Head::Span),
-            (Self::FillMask, head) => matches!(head, Head::Masked { .. }),
+        match (self, &config.head) {
+            (Self::Embed, _) | (Self::Any, Head::Masked { .. }) => Ok(config.encoder_alone()),
+            _ => self.check(path, &config).map(|()| config),
+        }
+    }
+
+    /// That the model has the head that is read, or an error that says what it is for.
+    pub(crate) fn check(self, path: &Path, config: &Config) -> Result<()> {
+        let is_there = match self {
+            Self::Classify => matches!(config.head, Head::Sequence(_)),
+            Self::Tag => matches!(config.head, Head::Token { .. }),
+            Self::Answer => matches!(config.head, Head::Span),
+            Self::FillMask => matches!(config.head, Head::Masked { .. }),
+            Self::Embed | Self::Any => true,
         };
-        if is_there { Ok(config) } else { Err(self.refuse(path, &config)) }
+        if is_there { Ok(()) } else { Err(self.refuse(path, config)) }
     }
 
     /// What is said of a model that is made for something else.

@@ -99,6 +99,24 @@ pub(super) unsafe fn text<'a>(
     })
 }
 
+/// Texts that end with a NUL, up to a NULL.
+///
+/// # Safety
+/// `pointer` is NULL or points to such texts with a NULL behind them, that nobody writes while they are used.
+pub(super) unsafe fn strings<'a>(name: &str, pointer: *const *const c_char) -> Result<Vec<&'a str>, Failure> {
+    check(name, pointer, 1)?;
+    let mut texts = Vec::new();
+    loop {
+        // SAFETY: not NULL, aligned, and what comes before is not the NULL.
+        let one = unsafe { pointer.add(texts.len()).read() };
+        if one.is_null() {
+            return Ok(texts);
+        }
+        // SAFETY: a text as the caller promises.
+        texts.push(unsafe { text(format_args!("{name}[{}]", texts.len()), one, None)? });
+    }
+}
+
 /// A file's name: any bytes on Unix, UTF-8 elsewhere.
 ///
 /// # Safety

@@ -6,21 +6,26 @@
 //!
 //! The functions have these names for a linker with the feature `capi` alone: a Rust program shows none of them.
 //!
-//! The files: `options` what a program may choose, `status` codes and the last error, `arguments` from pointers to
-//! slices, `rows` from these to texts and ids, `score`, `embed` and `rerank` to answers, and here the life of an engine.
+//! The files: `choices` and `options` what a program may choose, `status` codes and the last error, `arguments` from pointers
+//! to slices, `rows` from these to texts and ids, `score`, `embed`, `rerank`, `tag` and `answer` to answers, `spans` where the
+//! last two put theirs, and here the life of an engine.
 
 // With `kernels/` and `checkpoint/weights/bytes.rs` one of the places for unsafe code: it comes from pointers and nothing else.
 #![allow(unsafe_code)]
 // One contract for all of them, stated at the header's top: a pointer is NULL or valid for what it is said to point to.
 #![allow(clippy::missing_safety_doc)]
 
+mod answer;
 mod arguments;
+mod choices;
 mod embed;
 mod options;
 mod rerank;
 mod rows;
 mod score;
+mod spans;
 mod status;
+mod tag;
 #[cfg(test)]
 mod tests;
 
@@ -30,22 +35,27 @@ use std::{
     ptr,
 };
 
-use self::{
-    arguments::{out, path, reference, slice},
-    status::{Failure, guard},
-};
 pub use self::{
+    answer::nimbert_answer,
+    choices::{Aggregation, Flags, OnLong, Pooling, Precision},
     embed::{nimbert_dimensions, nimbert_embed, nimbert_embed_ids},
-    options::{Flags, OnLong, Options, Pooling, Precision, nimbert_options_init},
+    options::{Options, nimbert_options_init},
     rerank::nimbert_rerank,
     score::{nimbert_classify, nimbert_classify_ids, nimbert_classify_pairs, nimbert_tokenize},
+    spans::Span,
     status::{Status, nimbert_last_error},
+    tag::nimbert_tag,
+};
+use self::{
+    arguments::{out, path, reference, slice},
+    options::Chosen,
+    status::{Failure, guard},
 };
 use crate::{
     checkpoint::opened::{IN_MEMORY, Opened},
     engine::Engine,
     error::Error,
-    tasks::{AnyTask, Embedder, Reranker},
+    tasks::{AnyTask, Embedder, ReadOptions, Reader, Reranker, TagOptions, Tagger},
 };
 
 /// Where a model in memory has to start: its weights are used where they lie, in whole cache lines.
@@ -57,19 +67,33 @@ pub struct Handle {
     engine: Engine,
     embedder: Result<Embedder, Error>,
     reranker: Result<Reranker, Error>,
+    tagger: Result<Tagger, Error>,
+    tag: TagOptions,
+    reader: Result<Reader, Error>,
+    read: ReadOptions,
     labels: Vec<CString>,
+    /// What entities are called that are no labels.
+    kinds: Vec<CString>,
     isa: CString,
 }
 
 impl Handle {
-    fn new(AnyTask { engine, embedder, reranker }: AnyTask) -> Result<Box<Self>, Failure> {
-        let label = |(index, label): (usize, &String)| {
-            CString::new(label.as_str())
-                .map_err(|_| Failure::new(Status::Model, format!("label {index} has a NUL in it: {label:?}")))
+    fn load(
+        opened: Opened,
+        path: &Path,
+        Chosen { run, embed, tag, read }: Chosen,
+    ) -> Result<Box<Self>, Failure> {
+        let AnyTask { engine, embedder, reranker, tagger, reader } = AnyTask::load(opened, path, run, embed)?;
+        let name = |(index, name): (usize, &str)| {
+            CString::new(name)
+                .map_err(|_| Failure::new(Status::Model, format!("label {index} has a NUL in it: {name:?}")))
         };
-        let labels = engine.labels().iter().enumerate().map(label).collect::<Result<_, _>>()?;
+        let labels = engine.labels().iter().map(String::as_str).enumerate().map(name);
+        let labels = labels.collect::<Result<_, _>>()?;
+        let kinds = tagger.iter().flat_map(|tagger| tagger.kinds().enumerate()).map(name);
+        let kinds = kinds.collect::<Result<_, _>>()?;
         let isa = CString::new(engine.isa().name()).expect("a name has no NUL in it");
-        Ok(Box::new(Self { engine, embedder, reranker, labels, isa }))
+        Ok(Box::new(Self { engine, embedder, reranker, tagger, tag, reader, read, labels, kinds, isa }))
     }
 }
 
@@ -85,8 +109,9 @@ pub extern "C" fn nimbert_version() -> *const c_char {
 /// Loads a model from a packed file or a Hugging Face checkpoint directory, which may be one of sentence-transformers.
 ///
 /// What it can be used for depends on the model: any gives vectors (nimbert_embed), a sequence classifier scores
-/// (nimbert_classify), and one of a single label ranks, too (nimbert_rerank). `path` ends with a NUL. `options` may be NULL: the defaults. On success `*engine` is the model, to be given back with
-/// nimbert_free; on failure it is NULL.
+/// (nimbert_classify), and one of a single label ranks, too (nimbert_rerank); a token classifier finds entities
+/// (nimbert_tag), and a model for questions answers (nimbert_answer). `path` ends with a NUL. `options` may be NULL: the
+/// defaults. On success `*engine` is the model, to be given back with nimbert_free; on failure it is NULL.
 ///
 /// A packed file is mapped, not read: nothing may change it while the engine lives. To replace it, rename a new one over
 /// it.
@@ -99,8 +124,8 @@ pub unsafe extern "C" fn nimbert_load(
     // SAFETY: the caller keeps this function's contract.
     unsafe {
         load(engine, || {
-            let (path, (options, how)) = (self::path(path)?, Options::read(options)?);
-            Ok(AnyTask::load(Opened::at(path)?, path, options, how)?)
+            let (path, chosen) = (self::path(path)?, Options::read(options)?);
+            Handle::load(Opened::at(path)?, path, chosen)
         })
     }
 }
@@ -126,9 +151,8 @@ pub unsafe extern "C" fn nimbert_load_memory(
         }
         // SAFETY: the caller keeps this function's contract: the bytes stay while the engine lives, which is the only one
         // to hold them, so for it they are there for ever.
-        let (bytes, (options, how)) =
-            unsafe { (slice("data", data.cast::<u8>(), size)?, Options::read(options)?) };
-        Ok(AnyTask::load(Opened::in_memory(bytes)?, Path::new(IN_MEMORY), options, how)?)
+        let (bytes, chosen) = unsafe { (slice("data", data.cast::<u8>(), size)?, Options::read(options)?) };
+        Handle::load(Opened::in_memory(bytes)?, Path::new(IN_MEMORY), chosen)
     };
     // SAFETY: as above.
     unsafe { load(engine, load_it) }
@@ -136,12 +160,12 @@ pub unsafe extern "C" fn nimbert_load_memory(
 
 /// # Safety
 /// `engine` is NULL or valid.
-unsafe fn load(engine: *mut *mut Handle, load: impl FnOnce() -> Result<AnyTask, Failure>) -> Status {
+unsafe fn load(engine: *mut *mut Handle, load: impl FnOnce() -> Result<Box<Handle>, Failure>) -> Status {
     guard(|| {
         // SAFETY: as the caller promises. No reference is kept while what the other arguments point to is read.
         unsafe {
             out("engine", engine, ptr::null_mut())?;
-            engine.write(Box::into_raw(Handle::new(load()?)?));
+            engine.write(Box::into_raw(load()?));
         }
         Ok(())
     })
@@ -174,7 +198,8 @@ pub unsafe extern "C" fn nimbert_free(engine: *mut *mut Handle) {
     });
 }
 
-/// How many labels the model has: the scores of each text. 0 for NULL, and for a model that is no sequence classifier.
+/// How many labels the model has: the scores of each text, or what each token may be. 0 for NULL, and for a model that is no
+/// classifier.
 #[cfg_attr(feature = "capi", unsafe(no_mangle))]
 pub unsafe extern "C" fn nimbert_label_count(engine: *const Handle) -> usize {
     // SAFETY: as the caller promises.

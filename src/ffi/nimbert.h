@@ -1,5 +1,5 @@
 /*
- * nimbert: BERT on the CPU: labels, vectors, and documents in order.
+ * nimbert: BERT on the CPU: labels, vectors, documents in order, entities and answers.
  *
  *   nimbert_engine *engine;
  *   const char *texts[] = {"连奥创都知道整容要去韩国"};
@@ -136,6 +136,31 @@ typedef uint32_t nimbert_pooling;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// What becomes of tokens that belong together.
+enum nimbert_aggregation
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Neighbours of one kind are an entity.
+    NIMBERT_AGGREGATION_SIMPLE = 0,
+    // Each token is by itself.
+    NIMBERT_AGGREGATION_NONE = 1,
+    // As simple, and a word is what its first token is.
+    NIMBERT_AGGREGATION_FIRST = 2,
+    // As simple, and a word is what its tokens are on average.
+    NIMBERT_AGGREGATION_AVERAGE = 3,
+    // As simple, and a word is what the surest of its tokens is.
+    NIMBERT_AGGREGATION_MAX = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum nimbert_aggregation nimbert_aggregation;
+#else
+typedef uint32_t nimbert_aggregation;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // What can be switched on. The values can be added.
 enum nimbert_flags
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -149,6 +174,11 @@ enum nimbert_flags
     NIMBERT_FLAGS_VERIFY = 2,
     // Scale vectors to length 1, whether the model does so or not.
     NIMBERT_FLAGS_NORMALIZE = 4,
+    // A question may have no answer: an empty one, from byte 0 to 0, is then among those that nimbert_answer gives, as likely
+    // as where it is the least likely.
+    NIMBERT_FLAGS_HANDLE_IMPOSSIBLE = 8,
+    // An answer may begin and end inside a word.
+    NIMBERT_FLAGS_SPLIT_WORDS = 16,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -188,7 +218,35 @@ typedef struct nimbert_options {
     uint32_t pooling;
     // How many numbers of a vector are kept; 0: all.
     uint32_t dimensions;
+    // Of nimbert_tag: what is left out, by label or kind, up to a NULL; NULL: "O" alone, which means that a token is nothing.
+    const char *const *ignore_labels;
+    // A nimbert_aggregation.
+    uint32_t aggregation;
+    // Tokens that two windows of a long text have in common. Of nimbert_tag; 0: there are none, and on_long says what happens.
+    // Of nimbert_answer, whose contexts always go through in windows; 0: 128, or half a window where that is less.
+    uint32_t stride;
+    // Of nimbert_answer: the most tokens of an answer; 0: 15.
+    uint32_t max_answer_tokens;
+    // The most tokens of a question, beyond which on_long says what happens; 0: 64.
+    uint32_t max_question_tokens;
 } nimbert_options;
+
+// A part of a text: an entity of nimbert_tag, or an answer of nimbert_answer.
+typedef struct nimbert_span {
+    // Which of the call's texts or contexts it is a part of, counted from 0.
+    size_t text;
+    // From this byte of the text, counted from 0,
+    size_t start;
+    // to before this one: `end - start` bytes of whole characters.
+    size_t end;
+    // What an entity is, in UTF-8: its kind, such as "PER", or of a single token the label, such as "B-PER". Valid as long as
+    // the engine. NULL for an answer.
+    const char *label;
+    // How likely it is.
+    float score;
+    // Of an entity with NIMBERT_AGGREGATION_NONE its token's place among those of nimbert_tokenize; else 0.
+    uint32_t token;
+} nimbert_span;
 
 #ifdef __cplusplus
 extern "C" {
@@ -200,14 +258,13 @@ const char *nimbert_version(void);
 // Loads a model from a packed file or a Hugging Face checkpoint directory, which may be one of sentence-transformers.
 //
 // What it can be used for depends on the model: any gives vectors (nimbert_embed), a sequence classifier scores
-// (nimbert_classify), and one of a single label ranks, too (nimbert_rerank). `path` ends with a NUL. `options` may be NULL: the defaults. On success `*engine` is the model, to be given back with
-// nimbert_free; on failure it is NULL.
+// (nimbert_classify), and one of a single label ranks, too (nimbert_rerank); a token classifier finds entities
+// (nimbert_tag), and a model for questions answers (nimbert_answer). `path` ends with a NUL. `options` may be NULL: the
+// defaults. On success `*engine` is the model, to be given back with nimbert_free; on failure it is NULL.
 //
 // A packed file is mapped, not read: nothing may change it while the engine lives. To replace it, rename a new one over
 // it.
-nimbert_status nimbert_load(const char *path,
-                            const struct nimbert_options *options,
-                            struct nimbert_engine **engine);
+nimbert_status nimbert_load(const char *path, const struct nimbert_options *options, struct nimbert_engine **engine);
 
 // Loads a packed file that is in memory: linked into the program, mapped, or read.
 //
@@ -223,7 +280,8 @@ nimbert_status nimbert_load_memory(const void *data,
 // No other thread may be using the engine.
 void nimbert_free(struct nimbert_engine **engine);
 
-// How many labels the model has: the scores of each text. 0 for NULL, and for a model that is no sequence classifier.
+// How many labels the model has: the scores of each text, or what each token may be. 0 for NULL, and for a model that is no
+// classifier.
 size_t nimbert_label_count(const struct nimbert_engine *engine);
 
 // The name of label `index`, in UTF-8; valid as long as the engine. NULL when there is no such label.
@@ -234,6 +292,27 @@ size_t nimbert_max_tokens(const struct nimbert_engine *engine);
 
 // The instruction set in use, such as "avx512-vnni"; valid as long as the engine. NULL for NULL.
 const char *nimbert_isa(const struct nimbert_engine *engine);
+
+// Finds the `top_k` best answers to each of `count` questions, where they stand in its context, by a model that was trained
+// to: `questions[i]` is asked of `contexts[i]`. A context of any length is read whole, in windows.
+//
+// Questions, contexts and their lengths are as texts in nimbert_classify; neither may be empty. `spans` has room for
+// `capacity` answers: those to the first question, the best first, then those to the next. There may be fewer than `top_k`, so
+// `*found` is how many there are, also where the room is too small (NIMBERT_STATUS_CAPACITY); with `spans` NULL the call only
+// counts. `count` times `top_k` is always enough. What is written must not overlap anything else that the call gets. After a
+// failure `spans` means nothing.
+//
+// A question's answers are the same, to the bits of their scores, whatever the others are, and however many threads work.
+nimbert_status nimbert_answer(const struct nimbert_engine *engine,
+                              const char *const *questions,
+                              const size_t *question_lengths,
+                              const char *const *contexts,
+                              const size_t *context_lengths,
+                              size_t count,
+                              size_t top_k,
+                              struct nimbert_span *spans,
+                              size_t capacity,
+                              size_t *found);
 
 // How many numbers a vector has. 0 for NULL, and for a classifier whose directory tells of vectors that are not computed here.
 size_t nimbert_dimensions(const struct nimbert_engine *engine);
@@ -355,6 +434,24 @@ nimbert_status nimbert_tokenize(const struct nimbert_engine *engine,
 //
 // Valid until the next call on this thread that fails.
 const char *nimbert_last_error(void);
+
+// Finds the entities in each of `count` texts, by a token classifier, as the options that the model was loaded with say:
+// aggregation, labels to ignore, stride.
+//
+// `texts` and `lengths` are as in nimbert_classify. `spans` has room for `capacity` entities: those of the first text in its
+// order, then those of the next. `*found` is how many there are, also where the room is too small (NIMBERT_STATUS_CAPACITY);
+// with `spans` NULL the call only counts. To find takes as long each time, so it is better to have room at once:
+// `count` times nimbert_max_tokens is enough wherever options.stride is 0. What is written must not overlap anything else
+// that the call gets. After a failure `spans` means nothing.
+//
+// A text's entities are the same, to the bits of their scores, whatever the others are, and however many threads work.
+nimbert_status nimbert_tag(const struct nimbert_engine *engine,
+                           const char *const *texts,
+                           const size_t *lengths,
+                           size_t count,
+                           struct nimbert_span *spans,
+                           size_t capacity,
+                           size_t *found);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -2,6 +2,7 @@
 #ifndef NIMBERT_HPP
 #define NIMBERT_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -113,6 +114,27 @@ public:
         return found;
     }
 
+    // The entities in each text, of a token classifier: one text's after another's. Their labels live as long as the engine.
+    std::vector<nimbert_span> tag(const std::vector<std::string_view> &texts) const
+    {
+        const views in(texts);
+        const std::size_t count = texts.size();
+        return spans(count * nimbert_max_tokens(get()), [&](nimbert_span *room, std::size_t capacity, std::size_t *found) {
+            return nimbert_tag(get(), in.pointers.data(), in.lengths.data(), count, room, capacity, found);
+        });
+    }
+
+    // The best answers to a question, where they stand in its context; of a model that was trained to find them.
+    std::vector<nimbert_span> answer(std::string_view question, std::string_view context, std::size_t top_k = 1) const
+    {
+        const views asked({question}), in({context});
+        const std::size_t usual = 1024;
+        return spans(std::min(top_k, usual), [&](nimbert_span *room, std::size_t capacity, std::size_t *found) {
+            return nimbert_answer(get(), asked.pointers.data(), asked.lengths.data(), in.pointers.data(),
+                                  in.lengths.data(), 1, top_k, room, capacity, found);
+        });
+    }
+
     // The token ids of a text, special ones included.
     std::vector<std::uint32_t> tokenize(std::string_view text) const
     {
@@ -147,6 +169,21 @@ private:
         for (auto row = values.cbegin(); row != values.cend(); row += static_cast<std::ptrdiff_t>(width))
             rows.emplace_back(row, row + static_cast<std::ptrdiff_t>(width));
         return rows;
+    }
+
+    // What is found, with room for so much at first; there may be more in windows that overlap.
+    template <typename Find> static std::vector<nimbert_span> spans(std::size_t room, Find find)
+    {
+        std::vector<nimbert_span> spans(room);
+        std::size_t found = 0;
+        nimbert_status status = find(spans.data(), spans.size(), &found);
+        if (status == NIMBERT_STATUS_CAPACITY) {
+            spans.resize(found);
+            status = find(spans.data(), spans.size(), &found);
+        }
+        check(status);
+        spans.resize(found);
+        return spans;
     }
 
     explicit engine(nimbert_engine *handle) noexcept : handle_(handle) {}

@@ -5,67 +5,11 @@ use std::{ffi::c_char, ptr, str::FromStr};
 use nimbert_kernels::Isa;
 
 use super::{
-    arguments::{c_str, check, text},
+    arguments::{c_str, check, strings, text},
+    choices::Flags,
     status::{Failure, Status, guard},
 };
 use crate::{options, tasks, tokenizer};
-
-/// What matrix products are computed in.
-#[repr(u32)]
-#[derive(Debug, Clone, Copy)]
-pub enum Precision {
-    /// A packed file's own; f32 for a checkpoint directory.
-    Auto = 0,
-    /// 32-bit floats.
-    F32 = 1,
-    /// 16-bit floats.
-    F16 = 2,
-    /// 8-bit integers.
-    Int8 = 3,
-}
-
-/// What happens to a text of more tokens than allowed.
-#[repr(u32)]
-#[derive(Debug, Clone, Copy)]
-pub enum OnLong {
-    /// Its end is cut off.
-    Truncate = 0,
-    /// It is refused, with NIMBERT_STATUS_TEXT.
-    Error = 1,
-}
-
-/// How the hidden states of a text's tokens become one vector.
-#[repr(u32)]
-#[derive(Debug, Clone, Copy)]
-pub enum Pooling {
-    /// As the model says; the mean if it says nothing.
-    Auto = 0,
-    /// That of the first token.
-    Cls = 1,
-    /// The largest value of each column.
-    Max = 2,
-    /// The mean.
-    Mean = 3,
-    /// The sum over the square root of the tokens' number.
-    MeanSqrtLen = 4,
-    /// The mean, in which the i-th token counts i times.
-    WeightedMean = 5,
-    /// That of the last token.
-    Last = 6,
-}
-
-/// What can be switched on. The values can be added.
-#[repr(u32)]
-#[derive(Debug, Clone, Copy)]
-pub enum Flags {
-    /// Copy a packed file's weights to memory of this process, in large pages where the system has them: a few tokens at
-    /// a time are some percent faster, but loading takes longer, and processes no longer share the weights.
-    CopyWeights = 1,
-    /// Read a packed file whole when it is loaded, and compare it with the checksums in it.
-    Verify = 2,
-    /// Scale vectors to length 1, whether the model does so or not.
-    Normalize = 4,
-}
 
 /// How to run a model. Zero means the default in every member but `size`, and those to come: a program that sets
 /// `nimbert_options options = {sizeof options};` or calls nimbert_options_init works with any later version.
@@ -96,6 +40,26 @@ pub struct Options {
     pub pooling: u32,
     /// How many numbers of a vector are kept; 0: all.
     pub dimensions: u32,
+    /// Of nimbert_tag: what is left out, by label or kind, up to a NULL; NULL: "O" alone, which means that a token is nothing.
+    pub ignore_labels: *const *const c_char,
+    /// A nimbert_aggregation.
+    pub aggregation: u32,
+    /// Tokens that two windows of a long text have in common. Of nimbert_tag; 0: there are none, and on_long says what happens.
+    /// Of nimbert_answer, whose contexts always go through in windows; 0: 128, or half a window where that is less.
+    pub stride: u32,
+    /// Of nimbert_answer: the most tokens of an answer; 0: 15.
+    pub max_answer_tokens: u32,
+    /// The most tokens of a question, beyond which on_long says what happens; 0: 64.
+    pub max_question_tokens: u32,
+}
+
+/// What a program has chosen, in the library's own words.
+#[derive(Debug, Default)]
+pub(super) struct Chosen {
+    pub(super) run: options::Options,
+    pub(super) embed: tasks::EmbedOptions,
+    pub(super) tag: tasks::TagOptions,
+    pub(super) read: tasks::ReadOptions,
 }
 
 /// The struct of the first version: none is smaller. New members come behind it, without padding between.
@@ -111,30 +75,38 @@ fn check_size(name: &str, size: usize) -> Result<(), Failure> {
     Err(Failure::argument(reason))
 }
 
-impl Options {
-    pub(super) const DEFAULT: Self = Self {
-        size: size_of::<Self>(),
-        isa: ptr::null(),
-        max_tokens: 0,
-        threads: 0,
-        precision: 0,
-        on_long: 0,
-        flags: 0,
-        prompt: ptr::null(),
-        prompt_name: ptr::null(),
-        pooling: 0,
-        dimensions: 0,
-    };
+/// As nimbert_options_init sets it.
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            size: size_of::<Self>(),
+            isa: ptr::null(),
+            max_tokens: 0,
+            threads: 0,
+            precision: 0,
+            on_long: 0,
+            flags: 0,
+            prompt: ptr::null(),
+            prompt_name: ptr::null(),
+            pooling: 0,
+            dimensions: 0,
+            ignore_labels: ptr::null(),
+            aggregation: 0,
+            stride: 0,
+            max_answer_tokens: 0,
+            max_question_tokens: 0,
+        }
+    }
+}
 
+impl Options {
     /// Of the struct of any version, in the library's own words. NULL is the defaults.
     ///
     /// # Safety
     /// `options` is NULL or points to as many bytes as its `size` says; the strings in it are NULL or C strings.
-    pub(super) unsafe fn read(
-        options: *const Self,
-    ) -> Result<(options::Options, tasks::EmbedOptions), Failure> {
+    pub(super) unsafe fn read(options: *const Self) -> Result<Chosen, Failure> {
         if options.is_null() {
-            return Ok(Default::default());
+            return Ok(Chosen::default());
         }
         if !options.is_aligned() {
             return Err(Failure::argument("options: misaligned"));
@@ -142,7 +114,7 @@ impl Options {
         // SAFETY: there and aligned, and every version begins with the size.
         let size = unsafe { (&raw const (*options).size).read() };
         check_size("options.size", size)?;
-        let (mut known, ours) = (Self::DEFAULT, size.min(size_of::<Self>()));
+        let (mut known, ours) = (Self::default(), size.min(size_of::<Self>()));
         // SAFETY: the caller has `size` bytes there, and no more than the struct's are copied; any bytes are such a struct.
         let rest = unsafe {
             options.cast::<u8>().copy_to_nonoverlapping((&raw mut known).cast(), ours);
@@ -154,12 +126,14 @@ impl Options {
             return Err(Failure::new(Status::Option, reason));
         }
         // SAFETY: the caller keeps this function's contract.
-        unsafe { Ok((known.parse()?, known.parse_vectors()?)) }
+        unsafe {
+            Ok(Chosen { run: known.run()?, embed: known.embed()?, tag: known.tag()?, read: known.answer() })
+        }
     }
 
     /// # Safety
     /// `prompt` and `prompt_name` are NULL or C strings.
-    unsafe fn parse_vectors(&self) -> Result<tasks::EmbedOptions, Failure> {
+    unsafe fn embed(&self) -> Result<tasks::EmbedOptions, Failure> {
         let pooling = match self.pooling {
             0 => None,
             1 => Some(tasks::Pooling::Cls),
@@ -182,18 +156,53 @@ impl Options {
                 return Err(Failure::new(Status::Option, reason));
             }
         };
-        let dimensions = (self.dimensions != 0).then_some(self.dimensions as usize);
         Ok(tasks::EmbedOptions {
             pooling,
-            normalize: self.flags & Flags::Normalize as u32 != 0,
-            dimensions,
+            normalize: self.has(Flags::Normalize),
+            dimensions: given(self.dimensions),
             prompt,
         })
     }
 
     /// # Safety
+    /// `ignore_labels` is NULL or points to C strings up to a NULL.
+    unsafe fn tag(&self) -> Result<tasks::TagOptions, Failure> {
+        let aggregation = match self.aggregation {
+            0 => tasks::Aggregation::Simple,
+            1 => tasks::Aggregation::None,
+            2 => tasks::Aggregation::First,
+            3 => tasks::Aggregation::Average,
+            4 => tasks::Aggregation::Max,
+            other => return Err(unknown("aggregation", other)),
+        };
+        let options = tasks::TagOptions::default().aggregation(aggregation).stride(given(self.stride));
+        if self.ignore_labels.is_null() {
+            return Ok(options);
+        }
+        // SAFETY: as the caller promises.
+        let labels = unsafe { strings("options.ignore_labels", self.ignore_labels)? };
+        Ok(options.ignore_labels(labels.into_iter().map(str::to_owned).collect()))
+    }
+
+    fn answer(&self) -> tasks::ReadOptions {
+        let usual = tasks::ReadOptions::default();
+        tasks::ReadOptions {
+            max_answer_tokens: given(self.max_answer_tokens).unwrap_or(usual.max_answer_tokens),
+            max_question_tokens: given(self.max_question_tokens).unwrap_or(usual.max_question_tokens),
+            handle_impossible: self.has(Flags::HandleImpossible),
+            align_to_words: !self.has(Flags::SplitWords),
+            stride: given(self.stride),
+            ..usual
+        }
+    }
+
+    fn has(&self, flag: Flags) -> bool {
+        self.flags & flag as u32 != 0
+    }
+
+    /// # Safety
     /// `isa` is NULL or a C string.
-    unsafe fn parse(&self) -> Result<options::Options, Failure> {
+    unsafe fn run(&self) -> Result<options::Options, Failure> {
         let precision = match self.precision {
             0 => options::Precision::Auto,
             1 => options::Precision::F32,
@@ -206,8 +215,7 @@ impl Options {
             1 => tokenizer::OnLong::Error,
             other => return Err(unknown("on_long", other)),
         };
-        let (copy_weights, verify) = (Flags::CopyWeights as u32, Flags::Verify as u32);
-        if self.flags & !(copy_weights | verify | Flags::Normalize as u32) != 0 {
+        if self.flags & !Flags::ALL != 0 {
             return Err(unknown("flags", self.flags));
         }
         let isa = if self.isa.is_null() {
@@ -221,16 +229,21 @@ impl Options {
             )
         };
         Ok(options::Options {
-            threads: (self.threads != 0).then_some(self.threads as usize),
+            threads: given(self.threads),
             precision,
             isa,
             max_tokens: (self.max_tokens != 0).then_some(self.max_tokens),
             on_long,
-            copy_weights: self.flags & copy_weights != 0,
-            verify: self.flags & verify != 0,
+            copy_weights: self.has(Flags::CopyWeights),
+            verify: self.has(Flags::Verify),
             profile: false,
         })
     }
+}
+
+/// A number that is 0 where nothing is said.
+fn given(number: u32) -> Option<usize> {
+    (number != 0).then_some(number as usize)
 }
 
 fn unknown(member: &str, value: u32) -> Failure {
@@ -243,7 +256,7 @@ pub unsafe extern "C" fn nimbert_options_init(options: *mut Options, size: usize
     guard(|| {
         check_size("size", size)?;
         check("options", options, 1)?;
-        let (defaults, known) = (Options { size, ..Options::DEFAULT }, size.min(size_of::<Options>()));
+        let (defaults, known) = (Options { size, ..Options::default() }, size.min(size_of::<Options>()));
         // SAFETY: the caller has `size` bytes there; members that this version does not know are zero by default.
         unsafe {
             options.cast::<u8>().write_bytes(0, size);

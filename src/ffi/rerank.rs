@@ -44,8 +44,7 @@ pub unsafe extern "C" fn nimbert_rerank(
         // SAFETY: as above.
         let (query, documents) = unsafe {
             let documents = Texts::new(["documents", "lengths"], documents, lengths, count)?;
-            let documents =
-                (0..count).map(|index| documents.get(index)).collect::<Result<Vec<_>, Failure>>()?;
+            let documents = documents.all()?;
             (text("query", query, Some(query_length))?, documents)
         };
         if query.trim().is_empty() {

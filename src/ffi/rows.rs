@@ -40,6 +40,13 @@ impl<'a> Texts<'a> {
         // SAFETY: as the caller promises.
         unsafe { text(format_args!("{}[{index}]", self.name), self.pointers[index], length) }
     }
+
+    /// # Safety
+    /// As [`Texts::get`], for each of them.
+    pub(super) unsafe fn all(&self) -> Result<Vec<&'a str>, Failure> {
+        // SAFETY: as the caller promises.
+        (0..self.pointers.len()).map(|index| unsafe { self.get(index) }).collect()
+    }
 }
 
 /// Rows of token ids, one after the other.

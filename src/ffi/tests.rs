@@ -35,7 +35,7 @@ fn an_error_is_of_its_thread_and_has_no_nul_inside() {
 fn the_first_struct_stays() {
     let (words, bytes) = (3 * size_of::<usize>(), 4 * size_of::<u32>());
     assert_eq!(options::SMALLEST, words + bytes);
-    let mut first = [Options::DEFAULT];
+    let mut first = [Options::default()];
     first[0].size = options::SMALLEST;
     // SAFETY: there are as many bytes as the size says.
     assert!(unsafe { Options::read(first.as_ptr()) }.is_ok());
@@ -49,7 +49,7 @@ struct Later {
 }
 
 fn later(precision: u32, more: [u64; 3]) -> Later {
-    let mut later = Later { options: Options::DEFAULT, more };
+    let mut later = Later { options: Options::default(), more };
     later.options.size = size_of::<Later>();
     later.options.precision = precision;
     later
@@ -59,14 +59,14 @@ fn later(precision: u32, more: [u64; 3]) -> Later {
 fn a_larger_struct_will_do_where_what_is_unknown_is_zero() {
     // SAFETY: there are as many bytes as the size says.
     let read = |later: &Later| unsafe { Options::read(ptr::from_ref(later).cast()) };
-    assert_eq!(read(&later(3, [0; 3])).unwrap().0.precision, RustPrecision::Int8);
+    assert_eq!(read(&later(3, [0; 3])).unwrap().run.precision, RustPrecision::Int8);
     assert!(read(&later(4, [0; 3])).is_err());
     assert!(read(&later(0, [0, 1, 0])).is_err());
 }
 
 #[test]
 fn defaults_fill_the_struct_of_the_program_and_no_more() {
-    let mut bytes = [Later { options: Options::DEFAULT, more: [7; 3] }];
+    let mut bytes = [Later { options: Options::default(), more: [7; 3] }];
     let size = size_of::<Options>() + 8;
     // SAFETY: there are more bytes than that.
     let status = unsafe { nimbert_options_init(bytes.as_mut_ptr().cast(), size) };

@@ -164,7 +164,12 @@ impl Reader {
     /// As [`Engine::load`]; when the model does not find answers.
     pub fn load(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         let (path, said) = (path.as_ref(), options.max_tokens);
-        let engine = Engine::of(Opened::at(path)?, path, options, Purpose::Answer)?;
+        Self::of(Engine::of(Opened::at(path)?, path, options, Purpose::Answer)?, said, path)
+    }
+
+    /// With a model that is loaded, if it finds answers. `said` is how many tokens a window has, where the user says so.
+    pub(super) fn of(engine: Engine, said: Option<usize>, path: &Path) -> Result<Self> {
+        Purpose::Answer.check(path, engine.config())?;
         let window = said.unwrap_or(engine.max_tokens().min(WINDOW));
         Ok(Self { engine, window })
     }

@@ -1,14 +1,14 @@
 //! Parts of a text by characters, as the places of tokens count them.
 
 /// A text, and where each of its characters begins.
-pub(super) struct Characters<'a> {
+pub(crate) struct Characters<'a> {
     text: &'a str,
     /// In bytes, and one more for the end; none of a text whose characters are a byte each.
     starts: Vec<usize>,
 }
 
 impl<'a> Characters<'a> {
-    pub(super) fn of(text: &'a str) -> Self {
+    pub(crate) fn of(text: &'a str) -> Self {
         let mut starts = Vec::new();
         if !text.is_ascii() {
             starts.extend(text.char_indices().map(|(start, _)| start).chain([text.len()]));
@@ -18,8 +18,12 @@ impl<'a> Characters<'a> {
 
     /// From character `start` to before `end`.
     pub(super) fn slice(&self, start: usize, end: usize) -> &'a str {
-        let at = |place: usize| self.starts.get(place).copied().unwrap_or(place);
-        &self.text[at(start)..at(end)]
+        &self.text[self.byte(start)..self.byte(end)]
+    }
+
+    /// Where character `place` begins, in bytes; of the one behind the last, where the text ends.
+    pub(crate) fn byte(&self, place: usize) -> usize {
+        self.starts.get(place).copied().unwrap_or(place)
     }
 }
 
@@ -32,5 +36,6 @@ mod tests {
         assert_eq!(Characters::of("plain").slice(1, 3), "la");
         let text = Characters::of("naïve 电影");
         assert_eq!([text.slice(2, 3), text.slice(6, 8), text.slice(8, 8)], ["ï", "电影", ""]);
+        assert_eq!([text.byte(2), text.byte(3), text.byte(8)], [2, 4, 13]);
     }
 }

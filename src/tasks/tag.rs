@@ -4,7 +4,7 @@ mod entities;
 
 use std::{borrow::Cow, collections::BTreeSet, path::Path};
 
-use self::entities::{Rules, Token, best, without_overlap};
+use self::entities::{Rules, Token, best, kind, without_overlap};
 use super::{Scoring, characters::Characters};
 use crate::{
     checkpoint::opened::Opened,
@@ -138,7 +138,13 @@ impl Tagger {
     /// As [`Engine::load`]; when the model is no classifier of tokens.
     pub fn load(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         let path = path.as_ref();
-        Ok(Self { engine: Engine::of(Opened::at(path)?, path, options, Purpose::Tag)? })
+        Self::of(Engine::of(Opened::at(path)?, path, options, Purpose::Tag)?, path)
+    }
+
+    /// With a model that is loaded, if it is a classifier of tokens.
+    pub(super) fn of(engine: Engine, path: &Path) -> Result<Self> {
+        Purpose::Tag.check(path, engine.config())?;
+        Ok(Self { engine })
     }
 
     /// The entities of each text, or an error for a text that has no answer. A text's are the same bits whatever the others are.
@@ -289,6 +295,11 @@ impl Tagger {
     /// The labels' names, by index.
     pub fn labels(&self) -> &[String] {
         self.engine.labels()
+    }
+
+    /// What entities of several tokens are called, by label.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &str> {
+        self.labels().iter().map(|label| kind(label))
     }
 
     /// The model below: its configuration, precision and limits.

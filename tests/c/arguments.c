@@ -59,7 +59,7 @@ static void options(const char *model)
         {{.size = size, .threads = 1, .precision = 4}, NIMBERT_STATUS_OPTION, "options.precision: 4"},
         {{.size = size, .threads = 1, .precision = UINT32_MAX}, NIMBERT_STATUS_OPTION, "options.precision"},
         {{.size = size, .threads = 1, .on_long = 2}, NIMBERT_STATUS_OPTION, "options.on_long: 2"},
-        {{.size = size, .threads = 1, .flags = 8}, NIMBERT_STATUS_OPTION, "options.flags: 8"},
+        {{.size = size, .threads = 1, .flags = 32}, NIMBERT_STATUS_OPTION, "options.flags: 32"},
         {{.size = size, .threads = 1, .flags = UINT32_MAX}, NIMBERT_STATUS_OPTION, "options.flags"},
     };
     for (size_t i = 0; i < COUNT(table); i++) {

@@ -100,7 +100,7 @@ static void wrong_options(const char *path)
         {{.dimensions = UINT32_MAX}, "dimensions"},
         {{.prompt_name = "query"}, "prompt-name"},
         {{.prompt = "a", .prompt_name = "b"}, "both are given"},
-        {{.flags = 8}, "options.flags: 8"},
+        {{.flags = 32}, "options.flags: 32"},
     };
     for (size_t i = 0; i < COUNT(table); i++) {
         nimbert_options options = table[i].options;

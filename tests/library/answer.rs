@@ -102,6 +102,8 @@ fn what_cannot_be_answered_is_said_and_costs_nobody_else() {
     assert_eq!(found[0].as_ref().unwrap(), found[4].as_ref().unwrap());
     let error = reader.answer(&questions[..1], &ReadOptions::default().top_k(0)).remove(0).unwrap_err();
     assert_eq!(error.to_string(), "top-k: 0 is not at least 1");
+    let all = reader.answer(&questions[..1], &ReadOptions::default().top_k(usize::MAX)).good();
+    assert!(all[0].answers.len() > 1 && all[0].answers[..1] == found[0].as_ref().unwrap().answers);
     let error = reader.answer(&[("Who?", &"Maria ".repeat(40))], &ReadOptions::default().stride(15));
     let error = error[0].as_ref().unwrap_err().to_string();
     assert!(error.contains("a stride of 15 tokens is not less than the"), "{error}");

@@ -9,6 +9,7 @@ mod header;
 mod parity;
 mod rerank;
 mod same_bits;
+mod spans;
 mod steady_state;
 mod tag;
 mod threads;

@@ -79,13 +79,14 @@ impl Window<'_> {
 
     /// The likeliest spans of tokens of the context, the best first: more than are asked for, as several become one answer.
     fn best_spans(&self, starts: &[f32], ends: &[f32], options: &ReadOptions) -> Vec<Span> {
-        let enough = if options.align_to_words { 2 * options.top_k + 10 } else { options.top_k };
+        let top_k = options.top_k;
+        let enough = if options.align_to_words { top_k.saturating_mul(2).saturating_add(10) } else { top_k };
         let mut spans = Vec::new();
         for (first, start) in starts.iter().enumerate().skip(1) {
             let lasts = ends.iter().enumerate().skip(first).take(options.max_answer_tokens);
             spans.extend(lasts.map(|(last, end)| Span { score: start * end, first, last }));
             // Now and then the worse ones go, so that a long window takes no more memory than a short one.
-            if spans.len() >= 4 * enough + 4096 {
+            if spans.len() >= enough.saturating_mul(4).saturating_add(4096) {
                 keep_best(&mut spans, enough);
             }
         }

@@ -81,9 +81,8 @@ impl Rules<'_> {
     }
 
     fn group(&self, entities: &[Entity]) -> Entity {
-        let label = &entities[0].label;
         Entity {
-            label: label.split_once('-').map_or(label.as_str(), |(_, kind)| kind).to_owned(),
+            label: kind(&entities[0].label).to_owned(),
             score: mean(entities.iter().map(|entity| entity.score), entities.len()),
             word: self.joined(entities.iter().map(|entity| entity.word.as_str())),
             start: entities[0].start,
@@ -103,6 +102,11 @@ fn tag(label: &str) -> (bool, &str) {
         Some(kind) => (true, kind),
         None => (false, label.strip_prefix("I-").unwrap_or(label)),
     }
+}
+
+/// What an entity is called whose first token or word has this label.
+pub(super) fn kind(label: &str) -> &str {
+    label.split_once('-').map_or(label, |(_, kind)| kind)
 }
 
 /// The first of the highest.
