@@ -66,7 +66,7 @@ fn on_every_machine(name: &str, task: Task) {
         let directory = Isa::available().into_iter().map(|isa| (dir.path(), isa));
         for (path, isa) in directory.chain([(&*packed, Isa::detect())]) {
             let options = Options::default().isa(isa).precision(precision);
-            let load = |threads| ask(task, path, options.clone().threads(threads), &rows);
+            let load = |threads| ask(task, path, options.threads(threads), &rows);
             check(&format!("{name}, {}, {isa}, {precision}", path.display()), rows.len(), &load);
         }
     }
