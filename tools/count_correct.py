@@ -10,6 +10,7 @@ import json
 import sys
 from pathlib import Path
 
+import bert
 import export_reference
 import needs
 
@@ -56,7 +57,7 @@ def main():
     torch.set_num_threads(1)
     try:
         rows = read(args.tsv, args.text, args.label)
-        model = export_reference.load_model(args.model_dir)
+        model = bert.load_model(args.model_dir)
         tokenizer, max_tokens = export_reference.load_tokenizer(args.model_dir, model, args.max_tokens)
         rows = with_prefix(rows, args.label_prefix, list(model.config.id2label.values()))
     except export_reference.expected() as error:
@@ -64,7 +65,7 @@ def main():
     correct = 0
     for text, label in export_reference.progress(rows):
         row = tokenizer(text, truncation=True, max_length=max_tokens)
-        logits = export_reference.run(model, row["input_ids"], row["token_type_ids"])["logits"]
+        logits = bert.run(model, row["input_ids"], row["token_type_ids"])["logits"]
         correct += model.config.id2label[int(logits.argmax())] == label
     print(json.dumps({"max_tokens": max_tokens, "rows": len(rows), "correct": correct}))
 

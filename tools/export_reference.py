@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Runs a BERT in PyTorch and writes what every stage of it gives: of a sequence classifier up to the scores, of any other class
-the encoder, and of a directory of sentence-transformers up to the vector.
+"""Runs a BERT in PyTorch and writes what every stage of it gives: of a sequence classifier up to the scores, of a token
+classifier, a question answerer or a masked language model up to the logits, of any other class the encoder, and of a
+directory of sentence-transformers up to the vector.
 
 MODEL_DIR is a Hugging Face directory (config.json, model.safetensors or pytorch_model.bin or shards with an index,
 tokenizer files).
@@ -12,12 +13,16 @@ For row i, OUT.safetensors holds
   i.token_type_ids  int32 [T]
   i.embeddings      f32 [T, H]     after their LayerNorm
   i.layer.L         f32 [T, H]     output of encoder layer L, from 0
+and of a sequence classifier
   i.pooled          f32 [H]        the pooler's output, after tanh
   i.logits          f32 [labels]
   i.scores          f32 [labels]   as transformers' text-classification pipeline has them, in label order
-of any other class instead of the last three, where sentence-transformers makes one,
+of the other classes that give labels, places or words
+  i.logits          f32 [T, n]     of each token: the labels; the start and the end of an answer; or all words
+of any directory where sentence-transformers makes one
   i.embedding       f32 [D]        the vector, with the default prompt before the text
-With --logits-only it holds token_ids [sum of T], cu_seqlens [rows + 1] (row i is cu_seqlens[i]..cu_seqlens[i + 1]),
+The logits of all words are many: only rows of at most 32 tokens have them, or of as many as --trace-up-to says.
+With --logits-only, which is for sequence classifiers, it holds token_ids [sum of T], cu_seqlens [rows + 1] (row i is cu_seqlens[i]..cu_seqlens[i + 1]),
 token_type_ids [sum of T] unless all are 0, and logits [rows, labels].
 The file's metadata is one JSON object, under "reference": the versions, the model's name, the number of rows and the
 SHA-256 of the weights' files.
@@ -32,6 +37,7 @@ import sys
 from pathlib import Path
 
 import needs
+from bert import has_vectors, load_model, run, weight_files
 
 with needs.packages("numpy", "safetensors", "tokenizers", "torch", "transformers"):
     import numpy as np
@@ -40,71 +46,10 @@ with needs.packages("numpy", "safetensors", "tokenizers", "torch", "transformers
     import torch
     import transformers
     from safetensors.numpy import save_file
-    from safetensors.torch import load_file
-    from transformers import BertConfig, BertForSequenceClassification, BertModel, BertTokenizerFast
-    from transformers import TextClassificationPipeline
+    from transformers import BertForMaskedLM, BertForSequenceClassification, BertTokenizerFast, TextClassificationPipeline
 
-# Tensors of checkpoints made with older transformers or for pre-training, which a classifier does not have.
-NOT_OURS = ("embeddings.position_ids", "cls.predictions.", "cls.seq_relationship.")
-# Of these an encoder has none.
-OF_HEADS = ("bert.pooler.", "classifier.", "qa_outputs.")
-
-
-def weight_files(model_dir):
-    """The files that hold the weights, in the order of their names."""
-    for name in ["model.safetensors", "pytorch_model.bin"]:
-        index = model_dir / f"{name}.index.json"
-        if (model_dir / name).exists():
-            return [model_dir / name]
-        if index.exists():
-            return [model_dir / shard for shard in sorted(set(json.loads(index.read_text())["weight_map"].values()))]
-    raise ValueError(f"{model_dir}: neither model.safetensors nor pytorch_model.bin")
-
-
-def load_weights(path):
-    """The tensors of one file."""
-    if path.suffix == ".bin":
-        return torch.load(path, map_location="cpu", weights_only=True)
-    return load_file(path)
-
-
-def modern_name(name):
-    """The name that BertForSequenceClassification uses: with the prefix, LayerNorm with weight and bias."""
-    name = name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
-    return name if name.startswith(("bert.", "classifier.", "cls.")) else "bert." + name
-
-
-def load_model(model_dir):
-    """The classifier in f32, or the encoder where there is none, every weight taken from the files or an error."""
-    if not (model_dir / "config.json").exists():
-        raise ValueError(f"{model_dir}: not a checkpoint directory, it has no config.json")
-    config = BertConfig.from_pretrained(model_dir, attn_implementation="eager")
-    if config.model_type != "bert":
-        raise ValueError(f"model_type is {config.model_type!r}, only 'bert' is handled")
-    state = {}
-    for file in weight_files(model_dir):
-        for name, tensor in load_weights(file).items():
-            if not any(part in name for part in NOT_OURS):
-                state[modern_name(name)] = tensor.float()
-    if is_classifier(config, model_dir):
-        model = BertForSequenceClassification(config)
-    else:
-        model = BertModel(config, add_pooling_layer=False)
-        state = {name.removeprefix("bert."): tensor for name, tensor in state.items() if not name.startswith(OF_HEADS)}
-    model.load_state_dict(state, strict=True)
-    return model.eval()
-
-
-def is_classifier(config, model_dir):
-    """Whether labels are the answer: an old configuration names no class, and sentence-transformers reads the encoder."""
-    names = config.architectures or ["BertForSequenceClassification"]
-    return "BertForSequenceClassification" in names and not has_vectors(model_dir)
-
-
-def has_vectors(model_dir):
-    """Whether sentence-transformers makes a vector of a text with this directory."""
-    path = model_dir / "modules.json"
-    return path.exists() and len(json.loads(path.read_text())) > 1
+# Of a row of more tokens the logits of all words are not written: with 30,000 words these take 4 MB.
+MOST_WITH_WORDS = 32
 
 
 def load_tokenizer(model_dir, model, max_tokens):
@@ -154,20 +99,6 @@ def token_rows(path, config):
         yield ids, types
 
 
-def run(model, ids, types):
-    """Every stage for one row, by the names that the output file uses."""
-    is_encoder = isinstance(model, BertModel)
-    with torch.inference_mode():
-        base = (model if is_encoder else model.bert)(
-            input_ids=torch.tensor([ids]), token_type_ids=torch.tensor([types]), output_hidden_states=True)
-        embeddings, *layers = base.hidden_states
-        stages = {"embeddings": embeddings, **{f"layer.{i}": layer for i, layer in enumerate(layers)}}
-        if not is_encoder:
-            logits = model.classifier(model.dropout(base.pooler_output))
-            stages |= {"pooled": base.pooler_output, "logits": logits}
-    return {name: tensor[0].numpy() for name, tensor in stages.items()}
-
-
 def vectors(model_dir, texts):
     """(token ids, vector) of each line of a file of texts, by sentence-transformers, in f32 and each text alone."""
     with needs.packages("sentence-transformers"):
@@ -194,18 +125,27 @@ def scorer(model):
 
 
 def export_full(model, rows, trace_up_to):
-    """Every stage of every row; the rows by token only for rows of at most `trace_up_to` tokens."""
-    out, scores = {}, None if isinstance(model, BertModel) else scorer(model)
+    """Every stage of every row, but for what `is_written` leaves out."""
+    out, scores = {}, scorer(model) if isinstance(model, BertForSequenceClassification) else None
     for i, (ids, types) in enumerate(progress(rows)):
         stages = run(model, ids, types)
+        written = [name for name in stages if is_written(name, model, len(ids), trace_up_to)]
+        if not written:
+            raise ValueError(f"row {i} has {len(ids)} tokens: with --trace-up-to {trace_up_to} nothing is written of it")
         out[f"{i}.token_ids"] = np.array(ids, dtype=np.int32)
         out[f"{i}.token_type_ids"] = np.array(types, dtype=np.int32)
         if scores:
             out[f"{i}.scores"] = scores(stages["logits"])
-        for name, values in stages.items():
-            if values.ndim == 1 or trace_up_to is None or len(ids) <= trace_up_to:
-                out[f"{i}.{name}"] = np.ascontiguousarray(values)
+        for name in written:
+            out[f"{i}.{name}"] = np.ascontiguousarray(stages[name])
     return out
+
+
+def is_written(name, model, tokens, trace_up_to):
+    """Whether a row of so many tokens has this stage: what is large for each token only if they are at most `trace_up_to`."""
+    if name == "logits" and isinstance(model, BertForMaskedLM):
+        return tokens <= (MOST_WITH_WORDS if trace_up_to is None else trace_up_to)
+    return name in ("pooled", "logits") or trace_up_to is None or tokens <= trace_up_to
 
 
 def export_logits(model, rows):
@@ -259,8 +199,8 @@ def export(model_dir, texts, out, *, as_tokens=False, logits_only=False, max_tok
         rows = list(text_rows(texts, *load_tokenizer(model_dir, model, max_tokens)))
     if not rows:
         raise ValueError(f"{texts}: no rows")
-    if logits_only and isinstance(model, BertModel):
-        raise ValueError(f"{model_dir}: has no logits, its class is no sequence classifier")
+    if logits_only and not isinstance(model, BertForSequenceClassification):
+        raise ValueError(f"{model_dir}: has no logits of a whole row, its class is no sequence classifier")
     stages = export_logits(model, rows) if logits_only else export_full(model, rows, trace_up_to)
     if has_vectors(model_dir):
         stages |= {f"{i}.embedding": vector for i, (_, vector) in enumerate(found)}
@@ -291,7 +231,8 @@ def main():
     parser.add_argument("--max-tokens", metavar="N", type=positive,
                         help="cut texts at N tokens, special ones included (default: as long as the model takes)")
     parser.add_argument("--trace-up-to", metavar="N", type=int,
-                        help="write embeddings and layers only for rows of at most N tokens (default: for all)")
+                        help="write embeddings, layers and the logits of all words only for rows of at most N tokens "
+                             "(default: for all, but the last of these for 32)")
     args = parser.parse_args()
     needs.check()
     try:

@@ -3,11 +3,13 @@
 
 The specification is a JSON file (see tests/data/checkpoints):
   seed      any integer from 0: other seeds, other weights
-  config    becomes config.json, word for word
+  config    becomes config.json, word for word; its "architectures" name the class whose tensors are written
+            (BertForSequenceClassification, BertForTokenClassification, BertForQuestionAnswering or BertForMaskedLM)
   files     how model.safetensors is written:
               dtype           "f32", "f16" or "bf16"
               prefix          whether the names start with "bert."
-              old_norm_names  whether LayerNorm has gamma and beta in place of weight and bias
+              old_norm_names  whether every LayerNorm, that of cls.predictions, too, has gamma and beta in place of
+                              weight and bias: all that older checkpoints call otherwise
               position_ids    whether the integer buffer that older transformers saved is there too
               shards          into how many files the tensors go (1: model.safetensors, else an index and shards)
   rows      lengths of the rows of random token ids for export_reference.py --token-rows, written to rows.tsv

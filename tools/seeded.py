@@ -45,7 +45,7 @@ def stream(seed, name, start, count):
 # What a matrix multiplies the spread of its input by, by the part of its name; 1 where no part is found. Chosen so that
 # attention is not uniform even in the twelfth layer, and so that mistakes show in the logits (README.md has figures).
 GAINS = (("self.query", 1.75), ("self.key", 1.75), ("attention.output", 0.5), ("intermediate", 1.5),
-         ("classifier", 3.0))
+         ("classifier", 3.0), ("qa_outputs", 3.0), ("transform", 1.5), ("decoder", 3.0))
 
 
 def spread(name, shape):
@@ -74,7 +74,7 @@ def tensor(seed, name, shape):
 
 
 def shapes(config):
-    """Name -> shape of every tensor of a BertForSequenceClassification."""
+    """Name -> shape of every tensor of the class that the configuration names."""
     hidden, inner = config["hidden_size"], config["intermediate_size"]
     out = {
         "bert.embeddings.word_embeddings.weight": (config["vocab_size"], hidden),
@@ -96,8 +96,30 @@ def shapes(config):
         linear(layer + "output.dense", hidden, inner)
         for norm in ("attention.output.LayerNorm", "output.LayerNorm"):
             out[f"{layer}{norm}.weight"] = out[f"{layer}{norm}.bias"] = (hidden,)
-    linear("bert.pooler.dense", hidden, hidden)
-    linear("classifier", len(config["id2label"]), hidden)
+    return out | head_shapes(config)
+
+
+def head_shapes(config):
+    """The same of what comes after the encoder."""
+    hidden, words = config["hidden_size"], config["vocab_size"]
+    labels, predictions = len(config.get("id2label", ())), "cls.predictions."
+    linears = {
+        "BertForSequenceClassification": {"bert.pooler.dense": hidden, "classifier": labels},
+        "BertForTokenClassification": {"classifier": labels},
+        "BertForQuestionAnswering": {"qa_outputs": 2},
+        "BertForMaskedLM": {predictions + "transform.dense": hidden},
+    }
+    named = config["architectures"][0]
+    if named not in linears:
+        raise ValueError(f"the class is {named}, not one of {', '.join(linears)}")
+    out = {}
+    for name, rows in linears[named].items():
+        out[name + ".weight"], out[name + ".bias"] = (rows, hidden), (rows,)
+    if named == "BertForMaskedLM":
+        norm = predictions + "transform.LayerNorm."
+        out |= {norm + "weight": (hidden,), norm + "bias": (hidden,), predictions + "bias": (words,)}
+        if not config.get("tie_word_embeddings", True):
+            out[predictions + "decoder.weight"] = (words, hidden)
     return out
 
 

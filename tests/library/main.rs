@@ -6,6 +6,7 @@ mod config;
 mod embed;
 mod fill_mask;
 mod header;
+mod heads;
 mod parity;
 mod rerank;
 mod same_bits;
@@ -16,8 +17,9 @@ mod threads;
 mod tokenizer;
 mod zero_shot;
 
-use nimbert::{Encoding, Error};
+use nimbert::{Encoding, Engine, Error, MaskFiller, Options, Reader, Tagger, Task, Tokenizer, tasks};
 use nimbert_test_support::reference::Row;
+use std::path::Path;
 
 /// Answers that are all there.
 trait Good<T> {
@@ -38,4 +40,21 @@ fn encoding(row: &Row) -> Encoding {
         token_type_ids: row.token_type_ids.clone(),
         truncated: false,
     }
+}
+
+/// A checkpoint with the head of its class.
+#[track_caller]
+fn with_head(path: &Path, options: Options) -> Engine {
+    let engine = match tasks(path).expect("a good configuration")[0] {
+        Task::Tag => Tagger::load(path, options).map(|tagger| tagger.engine().clone()),
+        Task::Answer => Reader::load(path, options).map(|reader| reader.engine().clone()),
+        Task::FillMask => MaskFiller::load(path, options).map(|filler| filler.engine().clone()),
+        _ => Engine::load(path, options),
+    };
+    engine.expect("a good checkpoint")
+}
+
+/// A text of these tokens: each stands for itself in the vocabularies of checkpoints from a seed.
+fn text(tokenizer: &Tokenizer, ids: &[u32]) -> String {
+    ids.iter().map(|&id| tokenizer.token(id).expect("a token")).collect()
 }

@@ -1,9 +1,13 @@
 //! The same text gives the same bits: alone, in any batch, in any place of it, at any number of threads.
 
-use nimbert::{Encoding, Engine, Isa, Options, Precision};
+use nimbert::{
+    Encoding, Engine, FillOptions, Isa, MaskFiller, Options, PackOptions, Precision, ReadOptions, Reader,
+    TagOptions, Tagger, Task,
+};
 use nimbert_test_support::{checkpoint::Spec, seeded::stream};
+use std::path::Path;
 
-use crate::Good as _;
+use crate::{Good as _, text};
 
 /// Numbers below `bound` without end, from a seed.
 fn random(seed: u64, bound: usize) -> impl Iterator<Item = usize> {
@@ -28,42 +32,105 @@ fn bits(logits: &[f32]) -> Vec<u32> {
     logits.iter().map(|value| value.to_bits()).collect()
 }
 
+/// What a model makes of the rows of these places in one call. Two numbers that are written alike are the same bits: `{:?}` gives
+/// as many digits as tell one from every other.
+type Ask<'a> = Box<dyn Fn(&[usize]) -> Vec<String> + 'a>;
+
+fn written<T: std::fmt::Debug>(answers: &[T]) -> Vec<String> {
+    answers.iter().map(|answer| format!("{answer:?}")).collect()
+}
+
 #[test]
 fn alone_in_any_batch_and_at_any_number_of_threads() {
     for name in ["gelu-multi-label", "long-rows"] {
-        let spec = Spec::read(name);
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        spec.write(dir.path());
-        let rows = rows(&spec);
-        for isa in Isa::available() {
-            for precision in [Precision::F32, Precision::F16, Precision::Int8] {
-                check(name, dir.path(), isa, precision, &rows);
-            }
+        on_every_machine(name, Task::Classify);
+    }
+}
+
+#[test]
+fn so_do_tasks_that_read_every_token() {
+    on_every_machine("token-labels", Task::Tag);
+    on_every_machine("spans", Task::Answer);
+    on_every_machine("masked-words", Task::FillMask);
+}
+
+/// The checkpoint `name` on every instruction set, and packed on the best of them: the file is the same for all.
+fn on_every_machine(name: &str, task: Task) {
+    let spec = Spec::read(name);
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    spec.write(dir.path());
+    let (rows, packed) = (rows(&spec), dir.path().join("packed.nimbert"));
+    for precision in [Precision::F32, Precision::F16, Precision::Int8] {
+        let how = PackOptions::default().precision(precision);
+        nimbert::pack(dir.path(), &packed, &how, &mut |_, _| {}).expect("a good checkpoint");
+        let directory = Isa::available().into_iter().map(|isa| (dir.path(), isa));
+        for (path, isa) in directory.chain([(&*packed, Isa::detect())]) {
+            let options = Options::default().isa(isa).precision(precision);
+            let load = |threads| ask(task, path, options.threads(threads), &rows);
+            check(&format!("{name}, {}, {isa}, {precision}", path.display()), rows.len(), &load);
         }
     }
 }
 
-fn check(name: &str, dir: &std::path::Path, isa: Isa, precision: Precision, rows: &[Encoding]) {
-    let load = |threads| {
-        let options = Options::default().isa(isa).threads(threads).precision(precision);
-        Engine::load(dir, options).expect("a good checkpoint")
+/// A classifier asked of rows of tokens; other tasks of the texts that these are, some of them longer than the model takes.
+fn ask<'a>(task: Task, path: &Path, options: Options, rows: &'a [Encoding]) -> Ask<'a> {
+    let texts = |engine: &Engine| -> Vec<String> {
+        rows.iter().map(|row| text(engine.tokenizer(), &row.token_ids)).collect()
     };
+    match task {
+        Task::Classify => {
+            let engine = Engine::load(path, options).expect("a good checkpoint");
+            Box::new(move |places| {
+                let batch: Vec<_> = places.iter().map(|&place| rows[place].clone()).collect();
+                written(&engine.logits(&batch).good())
+            })
+        }
+        Task::Tag => {
+            let tagger = Tagger::load(path, options).expect("a good checkpoint");
+            let (texts, how) = (texts(tagger.engine()), TagOptions::default().stride(7));
+            Box::new(move |places| {
+                let batch: Vec<_> = places.iter().map(|&place| &*texts[place]).collect();
+                written(&tagger.tag(&batch, &how).good())
+            })
+        }
+        Task::Answer => {
+            let reader = Reader::load(path, options).expect("a good checkpoint");
+            let (texts, how) =
+                (texts(reader.engine()), ReadOptions::default().top_k(3).max_question_tokens(9));
+            Box::new(move |places| {
+                // Each is asked about itself.
+                let batch: Vec<_> = places.iter().map(|&place| (&*texts[place], &*texts[place])).collect();
+                written(&reader.answer(&batch, &how).good())
+            })
+        }
+        _ => {
+            let filler = MaskFiller::load(path, options).expect("a good checkpoint");
+            let texts: Vec<_> =
+                texts(filler.engine()).iter().map(|text| format!("[MASK]{text}[MASK]")).collect();
+            Box::new(move |places| {
+                let batch: Vec<_> = places.iter().map(|&place| &*texts[place]).collect();
+                let rows: Vec<_> = batch.iter().map(|text| filler.encode(text).expect("a mask")).collect();
+                let words = filler.fill(&batch, &FillOptions::default()).good();
+                let logits = filler.logits(&rows).good();
+                written(&words.into_iter().zip(logits).collect::<Vec<_>>())
+            })
+        }
+    }
+}
+
+fn check<'a>(what: &str, rows: usize, load: &dyn Fn(usize) -> Ask<'a>) {
     let single = load(1);
-    let alone = |row: &Encoding| bits(&single.logits(std::slice::from_ref(row)).good()[0]);
-    let expected: Vec<_> = rows.iter().map(alone).collect();
+    let expected: Vec<_> = (0..rows).flat_map(|place| single(&[place])).collect();
     for threads in [1, 2, 4] {
-        let engine = load(threads);
-        let mut picks = random(7 + threads as u64, rows.len());
-        for (round, size) in [1, 2, 3, 5, 8, 13, 21, 34, rows.len(), 1, 64].into_iter().enumerate() {
+        let ask = load(threads);
+        let mut picks = random(7 + threads as u64, rows);
+        for (round, size) in [1, 2, 3, 5, 8, 13, 21, 34, rows, 1, 64].into_iter().enumerate() {
             let places: Vec<usize> = picks.by_ref().take(size).collect();
-            let batch: Vec<_> = places.iter().map(|&place| rows[place].clone()).collect();
-            let logits = engine.logits(&batch).good();
-            for (place, logits) in places.into_iter().zip(logits) {
-                let tokens = rows[place].token_ids.len();
-                assert_eq!(
-                    bits(&logits),
-                    expected[place],
-                    "{name}, {isa}, {threads} threads, round {round}: row {place} of {tokens} tokens in a batch of {size}"
+            for (&place, found) in places.iter().zip(ask(&places)) {
+                assert!(
+                    found == expected[place],
+                    "{what}, {threads} threads, round {round}: row {place} in a batch of {size}: {found}, alone {}",
+                    expected[place]
                 );
             }
         }

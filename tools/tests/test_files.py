@@ -40,6 +40,7 @@ class Specifications(InADirectory):
                 (("seed",), -1, "seed is -1"), (("files", "dtype"), "f64", "dtype is 'f64', not one of f32, f16, bf16"),
                 (("files", "shards"), 0, "shards is 0"), (("files", "shards"), 10**6, "not a number from 1 to "),
                 (("files", "prefix"), "yes", "prefix is 'yes'"), (("rows",), [3, 0], "rows are not"),
+                (("config", "architectures"), ["BertModel"], "the class is BertModel, not one of BertForSequence"),
                 (("config", "hidden_size"), "11", "hidden_size is '11'"),
                 (("config", "vocab_size"), 5, "vocab_size is 5")):
             spec = copy.deepcopy(good)

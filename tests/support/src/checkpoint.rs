@@ -115,11 +115,10 @@ impl Spec {
         out
     }
 
-    /// Name and shape of every tensor of a BertForSequenceClassification.
+    /// Name and shape of every tensor of the class that the configuration names.
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {
         let [hidden, inner] = ["hidden_size", "intermediate_size"].map(|key| self.size(key));
-        let labels = self.0["config"]["id2label"].as_object().map_or(0, serde_json::Map::len);
-        let mut out = Vec::new();
+        let mut out = self.head_shapes();
         for (table, rows) in [
             ("word", "vocab_size"),
             ("position", "max_position_embeddings"),
@@ -128,8 +127,7 @@ impl Spec {
             out.push((format!("bert.embeddings.{table}_embeddings.weight"), vec![self.size(rows), hidden]));
         }
         let mut norms = vec!["bert.embeddings.LayerNorm".to_owned()];
-        let mut linears =
-            vec![("bert.pooler.dense".to_owned(), hidden, hidden), ("classifier".to_owned(), labels, hidden)];
+        let mut linears = Vec::new();
         for layer in (0..self.size("num_hidden_layers")).map(|index| format!("bert.encoder.layer.{index}")) {
             for part in ["self.query", "self.key", "self.value", "output.dense"] {
                 linears.push((format!("{layer}.attention.{part}"), hidden, hidden));
@@ -144,6 +142,35 @@ impl Spec {
         }
         for name in norms {
             out.extend(["weight", "bias"].map(|part| (format!("{name}.{part}"), vec![hidden])));
+        }
+        out
+    }
+
+    /// The same of what comes after the encoder.
+    fn head_shapes(&self) -> Vec<(String, Vec<usize>)> {
+        let config = &self.0["config"];
+        let [hidden, words] = ["hidden_size", "vocab_size"].map(|key| self.size(key));
+        let labels = config["id2label"].as_object().map_or(0, serde_json::Map::len);
+        let named = config["architectures"][0].as_str().expect("a class");
+        let linears = match named {
+            "BertForSequenceClassification" => vec![("bert.pooler.dense", hidden), ("classifier", labels)],
+            "BertForTokenClassification" => vec![("classifier", labels)],
+            "BertForQuestionAnswering" => vec![("qa_outputs", 2)],
+            "BertForMaskedLM" => vec![("cls.predictions.transform.dense", hidden)],
+            _ => panic!("{named} is no class that is written"),
+        };
+        let mut out = Vec::new();
+        for (name, rows) in linears {
+            out.push((format!("{name}.weight"), vec![rows, hidden]));
+            out.push((format!("{name}.bias"), vec![rows]));
+        }
+        if named == "BertForMaskedLM" {
+            let norm = ["weight", "bias"].map(|part| format!("cls.predictions.transform.LayerNorm.{part}"));
+            out.extend(norm.map(|name| (name, vec![hidden])));
+            out.push(("cls.predictions.bias".to_owned(), vec![words]));
+            if config["tie_word_embeddings"] == false {
+                out.push(("cls.predictions.decoder.weight".to_owned(), vec![words, hidden]));
+            }
         }
         out
     }

@@ -11,12 +11,15 @@ const MEAN: i32 = 131_070;
 
 /// What a matrix multiplies the spread of its input by, by the part of its name; 1 where no part is found.
 /// `tools/README.md` says what they are for.
-const GAINS: [(&str, f64); 5] = [
+const GAINS: [(&str, f64); 8] = [
     ("self.query", 1.75),
     ("self.key", 1.75),
     ("attention.output", 0.5),
     ("intermediate", 1.5),
     ("classifier", 3.0),
+    ("qa_outputs", 3.0),
+    ("transform", 1.5),
+    ("decoder", 3.0),
 ];
 
 /// SplitMix64's output function.
