@@ -91,7 +91,8 @@ pub(crate) struct Matmul {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Tensors {
     pub(crate) weight: String,
-    pub(crate) bias: String,
+    /// Names that it may have: the first that is there counts.
+    pub(crate) bias: Vec<String>,
 }
 
 /// Any of them.
@@ -225,7 +226,7 @@ impl Matmul {
 
 impl Tensors {
     fn of(name: &str) -> Self {
-        Self { weight: format!("{name}.weight"), bias: format!("{name}.bias") }
+        Self { weight: format!("{name}.weight"), bias: vec![format!("{name}.bias")] }
     }
 }
 

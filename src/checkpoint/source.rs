@@ -84,6 +84,15 @@ impl Source<'_> {
         }
     }
 
+    /// Of several names that a tensor may have, the one that it has; the first where it has none, for an error.
+    fn first(self, names: &[String]) -> &str {
+        let is_there = |name: &&String| match self {
+            Self::Checkpoint(weights) => weights.contains(name),
+            Self::MadeUp | Self::Packed(_) => true,
+        };
+        names.iter().find(is_there).unwrap_or(&names[0])
+    }
+
     /// All numbers of a tensor that is not packed.
     fn values(self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         match self {
@@ -116,7 +125,7 @@ impl Source<'_> {
                 let rows = matmul.n / matmul.sources.len();
                 for tensors in &matmul.sources {
                     weight.extend(self.values(&tensors.weight, &[rows, matmul.k])?);
-                    bias.extend(self.values(&tensors.bias, &[rows])?);
+                    bias.extend(self.values(self.first(&tensors.bias), &[rows])?);
                 }
                 self.pack(matmul, &weight, &bias, precision)
             }

@@ -159,7 +159,6 @@ impl Weights {
         })
     }
 
-    #[cfg(test)]
     /// Whether [`Weights::get`] would find a tensor of this name, whatever its shape.
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.find(name).is_some()

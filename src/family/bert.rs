@@ -210,10 +210,13 @@ fn masked(tied: bool, encoder: &Shape) -> plan::Head {
     let (hidden, name) = (encoder.hidden_size, "cls.predictions");
     let transform = format!("{name}.transform");
     let decoder = format!("{name}.decoder");
-    let tensors = Tensors {
-        weight: if tied { words(encoder).name } else { format!("{decoder}.weight") },
-        bias: format!("{name}.bias"),
-    };
+    // transformers 4 shares the biases; 5 does where the weights are tied, and else computes with the second.
+    let mut bias = vec![format!("{name}.bias"), format!("{decoder}.bias")];
+    if !tied {
+        bias.reverse();
+    }
+    let weight = if tied { words(encoder).name } else { format!("{decoder}.weight") };
+    let tensors = Tensors { weight, bias };
     plan::Head::Masked {
         norm: norm(&transform, encoder),
         transform: Matmul::new(format!("{transform}.dense"), hidden, hidden, Operation::Head),

@@ -1,9 +1,12 @@
 //! Heads that read every token, by their tasks: the same logits as layer by layer, which parity.rs holds against PyTorch.
 
+use std::{fs, path::Path};
+
 use nimbert::{
     Encoding, Engine, Isa, MaskFiller, Options, Precision, ReadOptions, Reader, TagOptions, Tagger,
 };
 use nimbert_test_support::{distance, reference::Reference};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use crate::{
     Good as _, encoding,
@@ -105,5 +108,33 @@ fn logits_stay_near_in_fewer_bits() {
                 assert!(apart <= most, "{name}, {isa}, {precision}: {apart}");
             }
         }
+    }
+}
+
+/// Adds a bias of zeros to the decoder, beside the one of all predictions.
+fn add_decoder_bias(dir: &Path) {
+    let path = dir.join("model.safetensors");
+    let bytes = fs::read(&path).unwrap();
+    let mut tensors = SafeTensors::deserialize(&bytes).unwrap().tensors();
+    let (_, bias) = tensors.iter().find(|(name, _)| name == "cls.predictions.bias").unwrap();
+    let (shape, zeros) = (bias.shape().to_vec(), vec![0; bias.data().len()]);
+    let zeros = TensorView::new(Dtype::F32, shape, &zeros).unwrap();
+    tensors.push(("cls.predictions.decoder.bias".to_owned(), zeros));
+    fs::write(path, safetensors::serialize(tensors, None).unwrap()).unwrap();
+}
+
+/// As transformers 5 computes: the decoder has a bias of its own where its weights are its own.
+#[test]
+fn a_decoder_s_own_bias_counts_where_its_weights_are_its_own() {
+    for (name, counts) in [("masked-words", false), ("masked-words-untied-old-names", true)] {
+        let (dir, reference) = read(name);
+        let trace = || {
+            let filler = MaskFiller::load(dir.path(), Options::default()).expect("a good checkpoint");
+            logits(filler.engine(), &encoding(&reference.rows[1]))
+        };
+        let before = trace();
+        add_decoder_bias(dir.path());
+        let after = trace();
+        assert_eq!(before != after, counts, "{name}");
     }
 }
