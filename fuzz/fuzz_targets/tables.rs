@@ -10,12 +10,16 @@ use arbitrary::Arbitrary;
 use csv::{ReaderBuilder, StringRecord, Terminator, WriterBuilder};
 use libfuzzer_sys::fuzz_target;
 
-use input::{Columns, Format, Label, Row};
+use input::{Columns, FileFormat, Label, Row};
 
+#[path = "../../src/bin/nimbert/count.rs"]
+mod count;
 #[path = "../../src/bin/nimbert/input/mod.rs"]
 mod input;
 #[path = "../../src/bin/nimbert/shorten.rs"]
 mod shorten;
+#[path = "../../src/bin/nimbert/tags.rs"]
+mod tags;
 
 #[derive(Debug, Arbitrary)]
 enum Input<'a> {
@@ -28,7 +32,7 @@ enum Input<'a> {
 }
 
 /// All rows, with the column or key of this name as text and as label.
-fn read(bytes: &[u8], format: Format, column: &str) -> Option<(Vec<String>, Vec<Row>)> {
+fn read(bytes: &[u8], format: FileFormat, column: &str) -> Option<(Vec<String>, Vec<Row>)> {
     let columns = Columns { texts: vec![column.to_owned()], label: Some(column.to_owned()), keep: true };
     let input = input::open(Cursor::new(bytes.to_vec()), "input", format, &columns);
     let input = input.map_err(|error| assert!(error.to_string().starts_with("input: "), "{error}")).ok()?;
@@ -53,8 +57,8 @@ fn table(bytes: &[u8], separator: u8, quoting: bool) -> Vec<StringRecord> {
     reader.from_reader(bytes).into_records().map(|record| record.expect("what our reader takes is UTF-8")).collect()
 }
 
-fn check_table(bytes: &[u8], format: Format) {
-    let (separator, quoting) = if matches!(format, Format::Csv) { (b',', true) } else { (b'\t', false) };
+fn check_table(bytes: &[u8], format: FileFormat) {
+    let (separator, quoting) = if matches!(format, FileFormat::Csv) { (b',', true) } else { (b'\t', false) };
     let mut header = ReaderBuilder::new();
     let mut header = header.flexible(true).delimiter(separator).quoting(quoting).from_reader(bytes);
     let Some(column) = header.headers().ok().and_then(|names| names.get(0)).map(str::to_owned) else { return };
@@ -70,14 +74,14 @@ fn check_table(bytes: &[u8], format: Format) {
 }
 
 fn check_lines(bytes: &[u8]) {
-    let Some((_, rows)) = read(bytes, Format::Lines, "") else { return };
+    let Some((_, rows)) = read(bytes, FileFormat::Lines, "") else { return };
     let text = std::str::from_utf8(bytes).expect("what our reader takes is UTF-8");
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     assert!(text.lines().map(|line| line.strip_suffix('\r').unwrap_or(line)).eq(rows.iter().map(|row| &row.fields[0])));
 }
 
 fn check_jsonl(bytes: &[u8]) {
-    let Some((_, rows)) = read(bytes, Format::Jsonl, "a") else { return };
+    let Some((_, rows)) = read(bytes, FileFormat::Jsonl, "a") else { return };
     let text = std::str::from_utf8(bytes).expect("what our reader takes is UTF-8");
     let lines = text.strip_prefix('\u{feff}').unwrap_or(text).lines().filter(|line| !line.is_empty() && *line != "\r");
     let values: Vec<serde_json::Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -101,15 +105,15 @@ fn check_written(width: usize, fields: &[&str], cr: bool) {
     writer.write_record(&names).unwrap();
     rows.iter().for_each(|row| writer.write_record(row).unwrap());
     let bytes = writer.into_inner().unwrap();
-    let (columns, read) = read(&bytes, Format::Csv, "a").expect("a table that the csv crate has written");
+    let (columns, read) = read(&bytes, FileFormat::Csv, "a").expect("a table that the csv crate has written");
     assert_eq!(columns, names);
     assert!(read.iter().map(|row| &row.kept.columns).eq(&rows));
 }
 
 fuzz_target!(|input: Input<'_>| match input {
     Input::Lines(bytes) => check_lines(bytes),
-    Input::Csv(bytes) => check_table(bytes, Format::Csv),
-    Input::Tsv(bytes) => check_table(bytes, Format::Tsv),
+    Input::Csv(bytes) => check_table(bytes, FileFormat::Csv),
+    Input::Tsv(bytes) => check_table(bytes, FileFormat::Tsv),
     Input::Jsonl(bytes) => check_jsonl(bytes),
     Input::Written { width, fields, cr } => check_written(usize::from(width % 5) + 1, &fields, cr),
 });

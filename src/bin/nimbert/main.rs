@@ -27,6 +27,7 @@ mod shorten;
 #[cfg(unix)]
 mod signals;
 mod stream;
+mod tags;
 mod task;
 mod texts;
 mod vectors;

@@ -17,11 +17,12 @@ use serde_json::Value;
 
 use crate::{
     data::DataArgs,
-    evaluation::entities::Scheme,
     file::NewFile,
     format::Format,
     model::{ModelArgs, WordOrModelArgs},
-    show, usage_error,
+    show,
+    tags::Scheme,
+    usage_error,
     vectors::VectorArgs,
 };
 pub(crate) use classify::{Evaluation, write_page};

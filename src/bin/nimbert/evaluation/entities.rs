@@ -1,14 +1,12 @@
 //! How many entities a model finds: precision, recall and F1 as seqeval has them.
 
-mod tags;
-
 use std::collections::BTreeMap;
 
 use super::{
     Figure, Table,
     worst::{TEXT, Top},
 };
-pub(crate) use tags::{Scheme, Span, Tag, spans};
+use crate::tags::{Scheme, Span, Tag, spans};
 
 /// A sentence's words with their own tags, with the model's, and with how sure the model is of those.
 pub(crate) struct Sentence<'a> {

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail, ensure};
 
 use super::{Input, Label, Lines, MOST_BYTES, Row, lines::without_end, stream};
-use crate::{count::count, evaluation::entities::Tag};
+use crate::{count::count, tags::Tag};
 
 /// Which columns are read, from 0.
 #[derive(Debug, Clone, Copy, Default)]

@@ -14,13 +14,14 @@ use super::{
 use crate::{
     count::count,
     evaluation::{
-        entities::{Entities, Scheme, Sentence, Tag},
+        entities::{Entities, Sentence},
         page,
     },
     input::{Label, Row},
     progress,
     scoring::{Speed, all, batches},
     shorten::shorten,
+    tags::{Scheme, Tag},
     texts,
 };
 

@@ -3,9 +3,12 @@
 use serde_json::Value;
 
 use super::reference;
-use crate::evaluation::{
-    entities::{Entities, Scheme, Sentence, Tag, spans},
-    page,
+use crate::{
+    evaluation::{
+        entities::{Entities, Sentence},
+        page,
+    },
+    tags::{Scheme, Tag, spans},
 };
 
 /// With ε = 2⁻⁵³: rates are three operations on whole numbers, means over five types as many sums and one quotient. All are at most

@@ -109,7 +109,7 @@ pub(crate) fn spans<'a>(tags: &[Tag<'a>], scheme: Option<Scheme>) -> Vec<Span<'a
 
 impl<'a> Span<'a> {
     /// The first of `spans`, which are in order, that has a word of this one.
-    pub(super) fn first_overlap<'s>(&self, spans: &'s [Span<'a>]) -> Option<&'s Span<'a>> {
+    pub(crate) fn first_overlap<'s>(&self, spans: &'s [Span<'a>]) -> Option<&'s Span<'a>> {
         let at = spans.partition_point(|other| other.end <= self.start);
         spans.get(at).filter(|other| other.start < self.end)
     }
