@@ -10,7 +10,11 @@ use arbitrary::Arbitrary;
 use csv::{ReaderBuilder, StringRecord, Terminator, WriterBuilder};
 use libfuzzer_sys::fuzz_target;
 
-use input::{Columns, FileFormat, Label, Row};
+use input::{
+    Columns, FileFormat, Label, Lines, Row,
+    conll::{self, WordColumns},
+    squad,
+};
 
 #[path = "../../src/bin/nimbert/count.rs"]
 mod count;
@@ -27,6 +31,8 @@ enum Input<'a> {
     Csv(&'a [u8]),
     Tsv(&'a [u8]),
     Jsonl(&'a [u8]),
+    Conll(&'a [u8]),
+    Squad(&'a [u8]),
     /// Records of a table that has these columns, as a program writes it.
     Written { width: u8, fields: Vec<&'a str>, cr: bool },
 }
@@ -93,6 +99,27 @@ fn check_jsonl(bytes: &[u8]) {
     }
 }
 
+/// A sentence has words, each with a tag, on lines that have both.
+fn check_words(bytes: &[u8]) {
+    let input = conll::open(Lines::new(Cursor::new(bytes.to_vec()), "input"), WordColumns::default());
+    for row in input.rows {
+        let Ok(row) = row.map_err(|error| assert!(error.to_string().starts_with("input: "), "{error}")) else { return };
+        let Some(Label::List(tags)) = row.label else { panic!("no tags") };
+        assert!(!tags.is_empty() && tags.len() == row.fields.len(), "{tags:?} of {:?}", row.fields);
+        assert!(tags.iter().all(|tag| tags::Tag::parse(tag).is_ok()), "{tags:?}");
+    }
+}
+
+/// A question has a text of its own and one that it is asked of.
+fn check_questions(bytes: &[u8]) {
+    let input = squad::open(Cursor::new(bytes.to_vec()), "input");
+    let Ok(input) = input.map_err(|error| assert!(error.to_string().starts_with("input: "), "{error}")) else { return };
+    for row in input.rows {
+        let Ok(row) = row.map_err(|error| assert!(error.to_string().starts_with("input: "), "{error}")) else { return };
+        assert!(row.fields.len() == 2 && matches!(row.label, Some(Label::List(_))), "{row:?}");
+    }
+}
+
 /// What no table of text can have is left out: the column that is asked for is the first, and called `a`.
 fn check_written(width: usize, fields: &[&str], cr: bool) {
     let rows: Vec<Vec<String>> = fields
@@ -115,5 +142,7 @@ fuzz_target!(|input: Input<'_>| match input {
     Input::Csv(bytes) => check_table(bytes, FileFormat::Csv),
     Input::Tsv(bytes) => check_table(bytes, FileFormat::Tsv),
     Input::Jsonl(bytes) => check_jsonl(bytes),
+    Input::Conll(bytes) => check_words(bytes),
+    Input::Squad(bytes) => check_questions(bytes),
     Input::Written { width, fields, cr } => check_written(usize::from(width % 5) + 1, &fields, cr),
 });
