@@ -16,7 +16,7 @@ mod zero_shot;
 
 pub(crate) use self::any::AnyTask;
 pub use self::{
-    answer::{Answer, Answers, ReadOptions, Reader},
+    answer::{Answer, Answers, ReadOptions, Reader, TokenSpan},
     classify::{Classification, Score},
     embed::{Embedder, Embedding},
     fill_mask::{FillOptions, Filled, Filling, MaskFiller},

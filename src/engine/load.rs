@@ -22,7 +22,7 @@ use crate::{
     options::{NumberType, Options},
     parallel::Threads,
     plan::Plan,
-    tasks::Scoring,
+    tasks::{Scoring, Task},
     tokenizer::Tokenizer,
 };
 
@@ -46,15 +46,22 @@ pub(crate) enum Purpose {
 impl Purpose {
     /// The model with the head that is read, or an error that says what the model is for.
     fn of(self, config: Config, path: &Path) -> Result<Config> {
+        match (self, &config.head) {
+            (Self::Embed, _) | (Self::Any, Head::Masked { .. }) => Ok(config.encoder_alone()),
+            _ => self.check(path, &config).map(|()| config),
+        }
+    }
+
+    /// Refuses a model that is made for something else.
+    fn check(self, path: &Path, config: &Config) -> Result<()> {
         let is_there = match (self, &config.head) {
-            (Self::Embed, _) | (Self::Any, Head::Masked { .. }) => return Ok(config.encoder_alone()),
-            (Self::Any, _) => true,
+            (Self::Embed | Self::Any, _) => true,
             (Self::Classify, head) => matches!(head, Head::Sequence(_)),
             (Self::Tag, head) => matches!(head, Head::Token { .. }),
             (Self::Answer, head) => matches!(head, Head::Span),
             (Self::FillMask, head) => matches!(head, Head::Masked { .. }),
         };
-        if is_there { Ok(config) } else { Err(self.refuse(path, &config)) }
+        if is_there { Ok(()) } else { Err(self.refuse(path, config)) }
     }
 
     /// What is said of a model that is made for something else.
@@ -151,16 +158,22 @@ impl Engine {
         Self::of(Opened::in_memory(crate::demo::MODEL)?, Path::new("demo model"), options, Purpose::Classify)
     }
 
-    /// A model of a known shape with made-up weights, the same on every machine: to measure speed, not to score texts.
+    /// A model of a known shape with the head that `task` reads and made-up weights, the same on every machine: to measure speed, not
+    /// to score texts.
     ///
     /// # Errors
     /// When an option does not fit the machine.
-    pub fn preset(preset: Preset, options: Options) -> Result<Self> {
+    pub fn preset(preset: Preset, task: Task, options: Options) -> Result<Self> {
         let precision = options.precision.or(NumberType::F32);
-        let (config, tokenizer) = (preset.config(), preset.tokenizer());
+        let (config, tokenizer) = (preset.config(task), preset.tokenizer());
         let network = Network::load(Source::MadeUp, &config, precision, &options)?;
         let parts = Parts { config, tokenizer, network, source_sha256: None };
         Self::new(parts, Path::new(preset.name()), options)
+    }
+
+    /// Refuses a model that is loaded, but not for this.
+    pub(crate) fn check(&self, purpose: Purpose) -> Result<()> {
+        purpose.check(Path::new(&self.0.name), &self.0.config)
     }
 
     fn packed(model: PackedModel, path: &Path, options: Options, purpose: Purpose) -> Result<Self> {
