@@ -7,7 +7,7 @@
 use std::{cell::LazyCell, hint::black_box, time::Duration};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use nimbert::{Encoding, Engine, Options, Precision, Preset};
+use nimbert::{Encoding, Engine, Options, Precision, Preset, Task};
 
 const SHAPES: [(usize, usize); 6] = [(1, 8), (1, 16), (1, 32), (1, 128), (1, 512), (16, 32)];
 
@@ -39,7 +39,7 @@ fn forward(criterion: &mut Criterion, name: &str, load: impl Fn(Options) -> Engi
 
 fn forwards(criterion: &mut Criterion) {
     forward(criterion, "bert-base-chinese", |options| {
-        Engine::preset(Preset::BertBaseChinese, options).expect("options of this machine")
+        Engine::preset(Preset::BertBaseChinese, Task::Classify, options).expect("options of this machine")
     });
     #[cfg(feature = "demo")]
     forward(criterion, "demo", |options| Engine::demo(options).expect("options of this machine"));

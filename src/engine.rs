@@ -220,6 +220,11 @@ impl Engine {
         Work::encoder(&self.0.plan.layers, bytes, lengths, wanted)
     }
 
+    /// The file or directory, or what else the model is called.
+    pub(crate) fn name(&self) -> &str {
+        &self.0.name
+    }
+
     /// The labels' names, by index: of a classifier of texts or of tokens.
     pub fn labels(&self) -> &[String] {
         &self.0.labels

@@ -53,7 +53,8 @@ pub use options::{NumberType, Options, Precision};
 pub use tasks::{
     Aggregation, Answer, Answers, Classification, EmbedOptions, Embedder, Embedding, Entity, FillOptions,
     Filled, Filling, Hypotheses, Hypothesis, MaskFiller, Pooling, Prompt, Ranked, ReadOptions, Reader,
-    Reranker, Score, Scoring, TagOptions, Tagged, TaggedWords, Tagger, Task, ZeroShot, ZeroShotAnswer, tasks,
+    Reranker, Score, Scoring, TagOptions, Tagged, TaggedWords, Tagger, Task, TokenSpan, ZeroShot,
+    ZeroShotAnswer, tasks,
 };
 pub use tokenizer::{Cut, Encoding, OnLong, Origin, Tokenizer, Window};
 

@@ -15,7 +15,7 @@ mod tag;
 mod zero_shot;
 
 pub use self::{
-    answer::{Answer, Answers, ReadOptions, Reader},
+    answer::{Answer, Answers, ReadOptions, Reader, TokenSpan},
     classify::{Classification, Score},
     embed::{Embedder, Embedding},
     fill_mask::{FillOptions, Filled, Filling, MaskFiller},

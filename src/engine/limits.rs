@@ -86,14 +86,14 @@ impl Work {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{engine::Preset, exec::Operation, plan::Matmul};
+    use crate::{engine::Preset, exec::Operation, plan::Matmul, tasks::Task};
 
     /// Multiply-adds of a token in a layer: of all matrices, and of keys and values alone.
     const LAYER: [usize; 2] = [4 * 768 * 768 + 2 * 768 * 3072, 2 * 768 * 768];
 
     #[test]
     fn work_of_one_token_is_two_operations_a_weight() {
-        let layers = Preset::BertBaseChinese.config().plan().layers;
+        let layers = Preset::BertBaseChinese.config(Task::Classify).plan().layers;
         let plan = Matmul::new("classifier".to_owned(), 5, 768, Operation::Head).decisive();
         let head = Linear::from_f32(&plan, &[0.0; 5 * 768], &[0.0; 5], NumberType::F32, |_| unreachable!());
         let head = head.expect("finite weights");
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_last_layer_does_no_more_than_is_wanted() {
-        let layers = Preset::BertBaseChinese.config().plan().layers;
+        let layers = Preset::BertBaseChinese.config(Task::Classify).plan().layers;
         let lengths = [3, 5];
         let all = Work::encoder(&layers, 0, &lengths, |n| n);
         assert_eq!(all.matmul, 2.0 * 8.0 * 12.0 * LAYER[0] as f64);

@@ -22,7 +22,7 @@ use crate::{
     options::{NumberType, Options},
     parallel::Threads,
     plan::Plan,
-    tasks::Scoring,
+    tasks::{Scoring, Task},
     tokenizer::Tokenizer,
 };
 
@@ -53,7 +53,7 @@ impl Purpose {
     }
 
     /// That the model has the head that is read, or an error that says what it is for.
-    pub(crate) fn check(self, path: &Path, config: &Config) -> Result<()> {
+    fn check(self, path: &Path, config: &Config) -> Result<()> {
         let is_there = match self {
             Self::Classify => matches!(config.head, Head::Sequence(_)),
             Self::Tag => matches!(config.head, Head::Token { .. }),
@@ -158,16 +158,22 @@ impl Engine {
         Self::of(Opened::in_memory(crate::demo::MODEL)?, Path::new("demo model"), options, Purpose::Classify)
     }
 
-    /// A model of a known shape with made-up weights, the same on every machine: to measure speed, not to score texts.
+    /// A model of a known shape with the head that `task` reads and made-up weights, the same on every machine: to measure speed, not
+    /// to score texts.
     ///
     /// # Errors
     /// When an option does not fit the machine.
-    pub fn preset(preset: Preset, options: Options) -> Result<Self> {
+    pub fn preset(preset: Preset, task: Task, options: Options) -> Result<Self> {
         let precision = options.precision.or(NumberType::F32);
-        let (config, tokenizer) = (preset.config(), preset.tokenizer());
+        let (config, tokenizer) = (preset.config(task), preset.tokenizer());
         let network = Network::load(Source::MadeUp, &config, precision, &options)?;
         let parts = Parts { config, tokenizer, network, source_sha256: None };
         Self::new(parts, Path::new(preset.name()), options)
+    }
+
+    /// Refuses a model that is loaded, but not for this.
+    pub(crate) fn check(&self, purpose: Purpose) -> Result<()> {
+        purpose.check(Path::new(&self.0.name), &self.0.config)
     }
 
     fn packed(model: PackedModel, path: &Path, options: Options, purpose: Purpose) -> Result<Self> {

@@ -13,7 +13,7 @@ use crate::{
     engine::{Engine, Purpose},
     error::{Error, Result},
     options::Options,
-    tokenizer::{Cut, OnLong, Origin, Window},
+    tokenizer::{Cut, Encoding, OnLong, Origin, Window},
 };
 
 /// Tokens of a window, unless said otherwise or the model takes fewer.
@@ -135,6 +135,20 @@ pub struct Answer {
     pub text: String,
 }
 
+/// An answer as tokens of a window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct TokenSpan {
+    /// How likely it starts and ends there, among the parts of its window.
+    pub score: f32,
+    /// Which of the windows, from 0.
+    pub window: usize,
+    /// Its first token there, `[CLS]` being 0,
+    pub first: usize,
+    /// and its last.
+    pub last: usize,
+}
+
 /// The answers to a question.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -164,12 +178,20 @@ impl Reader {
     /// As [`Engine::load`]; when the model does not find answers.
     pub fn load(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         let (path, said) = (path.as_ref(), options.max_tokens);
-        Self::of(Engine::of(Opened::at(path)?, path, options, Purpose::Answer)?, said, path)
+        Self::of(Engine::of(Opened::at(path)?, path, options, Purpose::Answer)?, said)
     }
 
-    /// With a model that is loaded, if it finds answers. `said` is how many tokens a window has, where the user says so.
-    pub(super) fn of(engine: Engine, said: Option<usize>, path: &Path) -> Result<Self> {
-        Purpose::Answer.check(path, engine.config())?;
+    /// Reads spans of a model that is loaded, such as a [`Preset`](crate::Preset), in windows of 384 tokens or as many as the model takes.
+    ///
+    /// # Errors
+    /// When it does not find answers.
+    pub fn new(engine: Engine) -> Result<Self> {
+        Self::of(engine, None)
+    }
+
+    /// In windows of so many tokens, where the user `said` it.
+    pub(super) fn of(engine: Engine, said: Option<usize>) -> Result<Self> {
+        engine.check(Purpose::Answer)?;
         let window = said.unwrap_or(engine.max_tokens().min(WINDOW));
         Ok(Self { engine, window })
     }
@@ -199,6 +221,31 @@ impl Reader {
             Ok(asked.answers(&all, context, options))
         };
         rows.into_iter().zip(questions).enumerate().map(answer).collect()
+    }
+
+    /// The model's raw outputs for rows of tokens, `[tokens, 2]` for each row: for who tokenizes apart.
+    ///
+    /// # Errors
+    /// As [`Engine::logits`].
+    pub fn logits(&self, rows: &[Encoding]) -> Vec<Result<Vec<f32>>> {
+        self.engine.token_logits_of(rows.iter().map(Row::from))
+    }
+
+    /// The tokens that answer a question best, of the windows that its context was read in: for who tokenizes apart. A window's context is
+    /// what has token type 1, but for the `[SEP]` that ends it; `None`: there is nothing in it.
+    ///
+    /// # Errors
+    /// The first of [`Reader::logits`], and that there are no tokens in an answer.
+    pub fn span(&self, windows: &[Encoding], options: &ReadOptions) -> Result<Option<TokenSpan>> {
+        options.check()?;
+        let logits = self.logits(windows).into_iter().collect::<Result<Vec<_>>>()?;
+        let of_window = |(window, (encoding, logits)): (usize, (&Encoding, &Vec<f32>))| {
+            let places = context_tokens(encoding);
+            spans::Window { logits: logits.as_chunks().0, places: &places }.best(window, options)
+        };
+        let spans = windows.iter().zip(&logits).enumerate().filter_map(of_window);
+        // Of equals the first.
+        Ok(spans.reduce(|best, span| if span.score > best.score { span } else { best }))
     }
 
     /// A question and its context in windows.
@@ -269,6 +316,13 @@ impl Asked {
             truncated: self.truncated,
         }
     }
+}
+
+/// The tokens of the context where they stand in a row, whatever their text is.
+fn context_tokens(encoding: &Encoding) -> Vec<Option<Place>> {
+    let last = encoding.token_ids.len().saturating_sub(1);
+    let types = encoding.token_type_ids.iter().enumerate();
+    types.map(|(at, &kind)| (kind == 1 && at < last).then_some(Place { start: at, end: at + 1 })).collect()
 }
 
 /// Where each token of the context is, or with `whole_words` what the window has of its word.

@@ -59,8 +59,8 @@ impl AnyTask {
         Self {
             embedder,
             reranker: Err(Reranker::none(&engine, path)),
-            tagger: Tagger::of(engine.clone(), path),
-            reader: Reader::of(engine.clone(), window, path),
+            tagger: Tagger::new(engine.clone()),
+            reader: Reader::of(engine.clone(), window),
             engine,
         }
     }

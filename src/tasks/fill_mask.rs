@@ -97,10 +97,19 @@ impl MaskFiller {
     /// As [`Engine::load`]; when the model has no words for masks, or its tokenizer no mask.
     pub fn load(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         let path = path.as_ref();
-        let engine = Engine::of(Opened::at(path)?, path, options, Purpose::FillMask)?;
+        Self::new(Engine::of(Opened::at(path)?, path, options, Purpose::FillMask)?)
+    }
+
+    /// Reads the words of a model that is loaded, such as a [`Preset`](crate::Preset).
+    ///
+    /// # Errors
+    /// When it has no words for masks, or its tokenizer no mask.
+    pub fn new(engine: Engine) -> Result<Self> {
+        engine.check(Purpose::FillMask)?;
         let tokenizer = engine.tokenizer();
         let mask = tokenizer.mask().ok_or_else(|| {
-            Error::tokenizer(path, format!("the vocabulary lacks the mask, {}", tokenizer.mask_token()))
+            let reason = format!("the vocabulary lacks the mask, {}", tokenizer.mask_token());
+            Error::tokenizer(Path::new(engine.name()), reason)
         })?;
         Ok(Self { engine, mask })
     }
@@ -133,17 +142,44 @@ impl MaskFiller {
     /// # Errors
     /// As [`Engine::logits`], and of a row without a mask.
     pub fn logits(&self, rows: &[Encoding]) -> Vec<Result<Vec<f32>>> {
-        let has_mask = |row: &&Encoding| row.token_ids.contains(&self.mask);
-        let with_masks: Vec<_> = rows.iter().filter(has_mask).collect();
-        let mut found = self.masks_of(&with_masks, |_, _, logits| logits.to_vec()).into_iter();
-        let logits = |(index, row)| {
-            if !has_mask(&row) {
+        let found = self.masks_of_rows(rows, |_, _, logits| logits.to_vec());
+        found.into_iter().map(|masks| Ok(masks?.concat())).collect()
+    }
+
+    /// [`MaskFiller::fill`] for rows of tokens: for who tokenizes apart.
+    ///
+    /// # Errors
+    /// As [`MaskFiller::logits`], and that an option does not fit.
+    pub fn fill_rows(&self, rows: &[Encoding], options: &FillOptions) -> Vec<Result<Filling>> {
+        if let Err(error) = self.check(options) {
+            return rows.iter().map(|_| Err(error.clone())).collect();
+        }
+        let found =
+            self.masks_of_rows(rows, |row, place, logits| self.filled(&rows[row], place, logits, options));
+        let filling = |(row, masks): (&Encoding, Result<_>)| {
+            Ok(Filling { masks: masks?, tokens: row.token_ids.len(), truncated: row.truncated })
+        };
+        rows.iter().zip(found).map(filling).collect()
+    }
+
+    /// [`MaskFiller::masks_of`] for rows of which some may have no mask.
+    fn masks_of_rows<A>(
+        &self,
+        rows: &[Encoding],
+        mut each: impl FnMut(usize, usize, &[f32]) -> A,
+    ) -> Vec<Result<Vec<A>>> {
+        let has_mask = |row: &Encoding| row.token_ids.contains(&self.mask);
+        let (indices, with_masks): (Vec<_>, Vec<_>) =
+            rows.iter().enumerate().filter(|(_, row)| has_mask(row)).unzip();
+        let found = self.masks_of(&with_masks, |row, place, logits| each(indices[row], place, logits));
+        let mut found = found.into_iter();
+        let masks = |(index, row)| {
+            if !has_mask(row) {
                 return Err(Error::Text { index, reason: "no mask in it".to_owned() });
             }
-            let masks = found.next().expect("an answer for every row").map_err(|error| error.at(index))?;
-            Ok(masks.concat())
+            found.next().expect("an answer for every row").map_err(|error| error.at(index))
         };
-        rows.iter().enumerate().map(logits).collect()
+        rows.iter().enumerate().map(masks).collect()
     }
 
     /// The tokens of a text, which has a mask.

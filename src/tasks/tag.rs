@@ -12,7 +12,7 @@ use crate::{
     engine::{Engine, Purpose},
     error::{Error, Result},
     options::Options,
-    tokenizer::{Origin, Window},
+    tokenizer::{Encoding, Origin, Window},
 };
 
 /// A classifier of tokens. Cloning shares it; any number of threads may use one at a time.
@@ -138,12 +138,15 @@ impl Tagger {
     /// As [`Engine::load`]; when the model is no classifier of tokens.
     pub fn load(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         let path = path.as_ref();
-        Self::of(Engine::of(Opened::at(path)?, path, options, Purpose::Tag)?, path)
+        Self::new(Engine::of(Opened::at(path)?, path, options, Purpose::Tag)?)
     }
 
-    /// With a model that is loaded, if it is a classifier of tokens.
-    pub(super) fn of(engine: Engine, path: &Path) -> Result<Self> {
-        Purpose::Tag.check(path, engine.config())?;
+    /// Reads the labels of a model that is loaded, such as a [`Preset`](crate::Preset).
+    ///
+    /// # Errors
+    /// When it is no classifier of tokens.
+    pub fn new(engine: Engine) -> Result<Self> {
+        engine.check(Purpose::Tag)?;
         Ok(Self { engine })
     }
 
@@ -184,6 +187,14 @@ impl Tagger {
             Ok(self.of_words(words, &window, &logits))
         };
         windows.into_iter().zip(rows).enumerate().map(tagged).collect()
+    }
+
+    /// The model's raw outputs for rows of tokens, `[tokens, labels]` for each row: for who tokenizes apart.
+    ///
+    /// # Errors
+    /// As [`Engine::logits`].
+    pub fn logits(&self, rows: &[Encoding]) -> Vec<Result<Vec<f32>>> {
+        self.engine.token_logits_of(rows.iter().map(Row::from))
     }
 
     /// What the options ask of this model.

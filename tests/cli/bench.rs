@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{embed::sentence, file, nimbert, seeded};
+use crate::{embed::sentence, file, nimbert, seeded, token_classifier};
 
 #[test]
 fn times_of_shapes_and_lengths_in_one_line_of_json() {
@@ -61,9 +61,14 @@ fn what_cannot_be_measured_is_refused_before_anything_is() {
     nimbert(&["bench", "--preset", "bert-huge"]).misused(&["bert-base-chinese"]);
     nimbert(&["bench", "--preset", "bert-base-chinese", "--model", "x"]).misused(&["--model", "--preset"]);
     nimbert(&["bench", "--batch", "4"]).misused(&["--lengths"]);
-    nimbert(&["bench", "--task", "rerank"]).misused(&["--task", "classify, embed"]);
+    nimbert(&["bench", "--task", "rerank"]).misused(&["--task", "classify, embed, tag, answer, fill-mask"]);
+    for (task, wanted) in
+        [("tag", "token classifier"), ("answer", "finds answers"), ("fill-mask", "for masks")]
+    {
+        nimbert(&["bench", "--task", task]).failed(&["demo model", wanted, "`nimbert classify`"]);
+    }
     nimbert(&["bench", "--task", "embed", "--pooling", "median"]).misused(&["cls, max, mean"]);
-    for task in [&[][..], &["--task", "classify"]] {
+    for task in [&[][..], &["--task", "classify"], &["--task", "tag"]] {
         nimbert(&[&["bench", "--pooling", "mean"], task].concat()).misused(&["--pooling", "--task embed"]);
     }
     nimbert(&["bench", "--shapes", "1x513"]).failed(&["513", "512"]);
@@ -150,4 +155,44 @@ fn vectors_of_every_kind_of_model() {
     assert!(weights(&with_dense) > weights(&of_directory), "{with_dense}");
     let other = ["bench", "--task", "embed", "--pooling", "mean", "--model", &poolings];
     nimbert(&other).failed(&["pooling: mean, but", "of its own"]);
+}
+
+/// With made-up weights, the head's too: a token's logits need every row of the last layer, a masked word needs one and the
+/// vocabulary.
+#[test]
+fn tokens_spans_and_masked_words_of_a_preset() {
+    let of = |task| measured(&["--preset", "bert-base-chinese", "--precision", "int8", "--task", task]);
+    let tasks = ["embed", "tag", "answer", "fill-mask"];
+    let [vectors, tokens, spans, words] = tasks.map(of);
+    for (report, task) in [&vectors, &tokens, &spans, &words].into_iter().zip(tasks) {
+        assert_eq!(report["task"], task);
+        for shape in ["1x16", "2x8"] {
+            let of_limit = report["shapes"][shape]["of_limit"].as_f64().unwrap();
+            assert!(0.0 < of_limit && of_limit < 1.5, "{task}, {shape}: {of_limit} of the limit");
+        }
+    }
+    let work = |report: &Value, key: &str| report["shapes"]["1x16"]["work"][key].as_f64().unwrap();
+    let [all, labels, places, masks] =
+        [&vectors, &tokens, &spans, &words].map(|report| work(report, "matmul_gop"));
+    // Nine labels of 16 tokens are 0.0002 Gop.
+    assert!((labels - all).abs() < 0.002 && (places - all).abs() < 0.002, "{all}, {labels} and {places}");
+    let rest_of_a_layer = 15.0 * 2.0 * (2.0 * 768.0 * 768.0 + 2.0 * 768.0 * 3072.0) / 1e9;
+    let head = 2.0 * 768.0 * (768.0 + 21_128.0) / 1e9;
+    assert!((masks - (all - rest_of_a_layer + head)).abs() < 0.002, "{all} and {masks}");
+    let [labels, masks] = [&tokens, &words].map(|report| work(report, "weights_mb"));
+    assert!((masks - labels - 768.0 * 21_896.0 / 1e6).abs() < 1.0, "{labels} and {masks} MB");
+}
+
+#[test]
+fn tokens_of_a_checkpoint_and_its_packed_file() {
+    let (kept, plain) = token_classifier();
+    let packed = kept.path().join("f32.nimbert").to_str().unwrap().to_owned();
+    nimbert(&["pack", "--model", &plain, "--precision", "f32", "-o", &packed]).done();
+    let [of_directory, of_file] =
+        [&plain, &packed].map(|model| measured(&["--task", "tag", "--model", model]));
+    assert_eq!(of_directory["shapes"]["2x8"]["work"], of_file["shapes"]["2x8"]["work"]);
+    let how = ["bench", "--task", "tag", "--model", &plain, "--shapes", "1x4", "--seconds", "0"];
+    let table = nimbert(&how).done();
+    assert!(table.contains("\ntask     tag\n"), "{table}");
+    nimbert(&["bench", "--model", &plain]).failed(&[&plain, "BertForTokenClassification", "`nimbert tag`"]);
 }

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{Run, file, nimbert, seeded};
+use crate::{Run, file, nimbert, seeded, token_classifier};
 
 /// One thread and as few runs as there can be.
 fn bench(more: &[&str]) -> Run {
@@ -168,6 +168,22 @@ fn vectors_are_compared_with_vectors_of_the_same_pooling() {
     refused(&other, &[], &["base.json: task: unknown variant `rerank`"]);
     let (_other, other) = doctored(&path, |object| drop(object.as_object_mut().unwrap().remove("pooling")));
     refused(&other, &[], &["base.json: pooling: a measurement of vectors has one"]);
+}
+
+#[test]
+fn a_measurement_of_tokens_has_a_task_and_no_pooling() {
+    let (_model, model) = token_classifier();
+    let (_directory, path) = saved(&["--task", "tag", "--model", &model]);
+    let of = |path: &str, task| {
+        bench(&["--task", task, "--model", &model, "--against", path, "--tolerance", "1e9"])
+    };
+    let again = of(&path, "tag").done();
+    assert!(again.contains("task     tag") && again.contains("good"), "{again}");
+    of(&path, "embed").failed(&["base.json: task: tag in it, embed here"]);
+    let (_other, other) = doctored(&path, |object| object["pooling"] = json!("mean"));
+    of(&other, "tag").failed(&["base.json: pooling: a measurement of vectors has one, and no other"]);
+    let (_other, other) = doctored(&path, |object| object["task"] = json!("fill-mask"));
+    of(&other, "tag").failed(&["base.json: task: fill-mask in it, tag here"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use nimbert::{OnLong, Options, PackOptions, Precision, ReadOptions, Reader, Task, tasks};
+use nimbert::{Cut, Encoding, OnLong, Options, PackOptions, Precision, ReadOptions, Reader, Task, tasks};
 use nimbert_test_support::shared;
 use serde_json::Value;
 
@@ -107,6 +107,33 @@ fn what_cannot_be_answered_is_said_and_costs_nobody_else() {
     let error = reader.answer(&[("Who?", &"Maria ".repeat(40))], &ReadOptions::default().stride(15));
     let error = error[0].as_ref().unwrap_err().to_string();
     assert!(error.contains("a stride of 15 tokens is not less than the"), "{error}");
+}
+
+/// For who tokenizes apart: the tokens of the best answer, by their rows alone.
+#[test]
+fn the_best_span_of_rows_is_the_answer() {
+    let Some(dir) = shared("family/bert-qa") else { return };
+    let reader = Reader::load(&dir, Options::default()).unwrap();
+    let options = ReadOptions::default().align_to_words(false).stride(12);
+    for row in &rows(&dir) {
+        let (question, context) = asked(row);
+        let tokenizer = reader.engine().tokenizer();
+        let windows =
+            tokenizer.windows(question, Some(context), reader.window(), Cut::Second, Some(12)).unwrap();
+        let encodings: Vec<_> = windows.iter().map(|window| window.encoding.clone()).collect();
+        let span = reader.span(&encodings, &options).unwrap().expect("a context");
+        let [first, last] =
+            [span.first, span.last].map(|token| windows[span.window].origins[token].expect("the context's"));
+        let found = reader.answer(&[(question, context)], &options).good().remove(0);
+        let best = &found.answers[0];
+        assert_eq!((first.start, last.end), (best.start, best.end), "{question}");
+        // Of the same words in another window, too.
+        assert!(span.score <= best.score && best.score <= span.score * windows.len() as f32, "{question}");
+    }
+    let empty = Encoding { token_ids: vec![], token_type_ids: vec![], truncated: false };
+    let none = [reader.engine().encode("Who?", None).unwrap(), empty];
+    assert_eq!(reader.span(&none[..1], &options).unwrap(), None);
+    assert_eq!(reader.span(&none, &options).unwrap_err().to_string(), "text 1: no tokens, not even [CLS]");
 }
 
 /// Its first tokens ask, or it is refused.

@@ -112,6 +112,24 @@ fn any_number_of_masks_beside_texts_without() {
 }
 
 /// Of some words, with the scores that they have among all.
+/// For who tokenizes apart.
+#[test]
+fn rows_are_filled_as_texts_are() {
+    let Some(dir) = shared("family/bert-mlm") else { return };
+    let filler = MaskFiller::load(&dir, Options::default()).unwrap();
+    let texts = ["a [MASK] film", "[MASK] and [MASK]"];
+    let mut rows = texts.map(|text| filler.encode(text).unwrap()).to_vec();
+    let options = FillOptions::default().top_k(3);
+    let expected = filler.fill(&texts, &options).good();
+    assert_eq!(filler.fill_rows(&rows, &options).good(), expected);
+    rows.insert(1, filler.engine().encode("none", None).unwrap());
+    let found = filler.fill_rows(&rows, &options);
+    assert_eq!(found[1].as_ref().unwrap_err().to_string(), "text 1: no mask in it");
+    assert_eq!([&found[0], &found[2]].map(|found| found.as_ref().unwrap()), [&expected[0], &expected[1]]);
+    let error = filler.fill_rows(&rows, &options.top_k(0)).remove(0).unwrap_err();
+    assert_eq!(error.to_string(), "top-k: 0 is not at least 1");
+}
+
 #[test]
 fn targets_are_words_of_the_vocabulary() {
     let Some(dir) = shared("family/bert-mlm") else { return };

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use nimbert::{Aggregation, OnLong, Options, PackOptions, Precision, TagOptions, Tagger, Task, tasks};
+use nimbert::{
+    Aggregation, Engine, OnLong, Options, PackOptions, Precision, TagOptions, Tagger, Task, tasks,
+};
 use nimbert_test_support::shared;
 use serde_json::Value;
 
@@ -86,6 +88,22 @@ fn logits_are_those_of_transformers() {
         println!("{precision}: {apart:.5} of the spread");
         assert!(apart <= most, "{precision}: {apart}");
     }
+}
+
+/// For who tokenizes apart.
+#[test]
+fn logits_of_rows_are_those_of_texts() {
+    let Some(dir) = shared("family/bert-ner") else { return };
+    let tagger = Tagger::load(&dir, Options::default()).unwrap();
+    let texts = ["Maria Olsen moved to Ghent", "nobody did"];
+    let rows = texts.map(|text| tagger.engine().encode(text, None).unwrap());
+    let found = tagger.tag(&texts, &TagOptions::default()).good();
+    for ((logits, row), found) in tagger.logits(&rows).good().iter().zip(&rows).zip(found) {
+        assert_eq!((logits.len(), logits), (row.token_ids.len() * tagger.labels().len(), &found.logits));
+    }
+    let other = Engine::load(shared("family/bert-nli").unwrap(), Options::default()).unwrap();
+    let error = Tagger::new(other).unwrap_err().to_string();
+    assert!(error.contains("token classifier") && error.contains("bert-nli"), "{error}");
 }
 
 /// In windows nothing is lost, and of what two of them find one stays; without, the end is.

@@ -22,6 +22,7 @@ from environment import say
 from figures import Figures
 from record import Recorder, Row, read
 
+QUICK_WINDOWS = 2
 QUICK = {"shapes": workloads.QUICK_SHAPES, "seconds": 0.2, "rounds": 1}
 USUAL = {"shapes": workloads.SHAPES, "seconds": 1.0, "rounds": 3}
 USUAL_OF_TASKS = USUAL | {"shapes": workloads.TASKS_SHAPES}
@@ -39,18 +40,21 @@ def plan(args: Namespace, config: dict) -> workloads.Plan:
     if args.command == "roofline":
         lengths, texts = [], []
     time = usual["seconds"] if args.seconds is None else args.seconds
-    return workloads.Plan(shapes, lengths, texts, time, args.batch)
+    windows = workloads.windows(limit)[:QUICK_WINDOWS if args.quick else None] if tasks.ANSWER in args.tasks else []
+    return workloads.Plan(shapes, lengths, texts, time, args.batch, windows)
 
 
 def describe(bench: prepare.Bench, todo: workloads.Plan, turns: list[tasks.Turn], told: dict[str, str],
              number: int, cores: dict[int, list[int]]) -> dict[str, str]:
     """What a reader of the record has to know of the run."""
+    asked = {"question": f"{workloads.QUESTION} tokens, {workloads.CONTEXT} of its context, "
+                         f"{len(todo.windows)} windows, {sum(todo.windows)} tokens"} if todo.windows else {}
     return {
         "model": bench.model_name, "rounds": str(number), "seconds": f"{todo.seconds:g}",
         "measured on cores": "; ".join(", ".join(map(str, each)) for each in cores.values()),
         "mixed": f"{len(todo.lengths)} texts, {sum(todo.lengths)} tokens, {todo.batch} at once padded",
         "texts": str(len(todo.texts)), "tasks": ", ".join(dict.fromkeys(str(turn.task) for turn in turns)),
-    } | {f"setting of {turn.engine.name}": turn.engine.setting for turn in turns} | {
+    } | asked | {f"setting of {turn.engine.name}": turn.engine.setting for turn in turns} | {
         f"agreement of {name}": text for name, text in told.items()}
 
 
@@ -112,7 +116,7 @@ def run(args: Namespace) -> int:
         return code
     show(recorder.path)
     if tasks.CLASSIFY not in args.tasks:
-        say("no charts: they are of logits")
+        say("no charts: they are of the logits of texts")
         return code
     if not draw(python, recorder.path, args.output, *(["roofline"] if args.command == "roofline" else [])):
         say(f"the record is complete; to draw it: python3 tools/bench charts {recorder.path}")

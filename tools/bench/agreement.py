@@ -2,10 +2,12 @@
 import statistics
 from dataclasses import dataclass
 
-from tasks import CLASSIFY, Task
+from tasks import ANSWER, CLASSIFY, Task
 
 # A row for each text: of logits, or a vector.
 Rows = list[list[float]]
+# For each text what its tokens are, or for each question its answer, and how likely that is.
+Decisions = list[list[tuple[int | str, float]]]
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,14 @@ TOLERANCES = {
 # single scale for each matrix of weights. The cosine limits nothing: that of two texts' vectors can be 0.9 already, where
 # all have a direction in common.
 VECTOR_TOLERANCES = {"f32": 2e-4, "f16": 0.03, "int8": 0.5}
+
+
+# The same for what is decided: a label of nine for each token, a span of thousands for each question. The distance is that of
+# the likelihoods where both decide alike.
+DECISION_TOLERANCES = {
+    "tag": {"f32": Tolerance(2e-4, 0.98), "f16": Tolerance(0.03, 0.95), "int8": Tolerance(0.8, 0.5)},
+    "answer": {"f32": Tolerance(2e-4, 0.98), "f16": Tolerance(0.03, 0.9), "int8": Tolerance(0.5, 0.1)},
+}
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,27 @@ class VectorAgreement:
                 f"{self.tolerance:g}), least cosine {self.cosine:.6f}")
 
 
+@dataclass(frozen=True)
+class DecisionAgreement:
+    """How an engine's decisions compare with the reference's."""
+
+    # `tokens` or `questions`, and how many.
+    what: str
+    count: int
+    same: float
+    distance: float
+    tolerance: Tolerance
+
+    @property
+    def good(self) -> bool:
+        # Written so that what is not a number is not good.
+        return self.distance <= self.tolerance.distance and self.same >= self.tolerance.labels
+
+    def __str__(self) -> str:
+        return (f"the same for {round(self.same * self.count)} of {self.count} {self.what}, their scores {self.distance:.2g} "
+                f"of the spread apart (allowed: {self.tolerance.distance:g})")
+
+
 def _best(row: list[float]) -> int:
     return max(range(len(row)), key=row.__getitem__)
 
@@ -84,8 +115,29 @@ def _root_mean_square(values: list[float]) -> float:
     return statistics.fmean(value * value for value in values) ** 0.5
 
 
-def compare(reference: Rows, rows: Rows, precision: str, task: Task = CLASSIFY) -> Agreement | VectorAgreement:
+def compare_decisions(reference: Decisions, found: Decisions, precision: str, task: Task) -> DecisionAgreement:
+    """Both in the same order of texts or questions."""
+    what = "questions" if task == ANSWER else "tokens"
+    if [len(text) for text in found] != [len(text) for text in reference]:
+        raise ValueError(f"{sum(map(len, found))} {what} where the reference has {sum(map(len, reference))}, or elsewhere")
+    pairs = [pair for both in zip(reference, found) for pair in zip(*both)]
+    alike = [(mine, other) for (choice, mine), (chosen, other) in pairs if choice == chosen]
+    if not alike:
+        raise ValueError(f"not one of {len(pairs)} {what} is decided as the reference does")
+    scores = [score for (_, score), _ in pairs]
+    spread = _root_mean_square([score - statistics.fmean(scores) for score in scores])
+    if not spread:
+        raise ValueError(f"the reference is as sure of all {what}: nothing can disagree with it")
+    distance = _root_mean_square([mine - other for mine, other in alike]) / spread
+    return DecisionAgreement(what, len(pairs), len(alike) / len(pairs), distance,
+                             DECISION_TOLERANCES[task.name][precision])
+
+
+def compare(reference: Rows | Decisions, rows: Rows | Decisions, precision: str,
+            task: Task = CLASSIFY) -> Agreement | VectorAgreement | DecisionAgreement:
     """Both in the same order of texts."""
+    if task.head:
+        return compare_decisions(reference, rows, precision, task)
     what = "vectors" if task.pooling else "logits"
     if [len(row) for row in rows] != [len(row) for row in reference]:
         raise ValueError(f"{len(rows)} rows of {what} where the reference has {len(reference)}, or of another length")

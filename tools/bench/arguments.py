@@ -71,6 +71,7 @@ Measures nimbert beside other engines on this machine: one command from nothing 
     python3 tools/bench --quick             does it work? three minutes, no figures to quote
     python3 tools/bench --engines nimbert,openvino-int8
     python3 tools/bench --task classify,embed   logits and vectors in the same rounds, beside each other
+    python3 tools/bench --task classify,tag,answer   beside them a classifier of tokens, and answers to a question
     python3 tools/bench roofline            nimbert alone, beside what the machine allows
     python3 tools/bench table FILE.csv      the tables of a record
     python3 tools/bench charts FILE.csv     the tables and the charts of a record, drawn again
@@ -136,8 +137,10 @@ def parser() -> argparse.ArgumentParser:
                   parents=[installing(), timing()])
     run.add_argument("--task", metavar="TASKS", type=reason(lambda text: tasks.choose(tasks.NAMES, text)),
                      default=["classify"],
-                     help="classify, embed or both with a comma: forwards to logits, or to pooled vectors (default: "
-                          f"classify; with embed the shapes are {workloads.TASKS_SHAPES} unless said otherwise)")
+                     help="classify, embed, tag, answer, several with commas: forwards to the logits of a text, to its pooled "
+                          "vector, to the logits of each of its tokens, or from the windows of a question's long context "
+                          f"to the best answer (default: classify; with others the shapes are {workloads.TASKS_SHAPES} "
+                          "unless said otherwise, and answer has none)")
     run.add_argument("--pooling", metavar="HOW", type=reason(lambda text: tasks.choose(tasks.POOLINGS, text)),
                      help="of --task embed: mean, cls or both with a comma (default: mean)")
     run.add_argument("--engines", metavar="NAMES", type=reason(select), default=list(ENGINES),

@@ -150,7 +150,7 @@ def rates(chart: Chart, workload: str) -> dict[Engine, float | None]:
 def throughput(chart: Chart) -> plt.Figure | None:
     """Batches: tokens a second, and texts a second from text."""
     titles = {name: f"{title(name)}: tokens/s" for name in chart.figures.timed()
-              if name != "mixed" and not length(name)}
+              if name not in ("mixed", "question") and not length(name)}
     titles |= {"mixed": "mixed lengths: tokens/s", "texts": "from text: texts/s"}
     columns = [name for name in titles if name in chart.figures.workloads][-3:]
     if not columns:

@@ -77,7 +77,7 @@ class Figures:
 
     def timed(self) -> list[str]:
         """The workloads of ids."""
-        return [name for name in self.workloads if "x" in name and name[0].isdigit() or name == "mixed"]
+        return [name for name in self.workloads if "x" in name and name[0].isdigit() or name in ("mixed", "question")]
 
 
 @dataclass(frozen=True)

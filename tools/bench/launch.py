@@ -4,15 +4,16 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import figures
-from engines import Engine
+from agreement import Decisions, Rows
+from export import TAGS
 from prepare import Bench, last_line
-from tasks import Task, Turn
-from workloads import BATCH, Plan
+from tasks import ANSWER, TAG, Task, Turn
+from workloads import BATCH, Plan, Shape, questions, texts
 
 HERE = Path(__file__).resolve().parent
 
@@ -71,34 +72,56 @@ def _job(bench: Bench, turn: Turn, threads: int, **parts) -> list[str]:
     return [bench.candle, str(path)] if candle else [bench.python, str(HERE / "worker.py"), str(path)]
 
 
-def _model(bench: Bench, engine: Engine, threads: int) -> list[str]:
-    return ["--model", str(bench.packed(engine.precision)), "--precision", engine.precision, "--threads", str(threads)]
+def _model(bench: Bench, turn: Turn, threads: int) -> list[str]:
+    precision = turn.engine.precision
+    return ["--model", str(bench.packed(precision, turn.task)), "--precision", precision, "--threads", str(threads)]
 
 
 def _pooling(task: Task) -> list[str]:
     return ["--pooling", task.pooling] if task.pooling else []
 
 
-def _text_file(bench: Bench, texts: list[str]) -> str:
-    path = bench.cache / "texts.jsonl"
-    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
+def _input(bench: Bench, name: str, objects: Iterable[dict[str, str]]) -> str:
+    """A file with an object a line."""
+    path = bench.cache / name
+    path.write_text("".join(json.dumps(each) + "\n" for each in objects), encoding="utf-8")
     return str(path)
+
+
+def _text_file(bench: Bench, texts: list[str]) -> str:
+    return _input(bench, "texts.jsonl", ({"text": text} for text in texts))
 
 
 def _log(bench: Bench, turn: Turn) -> Path:
     return bench.cache / f"{turn.name.replace(' ', '-')}.log"
 
 
-def answers(bench: Bench, turn: Turn, threads: int, texts: list[str]) -> tuple[list[list[float]], float]:
-    """The logits or vectors of the texts, and how many seconds they took, without loading."""
-    start, log = time.perf_counter(), _log(bench, turn)
+def _own_answers(bench: Bench, turn: Turn, threads: int) -> Rows | Decisions:
+    """nimbert's, by the command of a task."""
+    task, options = turn.task, _pooling(turn.task)
+    if task == ANSWER:
+        asked = ({"question": question, "context": context} for question, context in questions())
+        file = _input(bench, "questions.jsonl", asked)
+    else:
+        file = _text_file(bench, texts())
+    if task == TAG:
+        # All tokens, each by itself.
+        options = ["--aggregation", "none", "--ignore-labels", ""]
+    command = [bench.nimbert, task.name, *_model(bench, turn, threads), *options, "--format", "json", "--input", file]
+    found = [json.loads(line) for line in _lines(command, threads, _log(bench, turn))]
+    if task == ANSWER:
+        return [[(best["answer"], best["score"]) for best in each["answers"]] for each in found]
+    if task == TAG:
+        return [[(TAGS.index(token["entity"]), token["score"]) for token in each["entities"]] for each in found]
+    return [each["embedding" if task.pooling else "logits"] for each in found]
+
+
+def answers(bench: Bench, turn: Turn, threads: int) -> tuple[Rows | Decisions, float]:
+    """What is compared of the texts or questions, and how many seconds it took, without loading."""
+    start = time.perf_counter()
     if turn.engine.ours:
-        key = {"classify": "logits", "embed": "embedding"}[turn.task.name]
-        command = [bench.nimbert, turn.task.name, *_model(bench, turn.engine, threads), *_pooling(turn.task),
-                   "--format", "json", "--input", _text_file(bench, texts)]
-        found = [json.loads(line)[key] for line in _lines(command, threads, log)]
-        return found, time.perf_counter() - start
-    for line in _lines(_job(bench, turn, threads, check=bench.check_batches()), threads, log):
+        return _own_answers(bench, turn, threads), time.perf_counter() - start
+    for line in _lines(_job(bench, turn, threads, check=bench.check(turn.task)), threads, _log(bench, turn)):
         result = json.loads(line)
         if result.get("workload") == "load":
             start = time.perf_counter()
@@ -116,10 +139,11 @@ def files(bench: Bench, turn: Turn) -> list[str]:
     """What an engine reads when it loads, in the model's directory."""
     engine = turn.engine
     if engine.ours:
-        return [bench.packed(engine.precision).name]
+        return [bench.packed(engine.precision, turn.task).name]
     if engine.name in GRAPHS:
         return [turn.task.file(GRAPHS[engine.name])]
-    return [engine.name, "checkpoint"] if engine.family == "ctranslate2" else ["checkpoint"]
+    checkpoint = turn.task.weights("checkpoint")
+    return [engine.name, checkpoint] if engine.family == "ctranslate2" else [checkpoint]
 
 
 def read_files(bench: Bench, turn: Turn) -> None:
@@ -151,18 +175,18 @@ def measure(bench: Bench, turn: Turn, threads: int, plan: Plan) -> Iterator[Samp
 
 def _nimbert(bench: Bench, turn: Turn, threads: int, plan: Plan) -> Iterator[Sample]:
     """`nimbert bench` for what starts from ids, `nimbert compare` of a model with itself for what starts from text."""
-    command = [bench.nimbert, "bench", *_model(bench, turn.engine, threads), "--task", turn.task.name,
-               *_pooling(turn.task), "--format", "json", "--seconds", str(plan.seconds), "--shapes",
-               ",".join(map(str, plan.shapes)) or "-"]
-    if plan.lengths:
-        path = bench.cache / "lengths.txt"
-        path.write_text("".join(f"{length}\n" for length in plan.lengths))
-        command += ["--lengths", str(path), "--batch", str(BATCH)]
-    found = json.loads("".join(_lines(command, threads, _log(bench, turn))))
+    found, entries = {}, {}
+    if plan.shapes or plan.lengths or not plan.windows:
+        found = _bench(bench, turn, threads, plan.seconds, plan.shapes, plan.lengths, BATCH)
+        # nimbert's JSON has the shapes in alphabetic order.
+        entries |= {str(shape): found["shapes"][str(shape)] for shape in plan.shapes}
+        entries |= {"mixed": found["lengths"]} if plan.lengths else {}
+    if plan.windows:
+        asked = _bench(bench, turn, threads, plan.seconds, [], plan.windows, len(plan.windows))
+        entries["question"] = asked["lengths"]
+        found = asked | found | {"peak_rss_mb": max(each["peak_rss_mb"] for each in (asked, found) if each)}
     yield replace(Sample.of("load", [found["load_ms"]]), note=f"on {found['isa']}")
-    mixed = {"mixed": found["lengths"]} if plan.lengths else {}
-    # nimbert's JSON has the shapes in alphabetic order.
-    for name, entry in {**{str(shape): found["shapes"][str(shape)] for shape in plan.shapes}, **mixed}.items():
+    for name, entry in entries.items():
         summary = {"runs": entry["runs"], "min": entry["min_ms"], "median": entry["median_ms"], "p99": entry["p99_ms"]}
         yield Sample(name, summary=summary, work=entry["work"])
     yield Sample.of("memory", [found["peak_rss_mb"]], "MiB")
@@ -175,9 +199,21 @@ def _nimbert(bench: Bench, turn: Turn, threads: int, plan: Plan) -> Iterator[Sam
         yield _texts(bench, turn, threads, plan)
 
 
+def _bench(bench: Bench, turn: Turn, threads: int, seconds: float, shapes: list[Shape], lengths: list[int],
+           batch: int) -> dict:
+    """What `nimbert bench` finds of shapes, and of lengths so many at once."""
+    command = [bench.nimbert, "bench", *_model(bench, turn, threads), "--task", turn.task.name, *_pooling(turn.task),
+               "--format", "json", "--seconds", str(seconds), "--shapes", ",".join(map(str, shapes)) or "-"]
+    if lengths:
+        path = bench.cache / "lengths.txt"
+        path.write_text("".join(f"{length}\n" for length in lengths))
+        command += ["--lengths", str(path), "--batch", str(batch)]
+    return json.loads("".join(_lines(command, threads, _log(bench, turn))))
+
+
 def _texts(bench: Bench, turn: Turn, threads: int, plan: Plan) -> Sample:
     engine = turn.engine
-    command = [bench.nimbert, "compare", str(bench.packed(engine.precision)), "--precision-a", engine.precision,
+    command = [bench.nimbert, "compare", str(bench.packed(engine.precision, turn.task)), "--precision-a", engine.precision,
                "--precision-b", engine.precision, "--threads", str(threads), "--format", "json", "--data",
                _text_file(bench, plan.texts)]
     found = json.loads("".join(_lines(command, threads, _log(bench, turn))))

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 import networks
-from tasks import Task
+from export import INPUTS
+from tasks import ANSWER, CLASSIFY, Task
 
 Rows = list[list[int]]
 
@@ -18,20 +19,22 @@ Rows = list[list[int]]
 class Peer:
     """A loaded engine. What `prepare` does is not timed: an engine gets its inputs in the form that it likes best."""
 
-    prepare: Callable[[Rows], Any]
-    # Logits, [texts, labels], or vectors, [texts, hidden].
+    # Rows, and of pairs how many tokens come before the second text.
+    prepare: Callable[[Rows, int], Any]
+    # Logits, [texts, labels], vectors, [texts, hidden], or the logits of tokens, [texts, tokens, labels].
     run: Callable[[Any], np.ndarray]
     # The transformers model, of engines that have one.
     model: Any = None
 
 
-def padded(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """Ids as long as the longest row, and a mask of the real ones."""
+def padded(rows: Rows, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ids as long as the longest row, a mask of the real ones, and token types: 1 after so many tokens, or nowhere."""
     ids = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
-    mask = np.zeros_like(ids)
+    mask, types = np.zeros_like(ids), np.zeros_like(ids)
     for place, row in enumerate(rows):
         ids[place, :len(row)], mask[place, :len(row)] = row, 1
-    return ids, mask
+        types[place, first or len(row):len(row)] = 1
+    return ids, mask, types
 
 
 def pooled(hidden: np.ndarray, lengths: np.ndarray, pooling: str) -> np.ndarray:
@@ -50,13 +53,13 @@ def pytorch(model_dir: Path, precision: str, threads: int, task: Task) -> Peer:
     import torch
 
     torch.set_num_threads(threads)
-    network = networks.load(model_dir / "checkpoint", task.pooling)
+    network = networks.load(model_dir / task.weights("checkpoint"), task)
     if precision == "int8":
         network = torch.ao.quantization.quantize_dynamic(network, {torch.nn.Linear}, dtype=torch.qint8)
 
-    def prepare(rows: Rows) -> tuple:
-        ids, mask = map(torch.from_numpy, padded(rows))
-        return ids, None if mask.all() else mask
+    def prepare(rows: Rows, first: int) -> tuple:
+        ids, mask, types = map(torch.from_numpy, padded(rows, first))
+        return ids, None if mask.all() else mask, types if first else None
 
     def run(inputs: tuple) -> np.ndarray:
         with torch.inference_mode():
@@ -77,7 +80,8 @@ def torch_compile(model_dir: Path, precision: str, threads: int, task: Task) -> 
         with torch.inference_mode():
             return program(*inputs).numpy()
 
-    return Peer(lambda rows: tuple(map(torch.from_numpy, padded(rows))), run)
+    inputs = 3 if task == ANSWER else 2
+    return Peer(lambda rows, first: tuple(map(torch.from_numpy, padded(rows, first)[:inputs])), run)
 
 
 def onnxruntime(model_dir: Path, precision: str, threads: int, task: Task) -> Peer:
@@ -90,9 +94,8 @@ def onnxruntime(model_dir: Path, precision: str, threads: int, task: Task) -> Pe
     types = {"tensor(int32)": np.int32, "tensor(int64)": np.int64}
     wanted = {each.name: types[each.type] for each in session.get_inputs()}
 
-    def prepare(rows: Rows) -> dict:
-        ids, mask = padded(rows)
-        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+    def prepare(rows: Rows, first: int) -> dict:
+        inputs = dict(zip(INPUTS, padded(rows, first)))
         return {name: inputs[name].astype(dtype) for name, dtype in wanted.items()}
 
     return Peer(prepare, lambda inputs: session.run(None, inputs)[0])
@@ -106,31 +109,34 @@ def openvino(model_dir: Path, precision: str, threads: int, task: Task) -> Peer:
                 "INFERENCE_PRECISION_HINT": "f32"}
     request = ov.Core().compile_model(model_dir / name, "CPU", settings).create_infer_request()
 
-    def prepare(rows: Rows) -> dict:
-        ids, mask = padded(rows)
-        return {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-
-    return Peer(prepare, lambda inputs: request.infer(inputs, share_inputs=True, share_outputs=True)[0])
+    return Peer(lambda rows, first: dict(zip(INPUTS, padded(rows, first))),
+                lambda inputs: request.infer(inputs, share_inputs=True, share_outputs=True)[0])
 
 
 def ctranslate2(model_dir: Path, precision: str, threads: int, task: Task) -> Peer:
     import ctranslate2 as ct2
     from safetensors import safe_open
 
-    with safe_open(model_dir / "checkpoint" / "model.safetensors", "np") as file:
-        weight, bias = file.get_tensor("classifier.weight"), file.get_tensor("classifier.bias")
+    head = "qa_outputs" if task == ANSWER else "classifier"
+    with safe_open(model_dir / task.weights("checkpoint") / "model.safetensors", "np") as file:
+        weight, bias = file.get_tensor(f"{head}.weight"), file.get_tensor(f"{head}.bias")
     compute = "float32" if precision == "f32" else "int8"
     encoder = ct2.Encoder(str(model_dir / f"ctranslate2-{precision}"), device="cpu", compute_type=compute,
                           intra_threads=threads, inter_threads=1)
 
-    def logits(inputs: tuple) -> np.ndarray:
-        return np.array(encoder.forward_batch(inputs[0]).pooler_output) @ weight.T + bias
+    def prepare(rows: Rows, first: int) -> tuple:
+        types = [[0] * first + [1] * (len(row) - first) for row in rows] if first else None
+        return rows, types, np.array([*map(len, rows)])
 
-    def vectors(inputs: tuple) -> np.ndarray:
-        rows, lengths = inputs
-        return pooled(np.asarray(encoder.forward_batch(rows).last_hidden_state), lengths, task.pooling)
+    def run(inputs: tuple) -> np.ndarray:
+        rows, types, lengths = inputs
+        found = encoder.forward_batch(rows, token_type_ids=types)
+        if task == CLASSIFY:
+            return np.array(found.pooler_output) @ weight.T + bias
+        hidden = np.asarray(found.last_hidden_state)
+        return pooled(hidden, lengths, task.pooling) if task.pooling else hidden @ weight.T + bias
 
-    return Peer(lambda rows: (rows, np.array([*map(len, rows)])), vectors if task.pooling else logits)
+    return Peer(prepare, run)
 
 
 LOADERS = {"pytorch": pytorch, "compile": torch_compile, "onnxruntime": onnxruntime, "openvino": openvino,

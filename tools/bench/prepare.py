@@ -11,7 +11,7 @@ import export
 import needs
 import networks
 import workloads
-from tasks import CLASSIFY, Turn
+from tasks import ANSWER, CLASSIFY, Task, Turn
 
 MADE_UP = "bert-base-chinese's shape, weights from a seed"
 
@@ -32,16 +32,23 @@ class Bench:
     def checkpoint(self) -> Path:
         return self.model / "checkpoint"
 
-    def packed(self, precision: str) -> Path:
-        return self.model / f"{precision}.nimbert"
+    def packed(self, precision: str, task: Task) -> Path:
+        return self.model / task.weights(f"{precision}.nimbert")
 
     def config(self) -> dict:
         return json.loads((self.checkpoint / "config.json").read_text(encoding="utf-8"))
 
-    def check_batches(self) -> list[list[list[int]]]:
-        """The texts that engines have to agree on, as ids."""
+    def check(self, task: Task) -> list:
+        """What engines have to agree on: batches of texts as ids, or questions."""
+        if task == ANSWER:
+            return json.loads((self.model / "questions.json").read_text())
         rows, size = json.loads((self.model / "rows.json").read_text()), workloads.CHECKED_AT_ONCE
         return [rows[start:start + size] for start in range(0, len(rows), size)]
+
+    def check_tokens(self, task: Task) -> int:
+        """How many tokens that are."""
+        batches = self.check(task)
+        return sum(len(row) for each in batches for row in (each["windows"] if task == ANSWER else each))
 
 
 def config(checkpoint: Path | None) -> dict:
@@ -66,7 +73,8 @@ def checkpoint_key(checkpoint: Path | None, versions: dict[str, str]) -> str:
     # What is not installed wrote nothing yet: it counts as pinned, so that nothing is written again when it comes.
     pinned = {name: pin.version for name, pin in needs.pins(environment.REQUIREMENTS).items()}
     writers = {name: version for name, version in (pinned | versions).items() if name != "matplotlib"}
-    parts = [json.dumps(writers, sort_keys=True), *sources, *workloads.texts()]
+    asked = json.dumps([workloads.WINDOW, workloads.STRIDE, workloads.questions()])
+    parts = [json.dumps(writers, sort_keys=True), *sources, *workloads.texts(), asked]
     if checkpoint is None:
         parts.append(export.SPEC.read_text(encoding="utf-8"))
     else:
@@ -99,11 +107,12 @@ def prepare(cache: Path, python: str, checkpoint: Path | None, turns: list[Turn]
             bench.missing[turn.name] = f"not installed: {', '.join(absent)}"
     prepare_candle(bench, [turn for turn in turns if turn.engine.family == "candle"])
     bench.missing |= run_export(bench, checkpoint, [turn for turn in turns if turn.name not in bench.missing])
-    for precision in dict.fromkeys(turn.engine.precision for turn in turns if turn.engine.ours):
-        packed = subprocess.run([bench.nimbert, "pack", bench.checkpoint, "--precision", precision, "-o",
-                                 bench.packed(precision)], capture_output=True, text=True)
+    for file, turn in {bench.packed(turn.engine.precision, turn.task): turn for turn in turns if turn.engine.ours}.items():
+        source, precision = bench.model / turn.task.weights("checkpoint"), turn.engine.precision
+        packed = subprocess.run([bench.nimbert, "pack", source, "--precision", precision, "-o", file],
+                                capture_output=True, text=True)
         if packed.returncode != 0:
-            raise ValueError(f"{bench.checkpoint} cannot be packed in {precision}: {packed.stderr.strip()}")
+            raise ValueError(f"{source} cannot be packed in {precision}: {packed.stderr.strip()}")
     return bench
 
 
@@ -111,7 +120,7 @@ def prepare_candle(bench: Bench, turns: list[Turn]) -> None:
     """Builds its program, where it has something to do."""
     for turn in turns:
         if turn.task != CLASSIFY:
-            bench.missing[turn.name] = "its program in candle/ gives logits alone"
+            bench.missing[turn.name] = "its program in candle/ gives the logits of texts alone"
     if any(turn.task == CLASSIFY for turn in turns):
         try:
             bench.candle = environment.candle(bench.cache)
@@ -127,8 +136,10 @@ def run_export(bench: Bench, checkpoint: Path | None, turns: list[Turn]) -> dict
     failed.unlink(missing_ok=True)
     named = [{"name": turn.name, "engine": turn.engine.name, "task": turn.task.name, "pooling": turn.task.pooling}
              for turn in turns]
+    window, stride = workloads.window_sizes(config(checkpoint)["max_position_embeddings"])
     job.write_text(json.dumps({"checkpoint": str(checkpoint.resolve()) if checkpoint else None, "out": str(bench.model),
-                               "texts": workloads.texts(), "turns": named, "failed": str(failed)}))
+                               "texts": workloads.texts(), "questions": workloads.questions(), "window": window,
+                               "stride": stride, "turns": named, "failed": str(failed)}))
     with log.open("w") as file:
         run = subprocess.run([bench.python, str(Path(export.__file__)), str(job)], stdout=file, stderr=file)
     if run.returncode != 0:

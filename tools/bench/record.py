@@ -54,8 +54,8 @@ class Row:
 
 
 FIELDS = [field.name for field in dataclasses.fields(Row)]
-# Those that are not a shape; a workload of vectors has its task before it, such as `embed mean 1x8`.
-WORKLOADS = ("load", "mixed", "texts", "memory", "matmul limit", "attention limit", "reading limit")
+# Those that are not a shape; a workload of another task than classify has it before it, such as `embed mean 1x8`.
+WORKLOADS = ("load", "mixed", "question", "texts", "memory", "matmul limit", "attention limit", "reading limit")
 WHOLE, TEXT = {"threads", "round", "runs"}, {"engine", "precision", "workload", "unit", "note"}
 
 

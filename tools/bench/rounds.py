@@ -11,7 +11,7 @@ from environment import say
 from prepare import Bench
 from record import Recorder, Row
 from tasks import Turn
-from workloads import Plan, texts
+from workloads import Plan
 
 
 class Clock:
@@ -35,8 +35,7 @@ def minutes(seconds: float) -> str:
 def check(bench: Bench, turns: list[Turn], threads: int) -> tuple[dict[str, str], dict[str, float]]:
     """Compares the answers of all engines, task by task. Returns by a turn's name what is to be told of it, and the
     seconds for a token of those that agree; the others are added to `bench.missing`."""
-    told, speed, asked = {}, {}, texts()
-    tokens = sum(len(row) for batch in bench.check_batches() for row in batch)
+    told, speed = {}, {}
     references, width = {}, max((len(turn.name) for turn in turns), default=0)
     for turn in turns:
         if turn.name in bench.missing:
@@ -44,10 +43,10 @@ def check(bench: Bench, turns: list[Turn], threads: int) -> tuple[dict[str, str]
             continue
         reference = Turn(BY_NAME[BASELINE], turn.task)
         if turn.task not in references:
-            references[turn.task] = launch.answers(bench, reference, threads, asked)
+            references[turn.task] = launch.answers(bench, reference, threads)
         first = references[turn.task]
         try:
-            answers, seconds = first if turn == reference else launch.answers(bench, turn, threads, asked)
+            answers, seconds = first if turn == reference else launch.answers(bench, turn, threads)
             found = agreement.compare(first[0], answers, turn.engine.precision, turn.task)
         except (launch.Failed, ValueError) as error:
             bench.missing[turn.name] = str(error)
@@ -55,7 +54,7 @@ def check(bench: Bench, turns: list[Turn], threads: int) -> tuple[dict[str, str]
             continue
         if not found.good:
             bench.missing[turn.name] = f"disagrees with {reference.name}: {found}"
-        told[turn.name], speed[turn.name] = str(found), seconds / tokens
+        told[turn.name], speed[turn.name] = str(found), seconds / bench.check_tokens(turn.task)
         say(f"{turn.name:<{width}} {'agrees' if found.good else 'DISAGREES, left out'}: {found}")
     return told, speed
 
@@ -67,6 +66,8 @@ def expected_seconds(engine: Engine, plan: Plan, per_token: float) -> float:
     sizes = [(2, 5, shape.texts * shape.tokens) for shape in plan.shapes]
     if plan.lengths:
         sizes.append((0, 2, sum(plan.lengths)))
+    if plan.windows:
+        sizes.append((0, 2, sum(plan.windows)))
     if plan.texts and engine.family in ("pytorch", "nimbert"):
         sizes.append((1, 2, sum(map(len, plan.texts))))
     return start + sum(warm_up * tokens * per_token + max(plan.seconds, least * tokens * per_token)

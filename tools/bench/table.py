@@ -4,6 +4,7 @@ from collections.abc import Callable
 import roofline
 from engines import Engine
 from figures import Figure, Figures, fastest_other, ours, ratio
+from tasks import CLASSIFY
 
 GROUPS = {"float": "f32 and f16", "int8": "int8"}
 
@@ -32,7 +33,7 @@ def group(figures: Figures, name: str, rounds: int) -> str:
     threads = f"{figures.threads} thread{'s' * (figures.threads > 1)}"
     header = f"{'':<14}" + "".join(f"{name:>9}" for name in columns)
     s = "s" * (rounds > 1)
-    task = f"{figures.task}, " if figures.task.pooling else ""
+    task = "" if figures.task == CLASSIFY else f"{figures.task}, "
     out = [f"{task}{GROUPS[name]}, {threads}: fastest run in ms, the median of {rounds} round{s}; memory in MiB",
            header, *lines(figures, engines, columns, lambda figure: number(figure.value))]
     ratios = [fastest_other(figures, name, workload) for workload in times]

@@ -1,13 +1,16 @@
-"""What is measured of an engine: forwards that end at the logits of a text, or at its pooled vector."""
+"""What is measured of an engine: forwards that end at the logits of a text, at its pooled vector, at the logits of its tokens, or at
+the best answer to a question."""
 import itertools
 from dataclasses import dataclass
 from pathlib import PurePath
 
 from engines import Engine
 
-NAMES = ("classify", "embed")
+NAMES = ("classify", "embed", "tag", "answer")
 # From the hidden states of the last layer to one vector: their mean over a text's own tokens, or that of [CLS] alone.
 POOLINGS = ("mean", "cls")
+# Tasks with a head of their own; vectors are made by the classifier's encoder.
+HEADS = ("tag", "answer")
 
 
 @dataclass(frozen=True)
@@ -20,18 +23,31 @@ class Task:
     def __str__(self) -> str:
         return f"{self.name} {self.pooling}".strip()
 
+    @property
+    def head(self) -> str:
+        """What its weights are called by where they are not the classifier's."""
+        return self.name if self.name in HEADS else ""
+
     def workload(self, subject: str) -> str:
-        """As a record has it: that of logits is a shape alone, `embed mean 1x8` is one of vectors."""
-        return f"{self} {subject}" if self.pooling else subject
+        """As a record has it: that of a text's logits is a shape alone, `embed mean 1x8` is one of vectors."""
+        return subject if self == CLASSIFY else f"{self} {subject}"
 
     def file(self, name: str) -> str:
-        """Of a graph with this end: `model.onnx`, `model-mean.onnx`."""
-        path = PurePath(name)
-        return str(path.with_stem(f"{path.stem}-{self.pooling}")) if self.pooling else name
+        """Of a graph with this end: `model.onnx`, `model-mean.onnx`, `model-tag.onnx`."""
+        return _named(name, self.pooling or self.head)
+
+    def weights(self, name: str) -> str:
+        """Of weights with this head, whatever is made of them: `checkpoint`, `checkpoint-tag`."""
+        return _named(name, self.head)
 
 
-CLASSIFY = Task("classify")
-ALL = (CLASSIFY, *(Task("embed", pooling) for pooling in POOLINGS))
+def _named(name: str, end: str) -> str:
+    path = PurePath(name)
+    return str(path.with_stem(f"{path.stem}-{end}")) if end else name
+
+
+CLASSIFY, TAG, ANSWER = Task("classify"), Task("tag"), Task("answer")
+ALL = (CLASSIFY, *(Task("embed", pooling) for pooling in POOLINGS), TAG, ANSWER)
 
 
 @dataclass(frozen=True)
@@ -43,7 +59,7 @@ class Turn:
 
     @property
     def name(self) -> str:
-        return f"{self.engine.name} {self.task}" if self.task.pooling else self.engine.name
+        return self.engine.name if self.task == CLASSIFY else f"{self.engine.name} {self.task}"
 
 
 def split(workload: str) -> tuple[Task, str]:

@@ -3,12 +3,13 @@
     python worker.py JOB.json
 
 The job has: engine, model (the directory that export.py writes), task and pooling, threads, seconds; check, batches of
-rows of ids to give the logits or vectors of; workloads, each with name, batches of rows of ids, warm_up (how often the
-first batch runs before) and least (how often all of them are timed at least); texts, for the transformers pipeline.
+rows of ids to answer, or questions of questions.json; workloads, each with name, batches of rows of ids, question (of
+windows, how many tokens are before the context), warm_up (how often the first batch runs before) and least (how often all
+of them are timed at least); texts, for the transformers pipeline.
 Results are JSON lines, written as they come:
   {"workload": NAME, "runs": [milliseconds or MiB, ...]}    "load" first, "memory" after the workloads of ids
   {"workload": NAME, "refused": REASON}
-  {"answers": [[...], ...]}
+  {"answers": [[...], ...]}    of each text the logits, the vector, or [what, how likely] of each token or of a question
 candle/src/main.rs does the same for candle, of logits alone.
 """
 import json
@@ -41,6 +42,35 @@ def peak_memory() -> float:
     raise RuntimeError("/proc/self/status has no VmHWM")
 
 
+def answers(peer, task, check: list) -> list[list]:
+    """Of each text, to compare."""
+    import decisions
+
+    def run(rows: list[list[int]], question: int = 0) -> tuple:
+        return peer.run(peer.prepare(rows, question)), [*map(len, rows)]
+
+    if task.name == "answer":
+        return [[decisions.answer(*run(asked["windows"], asked["question"]), asked)] for asked in check]
+    if task.name == "tag":
+        return [text for rows in check for text in decisions.tags(*run(rows))]
+    return [text for rows in check for text in run(rows)[0].tolist()]
+
+
+def forward(peer, task, work: dict) -> tuple[Callable[[], object], Callable[[], object]]:
+    """Runs all batches of a workload to what the task ends at, and the first one alone."""
+    import decisions
+
+    question, lengths = work["question"], [[*map(len, rows)] for rows in work["batches"]]
+    batches = [peer.prepare(rows, question) for rows in work["batches"]]
+    if task.name == "answer":
+        def run():
+            return max(decisions.best_span(peer.run(batch), each, question) for batch, each in zip(batches, lengths))
+    else:
+        def run():
+            return [peer.run(batch) for batch in batches]
+    return run, lambda: peer.run(batches[0])
+
+
 def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text())
     # Before any library is loaded: OpenMP reads it once.
@@ -63,16 +93,14 @@ def main() -> None:
 
     peers.import_libraries(job["engine"])
     start = time.perf_counter()
-    peer = peers.load(job["engine"], Path(job["model"]), job["threads"],
-                      tasks.Task(job["task"], job["pooling"]))
+    task = tasks.Task(job["task"], job["pooling"])
+    peer = peers.load(job["engine"], Path(job["model"]), job["threads"], task)
     tell(workload="load", runs=[(time.perf_counter() - start) * 1e3])
     if job["check"]:
-        tell(answers=[row for rows in job["check"] for row in peer.run(peer.prepare(rows)).tolist()])
+        tell(answers=answers(peer, task, job["check"]))
     for work in job["workloads"]:
-        batches = [peer.prepare(rows) for rows in work["batches"]]
-        attempt(work["name"], lambda: run_times(lambda: [peer.run(batch) for batch in batches],
-                                                lambda: peer.run(batches[0]), work["warm_up"], work["least"],
-                                                job["seconds"]))
+        run, warm_up = forward(peer, task, work)
+        attempt(work["name"], lambda: run_times(run, warm_up, work["warm_up"], work["least"], job["seconds"]))
     attempt("memory", lambda: [peak_memory()])
     if job["texts"] and peer.model is not None:
         pipeline = peers.pipeline(peer, Path(job["model"]) / "checkpoint", TEXTS_AT_ONCE)

@@ -1,9 +1,9 @@
-"""What is measured: batches of token ids of given lengths, and texts."""
+"""What is measured: batches of token ids of given lengths, texts, and questions."""
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tasks import Task
+from tasks import ANSWER, CLASSIFY, Task
 
 HERE = Path(__file__).resolve().parent
 COMMENTS = HERE.parent.parent / "tests" / "data" / "comments.txt"
@@ -22,6 +22,14 @@ PADDED_BATCH = 4
 STEP = 5
 # Texts of these in a batch when engines are checked: padded, so that masks are checked too.
 CHECKED_AT_ONCE = 16
+
+
+# Tokens of the question that is measured, and of its context.
+QUESTION, CONTEXT = 12, 1500
+# Tokens of the windows that the context is read in, and those that two have in common: transformers' usual ones.
+WINDOW, STRIDE = 384, 128
+# Windows that the others get at once: their texts are long enough to be alone, and nothing is padded.
+WINDOWS_AT_ONCE = 1
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,29 @@ def texts(count: int | None = None) -> list[str]:
     return sorted(COMMENTS.read_text(encoding="utf-8").splitlines()[::STEP][:count], key=len)
 
 
+def window_sizes(limit: int) -> tuple[int, int]:
+    """Tokens of a window and those that two have in common, of a model that takes so many."""
+    window = min(WINDOW, limit)
+    return window, min(STRIDE, window // 2)
+
+
+def windows(limit: int) -> list[int]:
+    """Token counts of the windows of the question that is measured: [CLS], question, [SEP], part of the context, [SEP]."""
+    window, stride = window_sizes(limit)
+    room = window - QUESTION - 3
+    if room <= stride:
+        raise ValueError(f"a model of {limit} tokens has no room for a question of {QUESTION} and its context")
+    starts = range(0, CONTEXT - stride, room - stride)
+    return [QUESTION + 3 + min(room, CONTEXT - start) for start in starts]
+
+
+def questions() -> list[tuple[str, str]]:
+    """Short comments that are asked of long ones, to agree on: of a few, in one window, and two of all, in several."""
+    all_texts = texts()
+    short, long = all_texts[10:30], all_texts[30:]
+    return [(text, "".join(long if place % 10 == 0 else long[place::10])) for place, text in enumerate(short)]
+
+
 def rows(lengths: list[int], vocabulary: int) -> list[list[int]]:
     """Rows of made-up ids, the same ones each time. Only their number matters to the time."""
     words = random.Random(0)
@@ -82,21 +113,32 @@ class Plan:
     seconds: float
     # Texts of mixed lengths that the others get at once.
     batch: int = PADDED_BATCH
+    # Token counts of a question's windows.
+    windows: list[int] = field(default_factory=list)
 
     def of(self, task: Task) -> "Plan":
-        """What there is of it for a task: transformers' pipeline from texts is one to scores."""
-        return replace(self, texts=[]) if task.pooling else self
+        """What there is of it for a task: transformers' pipeline from texts is one to scores, and questions are compared
+        with the logits of the same windows."""
+        if task == CLASSIFY:
+            return self
+        if task == ANSWER:
+            return replace(self, shapes=[], lengths=[], texts=[])
+        return replace(self, texts=[], windows=[])
 
     def names(self) -> list[str]:
         mixed, text = ["mixed"] * bool(self.lengths), ["texts"] * bool(self.texts)
-        return ["load", *map(str, self.shapes), *mixed, *text, "memory"]
+        question = ["question"] * bool(self.windows)
+        return ["load", *map(str, self.shapes), *mixed, *question, *text, "memory"]
 
     def jobs(self, vocabulary: int) -> list[dict]:
         """The workloads of ids for a worker: run as often as by `nimbert bench`, but for the warm-up of mixed lengths,
         which is the longest batch alone."""
-        out = [{"name": str(shape), "warm_up": 2, "least": 5,
+        out = [{"name": str(shape), "warm_up": 2, "least": 5, "question": 0,
                 "batches": [rows([shape.tokens] * shape.texts, vocabulary)]} for shape in self.shapes]
         if self.lengths:
-            out.append({"name": "mixed", "warm_up": 1, "least": 2,
+            out.append({"name": "mixed", "warm_up": 1, "least": 2, "question": 0,
                         "batches": batched(self.lengths, self.batch, vocabulary)})
+        if self.windows:
+            out.append({"name": "question", "warm_up": 1, "least": 2, "question": QUESTION + 2,
+                        "batches": batched(self.windows, WINDOWS_AT_ONCE, vocabulary)})
         return out

@@ -1,6 +1,6 @@
 //! From logits of starts and ends to answers: the rules of the question-answering pipeline of transformers 4.57.
 
-use super::{Answer, ReadOptions};
+use super::{Answer, ReadOptions, TokenSpan};
 use crate::tasks::characters::Characters;
 
 /// A window's tokens, of which some are the context's.
@@ -63,6 +63,13 @@ pub(super) fn answers(
 }
 
 impl Window<'_> {
+    /// The likeliest span of window `window`, if it has any of the context.
+    pub(super) fn best(&self, window: usize, options: &ReadOptions) -> Option<TokenSpan> {
+        let [starts, ends] = [0, 1].map(|side| self.probabilities(side));
+        let Span { score, first, last } = *self.best_spans(&starts, &ends, options).first()?;
+        Some(TokenSpan { score, window, first, last })
+    }
+
     /// How likely an answer starts, or ends, at each token: nowhere outside the context but at `[CLS]`, which stands for no answer.
     fn probabilities(&self, side: usize) -> Vec<f32> {
         let counts = |token: usize| token == 0 || self.places[token].is_some();

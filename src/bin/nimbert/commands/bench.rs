@@ -38,14 +38,18 @@ Examples:
   nimbert bench --shapes - --lengths token-counts.txt --batch 32 --format json
   nimbert bench --task embed --pooling cls                  vectors in place of logits
   nimbert bench --task embed --model bge-small-en-v1.5      pooled as the directory says
+  nimbert bench --task tag --preset bert-base-chinese       the logits of nine labels for every token
+  nimbert bench --task answer --model DIR --shapes 6x384    one question, whose context is read in six windows
   nimbert bench --threads 1 --save before.json              then change something, and:
   nimbert bench --threads 1 --against before.json           ratios; exit code 1 if anything is slower
   nimbert bench --threads 1 --against before.json --tolerance 2 --shapes 1x32 --seconds 5
 
 A shape is TEXTSxTOKENS, so 16x32 is a batch of 16 texts with 32 tokens each. Times are of whole forwards, from
-token ids to logits, or with --task embed to pooled vectors. `of limit` is the share of what this machine allows: the time
-that the arithmetic takes at the peak of its instructions, or that the weights take to be read, whichever is longer, over
-the fastest forward. Both limits are measured when the program starts. Let nothing else run.
+token ids to logits; with --task embed to pooled vectors, with tag to the logits of every token, with fill-mask to the
+best five words for one mask in each text, and with answer to the best span of one question, whose windows the texts of
+a batch are. `of limit` is the share of what this machine allows: the time that the arithmetic takes at the peak of its
+instructions, or that the weights take to be read, whichever is longer, over the fastest forward. Both limits are
+measured when the program starts. Let nothing else run.
 
 Everything is measured in two rounds, so that a moment's disturbance hits no shape alone. With --against the ratios are
 new over old: of the fastest runs, which decide, because whatever disturbs a run makes it slower and never faster, and of
@@ -148,7 +152,7 @@ struct Report<'a> {
     copy_weights: bool,
     load_ms: f64,
     limits: Limits,
-    rows: Vec<Row>,
+    rows: Vec<Row<'a>>,
     lengths: Option<Lengths>,
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    forward::Forward,
+    forward::{Forward, Task},
     measure::Timing,
     record::{Entry, Record, rounded},
     rounds::Row,
@@ -134,7 +134,7 @@ impl Baseline {
         Ratio { min: timing.min_ms() / then.min_ms, median: timing.median_ms() / then.median_ms }
     }
 
-    pub(super) fn compare(&self, rows: &[Row]) -> Comparison<'_> {
+    pub(super) fn compare(&self, rows: &[Row<'_>]) -> Comparison<'_> {
         let rows = rows.iter().map(|Row { subject, timing, again, .. }| {
             let then = self.entry(*subject);
             Compared {
@@ -191,7 +191,7 @@ fn parse(text: &str) -> Result<Record, String> {
             }
         }
     }
-    if record.task.is_classify() != record.pooling.is_none() {
+    if (record.task == Task::Embed) != record.pooling.is_some() {
         return Err("pooling: a measurement of vectors has one, and no other".to_owned());
     }
     match (&record.lengths, &record.token_counts, record.batch) {

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use nimbert::{Encoding, Limits, Operation, Work};
+use nimbert::{Limits, Operation, Work};
 
-use super::forward::Forward;
+use super::forward::{Batch, Forward};
 
 /// How often a workload is run.
 #[derive(Clone, Copy)]
@@ -19,8 +19,8 @@ pub(super) struct Runs {
 }
 
 /// Texts of given lengths, in batches.
-pub(super) struct Workload {
-    batches: Vec<Vec<Encoding>>,
+pub(super) struct Workload<'a> {
+    batches: Vec<Batch<'a>>,
     pub(super) texts: usize,
     pub(super) tokens: usize,
     work: Work,
@@ -36,20 +36,17 @@ pub(super) struct Timing {
     operations: Vec<(Operation, f64)>,
 }
 
-impl Workload {
+impl<'a> Workload<'a> {
     /// Texts of `lengths` tokens, given to the engine `batch` at a time, in their order.
-    pub(super) fn new(forward: &Forward, lengths: &[usize], batch: usize) -> Result<Self> {
+    pub(super) fn new(forward: &'a Forward, lengths: &[usize], batch: usize) -> Result<Self> {
         let shape = &forward.engine().config().encoder;
         if let Some(length) = lengths.iter().find(|&&length| length > shape.max_position_embeddings) {
             bail!("{length} tokens, and the model has positions for {}", shape.max_position_embeddings);
         }
         let mut words = words(shape.vocab_size);
-        let mut text = |&length: &usize| Encoding {
-            token_ids: words.by_ref().take(length).collect(),
-            token_type_ids: vec![0; length],
-            truncated: false,
-        };
-        let batches = lengths.chunks(batch).map(|batch| batch.iter().map(&mut text).collect()).collect();
+        let mut text = |&length: &usize| words.by_ref().take(length).collect();
+        let batches = lengths.chunks(batch);
+        let batches = batches.map(|batch| forward.batch(batch.iter().map(&mut text).collect())).collect();
         let (texts, tokens) = (lengths.len(), lengths.iter().sum());
         Ok(Self { batches, texts, tokens, work: forward.work(lengths) })
     }
@@ -62,12 +59,12 @@ fn words(vocabulary: usize) -> impl Iterator<Item = u32> {
 }
 
 /// Runs `workload` again and again.
-pub(super) fn time(forward: &Forward, workload: &Workload, runs: Runs) -> Result<Timing> {
+pub(super) fn time(forward: &Forward, workload: &Workload<'_>, runs: Runs) -> Result<Timing> {
     let Runs { warm_up, least, seconds } = runs;
     let run = || -> Result<f64> {
         let start = Instant::now();
         for batch in &workload.batches {
-            forward.run(batch)?;
+            batch()?;
         }
         Ok(start.elapsed().as_secs_f64() * 1e3)
     };

@@ -101,7 +101,7 @@ impl Record {
     pub(super) fn new(report: &Report<'_>) -> Self {
         let Report { model, forward, copy_weights, load_ms, limits, rows, lengths } = report;
         let engine = forward.engine();
-        let entries = |row: &Row| match row.subject {
+        let entries = |row: &Row<'_>| match row.subject {
             Subject::Shape(shape) => Some((shape, Entry::new(limits, row))),
             Subject::Lengths => None,
         };
@@ -180,7 +180,7 @@ impl Rates {
 }
 
 impl Entry {
-    fn new(limits: &Limits, row: &Row) -> Self {
+    fn new(limits: &Limits, row: &Row<'_>) -> Self {
         let timing = &row.timing;
         let parts = timing.profile().into_iter().map(|(what, ms)| (what.name().to_owned(), rounded(ms)));
         let parts: BTreeMap<_, _> = parts.collect();

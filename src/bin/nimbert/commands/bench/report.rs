@@ -5,6 +5,7 @@ use indicatif::{BinaryBytes, HumanCount};
 use super::{
     Report,
     baseline::{Baseline, Comparison},
+    forward::Task,
     record::Rates,
     rounds::Row,
     shape::Subject,
@@ -14,11 +15,13 @@ use crate::{count::count, memory, model::compute, shorten::shorten};
 pub(super) fn human(report: &Report<'_>) -> String {
     let Report { model, forward, load_ms, limits, rows, .. } = report;
     let (compute, machine) = (compute(forward.engine()), Rates::new(limits).describe());
-    let task = forward.pooling().map(|pooling| format!("task     embed, pooling {pooling}\n"));
-    let mut text = format!(
-        "model    {model}\n{}compute  {compute}\nmachine  {machine}\nload     {load_ms:.1} ms\n",
-        task.unwrap_or_default()
-    );
+    let task = match (forward.task(), forward.pooling()) {
+        (Task::Classify, _) => String::new(),
+        (task, None) => format!("task     {}\n", task.name()),
+        (task, Some(pooling)) => format!("task     {}, pooling {pooling}\n", task.name()),
+    };
+    let mut text =
+        format!("model    {model}\n{task}compute  {compute}\nmachine  {machine}\nload     {load_ms:.1} ms\n");
     if !rows.is_empty() {
         text += &format!(
             "\n{:<9}{:>7}{:>11}{:>11}{:>11}{:>11}{:>10}\n",
@@ -86,7 +89,7 @@ pub(super) fn comparison(comparison: &Comparison<'_>) -> String {
 }
 
 /// One table: operations down, shapes across, milliseconds of a run and their share.
-fn profiles(rows: &[Row]) -> String {
+fn profiles(rows: &[Row<'_>]) -> String {
     let profiles: Vec<_> = rows.iter().map(|row| row.timing.profile()).collect();
     let Some(first) = profiles.first().filter(|profile| !profile.is_empty()) else {
         return String::new();

@@ -14,20 +14,20 @@ use crate::progress;
 const ROUNDS: usize = 2;
 
 /// One shape, or the lengths.
-pub(super) struct Row {
+pub(super) struct Row<'a> {
     pub(super) subject: Subject,
-    pub(super) workload: Workload,
+    pub(super) workload: Workload<'a>,
     pub(super) timing: Timing,
     /// Whether it was measured once more, because it was slower than the baseline allows.
     pub(super) again: bool,
 }
 
 /// The texts of every row.
-pub(super) fn workloads(
-    forward: &Forward,
+pub(super) fn workloads<'a>(
+    forward: &'a Forward,
     shapes: &[Shape],
     lengths: Option<&Lengths>,
-) -> Result<Vec<(Subject, Workload)>> {
+) -> Result<Vec<(Subject, Workload<'a>)>> {
     let shapes = shapes.iter().map(|&shape| {
         let Shape { texts, tokens } = shape;
         Ok((Subject::Shape(shape), Workload::new(forward, &vec![tokens; texts], texts)?))
@@ -38,19 +38,19 @@ pub(super) fn workloads(
 }
 
 /// Times everything in rounds, for `seconds` each in all, and once more what is slower than it was.
-pub(super) fn measure(
+pub(super) fn measure<'a>(
     forward: &Forward,
-    workloads: Vec<(Subject, Workload)>,
+    workloads: Vec<(Subject, Workload<'a>)>,
     seconds: f64,
     baseline: Option<&Baseline>,
-) -> Result<Vec<Row>> {
+) -> Result<Vec<Row<'a>>> {
     let bar = progress::steps("measuring");
     bar.set_length((ROUNDS * workloads.len()) as u64);
     let runs = |subject| match subject {
         Subject::Shape(_) => Runs { warm_up: 2, least: 5, seconds },
         Subject::Lengths => Runs { warm_up: 1, least: 2, seconds },
     };
-    let time = |workload: &Workload, runs| {
+    let time = |workload: &Workload<'_>, runs| {
         let timing = time(forward, workload, runs);
         bar.inc(1);
         timing
