@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{embed::sentence, file, nimbert, seeded, token_classifier};
+use crate::{embed::sentence, file, nimbert, seeded};
 
 #[test]
 fn times_of_shapes_and_lengths_in_one_line_of_json() {
@@ -184,15 +184,17 @@ fn tokens_spans_and_masked_words_of_a_preset() {
 }
 
 #[test]
-fn tokens_of_a_checkpoint_and_its_packed_file() {
-    let (kept, plain) = token_classifier();
-    let packed = kept.path().join("f32.nimbert").to_str().unwrap().to_owned();
-    nimbert(&["pack", "--model", &plain, "--precision", "f32", "-o", &packed]).done();
-    let [of_directory, of_file] =
-        [&plain, &packed].map(|model| measured(&["--task", "tag", "--model", model]));
-    assert_eq!(of_directory["shapes"]["2x8"]["work"], of_file["shapes"]["2x8"]["work"]);
-    let how = ["bench", "--task", "tag", "--model", &plain, "--shapes", "1x4", "--seconds", "0"];
-    let table = nimbert(&how).done();
-    assert!(table.contains("\ntask     tag\n"), "{table}");
-    nimbert(&["bench", "--model", &plain]).failed(&[&plain, "BertForTokenClassification", "`nimbert tag`"]);
+fn heads_of_checkpoints_and_their_packed_files() {
+    for (name, task) in [("token-labels", "tag"), ("spans", "answer"), ("masked-words", "fill-mask")] {
+        let (kept, plain) = seeded(name);
+        let packed = kept.path().join("f32.nimbert").to_str().unwrap().to_owned();
+        nimbert(&["pack", "--model", &plain, "--precision", "f32", "-o", &packed]).done();
+        let [of_directory, of_file] =
+            [&plain, &packed].map(|model| measured(&["--task", task, "--model", model]));
+        assert_eq!(of_directory["shapes"]["2x8"]["work"], of_file["shapes"]["2x8"]["work"], "{task}");
+        let how = ["bench", "--task", task, "--model", &plain, "--shapes", "1x4", "--seconds", "0"];
+        let table = nimbert(&how).done();
+        assert!(table.contains(&format!("\ntask     {task}\n")), "{table}");
+        nimbert(&["bench", "--model", &plain]).failed(&[&plain, &format!("`nimbert {task}`")]);
+    }
 }

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{Run, file, nimbert, seeded, token_classifier};
+use crate::{Run, file, nimbert, seeded};
 
 /// One thread and as few runs as there can be.
 fn bench(more: &[&str]) -> Run {
@@ -172,7 +172,7 @@ fn vectors_are_compared_with_vectors_of_the_same_pooling() {
 
 #[test]
 fn a_measurement_of_tokens_has_a_task_and_no_pooling() {
-    let (_model, model) = token_classifier();
+    let (_model, model) = seeded("token-labels");
     let (_directory, path) = saved(&["--task", "tag", "--model", &model]);
     let of = |path: &str, task| {
         bench(&["--task", task, "--model", &model, "--against", path, "--tolerance", "1e9"])

@@ -143,15 +143,6 @@ fn seeded(name: &str) -> (TempDir, String) {
     (directory, path)
 }
 
-/// The same as a classifier of tokens: the tensors of its classifier have the same names.
-fn token_classifier() -> (TempDir, String) {
-    let (directory, path) = seeded("gelu-multi-label");
-    let config = directory.path().join("config.json");
-    let text = fs::read_to_string(&config).unwrap();
-    fs::write(&config, text.replace("BertForSequenceClassification", "BertForTokenClassification")).unwrap();
-    (directory, path)
-}
-
 /// Texts of `seeded`'s tokenizers, all different.
 pub(crate) fn seeded_texts(count: usize) -> Vec<String> {
     let token = |i: usize| char::from_u32(0x4e00 + (i * i + 7 * i) as u32 % 150).unwrap();
