@@ -37,11 +37,13 @@ TOLERANCES = {
 VECTOR_TOLERANCES = {"f32": 2e-4, "f16": 0.03, "int8": 0.5}
 
 
-# The same for what is decided: a label of nine for each token, a span of thousands for each question. The distance is that of
-# the likelihoods where both decide alike.
+# The same for what is decided by heads from a seed: a label of nine for each token, a span of thousands for each
+# question. The distance is that of the likelihoods where both decide alike: in f32 1.6e-5 at most, in f16 0.004. In int8
+# it was 0.02 to 0.5 with 91 of 100 labels and 12 of 20 answers the same at least, but for PyTorch's on a trained encoder:
+# 0.68 with 73 of 100 labels, 0.89 with 7 of 20 answers. By chance no answer is the same, so that what is broken shows.
 DECISION_TOLERANCES = {
     "tag": {"f32": Tolerance(2e-4, 0.98), "f16": Tolerance(0.03, 0.95), "int8": Tolerance(0.8, 0.5)},
-    "answer": {"f32": Tolerance(2e-4, 0.98), "f16": Tolerance(0.03, 0.9), "int8": Tolerance(0.5, 0.1)},
+    "answer": {"f32": Tolerance(2e-4, 0.98), "f16": Tolerance(0.03, 0.9), "int8": Tolerance(1.0, 0.1)},
 }
 
 
@@ -103,8 +105,8 @@ class DecisionAgreement:
         return self.distance <= self.tolerance.distance and self.same >= self.tolerance.labels
 
     def __str__(self) -> str:
-        return (f"the same for {round(self.same * self.count)} of {self.count} {self.what}, their scores {self.distance:.2g} "
-                f"of the spread apart (allowed: {self.tolerance.distance:g})")
+        return (f"the same for {round(self.same * self.count)} of {self.count} {self.what}, their scores "
+                f"{self.distance:.2g} of the spread apart (allowed: {self.tolerance.distance:g})")
 
 
 def _best(row: list[float]) -> int:
@@ -119,7 +121,8 @@ def compare_decisions(reference: Decisions, found: Decisions, precision: str, ta
     """Both in the same order of texts or questions."""
     what = "questions" if task == ANSWER else "tokens"
     if [len(text) for text in found] != [len(text) for text in reference]:
-        raise ValueError(f"{sum(map(len, found))} {what} where the reference has {sum(map(len, reference))}, or elsewhere")
+        counts = (sum(map(len, each)) for each in (found, reference))
+        raise ValueError("{} {what} where the reference has {}, or elsewhere".format(*counts, what=what))
     pairs = [pair for both in zip(reference, found) for pair in zip(*both)]
     alike = [(mine, other) for (choice, mine), (chosen, other) in pairs if choice == chosen]
     if not alike:

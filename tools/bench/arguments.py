@@ -137,10 +137,10 @@ def parser() -> argparse.ArgumentParser:
                   parents=[installing(), timing()])
     run.add_argument("--task", metavar="TASKS", type=reason(lambda text: tasks.choose(tasks.NAMES, text)),
                      default=["classify"],
-                     help="classify, embed, tag, answer, several with commas: forwards to the logits of a text, to its pooled "
-                          "vector, to the logits of each of its tokens, or from the windows of a question's long context "
-                          f"to the best answer (default: classify; with others the shapes are {workloads.TASKS_SHAPES} "
-                          "unless said otherwise, and answer has none)")
+                     help="classify, embed, tag, answer, several with commas: forwards to the logits of a text, to its "
+                          "pooled vector, to the logits of each of its tokens, or from the windows of a question's long "
+                          "context to the best answer (default: classify; with others the shapes are "
+                          f"{workloads.TASKS_SHAPES} unless said otherwise, and answer has none)")
     run.add_argument("--pooling", metavar="HOW", type=reason(lambda text: tasks.choose(tasks.POOLINGS, text)),
                      help="of --task embed: mean, cls or both with a comma (default: mean)")
     run.add_argument("--engines", metavar="NAMES", type=reason(select), default=list(ENGINES),

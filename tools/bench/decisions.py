@@ -13,15 +13,16 @@ def softmax(logits: np.ndarray, axis: int) -> np.ndarray:
 
 
 def tags(logits: np.ndarray, lengths: list[int]) -> list[list[tuple[int, float]]]:
-    """For each text the label of each token that is not special, and how likely it is; logits are [texts, tokens, labels]."""
+    """For each text the label of each token that is not special, and how likely it is, of logits [texts, tokens,
+    labels]."""
     likely = softmax(logits.astype(np.float64), 2)
     labels, scores = likely.argmax(2).tolist(), likely.max(2).tolist()
     return [list(zip(row[1:length - 1], values[1:length - 1])) for row, values, length in zip(labels, scores, lengths)]
 
 
 def spans(logits: np.ndarray, lengths: list[int], question: int) -> np.ndarray:
-    """How likely an answer has so many tokens more than one and starts there: [LONGEST, windows, tokens], of logits [windows,
-    tokens, 2]. In every window so many tokens are before the context, and one is after it."""
+    """How likely an answer has so many tokens more than one and starts there: [LONGEST, windows, tokens], of logits
+    [windows, tokens, 2]. In every window so many tokens are before the context, and one is after it."""
     places, ends = np.arange(logits.shape[1]), np.array(lengths)[:, None] - 1
     context = (places >= question) & (places < ends)
     # [CLS] stands for no answer: it has its share of what is likely.
@@ -41,8 +42,9 @@ def best_span(logits: np.ndarray, lengths: list[int], question: int) -> tuple[fl
 
 
 def answer(logits: np.ndarray, lengths: list[int], asked: dict) -> tuple[str, float]:
-    """The best answer as the question-answering pipeline of transformers gave it: where the same words are found again, both
-    count. `asked` has the context, the tokens before it, and for each token of each window the characters of its word."""
+    """The best answer as the question-answering pipeline of transformers gave it: where the same words are found again,
+    both count. `asked` has the context, the tokens before it, and for each token of each window the characters of its
+    word."""
     found, answers = spans(logits.astype(np.float64), lengths, asked["question"]), {}
     for window, places in enumerate(asked["places"]):
         scores = found[:, window].ravel()

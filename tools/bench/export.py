@@ -2,9 +2,9 @@
 
 Runs in the environment of the engines:  python export.py JOB.json
 The job has: checkpoint, a directory to read, or null for one that make_checkpoint.py writes; out, the directory to
-write; texts; questions, each with its context, and window and stride, how many tokens a window has and two have in common;
-turns, each with engine, task, pooling and a name; failed, a file that gets one JSON object, name -> reason, of what cannot
-be written. Out gets
+write; texts; questions, each with its context, and window and stride, how many tokens a window has and two have in
+common; turns, each with engine, task, pooling and a name; failed, a file that gets one JSON object, name -> reason, of
+what cannot be written. Out gets
   checkpoint/        config.json, model.safetensors and the tokenizer, in f32
   checkpoint-tag/, checkpoint-answer/    the same encoder with another head, from a seed
   rows.json          the token ids of the texts
@@ -60,7 +60,7 @@ def copy_tokenizer(source: Path, out: Path) -> None:
 
 
 def write_head(checkpoint: Path, task: Task, out: Path) -> None:
-    """The encoder of a checkpoint with the head of another task, made up: no time depends on what it was trained for."""
+    """The encoder of a checkpoint with the head of another task, made up: no time depends on its weights."""
     import torch
     from safetensors.torch import load_file, save_file
 
@@ -70,16 +70,13 @@ def write_head(checkpoint: Path, task: Task, out: Path) -> None:
     config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
     for key in ("id2label", "label2id", "num_labels", "problem_type"):
         config.pop(key, None)
+    config["architectures"] = ["BertForTokenClassification" if task == TAG else "BertForQuestionAnswering"]
     if task == TAG:
-        name, count, config["architectures"] = "classifier", len(TAGS), ["BertForTokenClassification"]
         config |= {"id2label": dict(enumerate(TAGS)), "label2id": {tag: index for index, tag in enumerate(TAGS)}}
-    else:
-        name, count, config["architectures"] = "qa_outputs", 2, ["BertForQuestionAnswering"]
-    encoder = load_file(checkpoint / "model.safetensors")
-    state = {key: value for key, value in encoder.items() if key.startswith("bert.") and ".pooler." not in key}
-    for part, shape in (("weight", (count, config["hidden_size"])), ("bias", (count,))):
-        # With the spread of a classifier's, that tokens are told apart.
-        state[f"{name}.{part}"] = torch.from_numpy(seeded.tensor(SEED, f"classifier.{part}", shape))
+    state = load_file(checkpoint / "model.safetensors")
+    state = {name: value for name, value in state.items() if name.startswith("bert.") and ".pooler." not in name}
+    for name, shape in seeded.head_shapes(config).items():
+        state[name] = torch.from_numpy(seeded.tensor(SEED, name, shape))
     out.mkdir()
     save_file(state, out / "model.safetensors", {"format": "pt"})
     (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")

@@ -212,9 +212,9 @@ def _bench(bench: Bench, turn: Turn, threads: int, seconds: float, shapes: list[
 
 
 def _texts(bench: Bench, turn: Turn, threads: int, plan: Plan) -> Sample:
-    engine = turn.engine
-    command = [bench.nimbert, "compare", str(bench.packed(engine.precision, turn.task)), "--precision-a", engine.precision,
-               "--precision-b", engine.precision, "--threads", str(threads), "--format", "json", "--data",
+    precision = turn.engine.precision
+    command = [bench.nimbert, "compare", str(bench.packed(precision, turn.task)), "--precision-a", precision,
+               "--precision-b", precision, "--threads", str(threads), "--format", "json", "--data",
                _text_file(bench, plan.texts)]
     found = json.loads("".join(_lines(command, threads, _log(bench, turn))))
     return Sample.of("texts", [len(plan.texts) / found[side]["texts_per_second"] * 1e3 for side in "ab"])

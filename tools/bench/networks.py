@@ -6,8 +6,8 @@ from tasks import Task
 
 def load(checkpoint: Path, task: Task, **how):
     """A module that takes ids, a mask and token types, each [texts, tokens]; where the mask is None, nothing is padded.
-    It gives logits, [texts, labels], vectors, [texts, hidden], or the logits of tokens, [texts, tokens, labels]: those of an
-    answer's start and end are two. `how` is for `from_pretrained`."""
+    It gives logits, [texts, labels], vectors, [texts, hidden], or the logits of tokens, [texts, tokens, labels]: two for
+    where an answer starts and ends. `how` is for `from_pretrained`."""
     import torch
     import transformers
 

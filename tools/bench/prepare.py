@@ -107,13 +107,19 @@ def prepare(cache: Path, python: str, checkpoint: Path | None, turns: list[Turn]
             bench.missing[turn.name] = f"not installed: {', '.join(absent)}"
     prepare_candle(bench, [turn for turn in turns if turn.engine.family == "candle"])
     bench.missing |= run_export(bench, checkpoint, [turn for turn in turns if turn.name not in bench.missing])
-    for file, turn in {bench.packed(turn.engine.precision, turn.task): turn for turn in turns if turn.engine.ours}.items():
-        source, precision = bench.model / turn.task.weights("checkpoint"), turn.engine.precision
-        packed = subprocess.run([bench.nimbert, "pack", source, "--precision", precision, "-o", file],
-                                capture_output=True, text=True)
-        if packed.returncode != 0:
-            raise ValueError(f"{source} cannot be packed in {precision}: {packed.stderr.strip()}")
+    # One file for all tasks with the same weights.
+    for turn in {bench.packed(turn.engine.precision, turn.task): turn for turn in turns if turn.engine.ours}.values():
+        pack(bench, turn.task, turn.engine.precision)
     return bench
+
+
+def pack(bench: Bench, task: Task, precision: str) -> None:
+    """nimbert's file."""
+    source, file = bench.model / task.weights("checkpoint"), bench.packed(precision, task)
+    packed = subprocess.run([bench.nimbert, "pack", source, "--precision", precision, "-o", file], capture_output=True,
+                            text=True)
+    if packed.returncode != 0:
+        raise ValueError(f"{source} cannot be packed in {precision}: {packed.stderr.strip()}")
 
 
 def prepare_candle(bench: Bench, turns: list[Turn]) -> None:

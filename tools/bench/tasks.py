@@ -1,5 +1,5 @@
-"""What is measured of an engine: forwards that end at the logits of a text, at its pooled vector, at the logits of its tokens, or at
-the best answer to a question."""
+"""What is measured of an engine: forwards that end at the logits of a text, at its pooled vector, at the logits of its
+tokens, or at the best answer to a question."""
 import itertools
 from dataclasses import dataclass
 from pathlib import PurePath

@@ -4,8 +4,8 @@
 
 The job has: engine, model (the directory that export.py writes), task and pooling, threads, seconds; check, batches of
 rows of ids to answer, or questions of questions.json; workloads, each with name, batches of rows of ids, question (of
-windows, how many tokens are before the context), warm_up (how often the first batch runs before) and least (how often all
-of them are timed at least); texts, for the transformers pipeline.
+windows, how many tokens are before the context), warm_up (how often the first batch runs before) and least (how often
+all of them are timed at least); texts, for the transformers pipeline.
 Results are JSON lines, written as they come:
   {"workload": NAME, "runs": [milliseconds or MiB, ...]}    "load" first, "memory" after the workloads of ids
   {"workload": NAME, "refused": REASON}

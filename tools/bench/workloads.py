@@ -75,7 +75,8 @@ def window_sizes(limit: int) -> tuple[int, int]:
 
 
 def windows(limit: int) -> list[int]:
-    """Token counts of the windows of the question that is measured: [CLS], question, [SEP], part of the context, [SEP]."""
+    """Token counts of the windows of the question that is measured, each [CLS], question, [SEP], part of the context,
+    [SEP]."""
     window, stride = window_sizes(limit)
     room = window - QUESTION - 3
     if room <= stride:
@@ -117,8 +118,8 @@ class Plan:
     windows: list[int] = field(default_factory=list)
 
     def of(self, task: Task) -> "Plan":
-        """What there is of it for a task: transformers' pipeline from texts is one to scores, and questions are compared
-        with the logits of the same windows."""
+        """What there is of it for a task: transformers' pipeline from texts is one to scores, and a question's time is
+        compared with that of its windows' logits."""
         if task == CLASSIFY:
             return self
         if task == ANSWER:

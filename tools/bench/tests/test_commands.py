@@ -49,8 +49,9 @@ class Parse(unittest.TestCase):
         self.assertEqual(chosen("--task", "embed"), ["embed mean"])
         self.assertEqual(chosen("--task", "embed,classify", "--pooling", "cls,mean"),
                          ["classify", "embed mean", "embed cls"])
+        self.assertEqual(chosen("--task", "answer,tag"), ["tag", "answer"])
         for words, said in (("--pooling cls", "it needs --task embed"),
-                            ("--task rank", "'rank' is none of classify, embed"),
+                            ("--task rank", "'rank' is none of classify, embed, tag, answer"),
                             ("--task embed --pooling max", "'max' is none of mean, cls"),
                             ("roofline --task embed", "roofline does not take '--task'")):
             self.assertIn(said, self.refused(*words.split()))

@@ -1,13 +1,15 @@
-"""Logits and vectors in the same rounds."""
+"""Tasks in the same rounds."""
 import unittest
 
 import agreement
 import tasks
+import workloads
 from contrast import contrast, report
 from engines import BY_NAME
 from figures import Figures
 from record import Row
-from tasks import CLASSIFY, Task, Turn
+from tasks import ANSWER, CLASSIFY, TAG, Task, Turn
+from workloads import Plan, Shape
 
 MEAN = Task("embed", "mean")
 
@@ -19,13 +21,19 @@ class Tasks(unittest.TestCase):
                 self.assertEqual(tasks.split(task.workload("1x8")), (task, "1x8"))
         self.assertEqual(CLASSIFY.workload("1x8"), "1x8")
         self.assertEqual(MEAN.workload("1x8"), "embed mean 1x8")
+        self.assertEqual(TAG.workload("1x8"), "tag 1x8")
 
     def test_each_end_of_a_graph_has_a_file(self):
         self.assertEqual(CLASSIFY.file("model.onnx"), "model.onnx")
         self.assertEqual(MEAN.file("model.onnx"), "model-mean.onnx")
+        self.assertEqual(TAG.file("model.onnx"), "model-tag.onnx")
+        # Vectors are made with the classifier's weights.
+        self.assertEqual([task.weights("int8.nimbert") for task in (CLASSIFY, MEAN, ANSWER)],
+                         ["int8.nimbert", "int8.nimbert", "int8-answer.nimbert"])
 
     def test_what_is_chosen(self):
         self.assertEqual(tasks.select(["classify", "embed"], ["cls"]), [CLASSIFY, Task("embed", "cls")])
+        self.assertEqual(tasks.select(["answer", "tag"], ["mean"]), [TAG, ANSWER])
         self.assertEqual(tasks.choose(tasks.POOLINGS, "cls,mean"), ["mean", "cls"])
         with self.assertRaisesRegex(ValueError, "'max' is none of mean, cls"):
             tasks.choose(tasks.POOLINGS, "max")
@@ -54,6 +62,57 @@ class Vectors(unittest.TestCase):
     def test_other_rows_are_no_answer(self):
         with self.assertRaisesRegex(ValueError, "1 rows of vectors where the reference has 2"):
             agreement.compare([[1.0], [2.0]], [[1.0]], "f32", MEAN)
+
+
+class Decisions(unittest.TestCase):
+    reference = [[(0, 0.9), (1, 0.5), (0, 0.7)], [(2, 0.6)]]
+
+    def changed(self, place: int, decision: tuple[int, float]) -> list[list[tuple[int, float]]]:
+        first = list(self.reference[0])
+        first[place] = decision
+        return [first, self.reference[1]]
+
+    def test_both_what_is_decided_and_how_surely_count(self):
+        near, other, unsure = (self.changed(0, decision) for decision in ((0, 0.901), (3, 0.9), (0, 0.2)))
+        nan = self.changed(0, (0, float("nan")))
+        for rows, precision, good in ((self.reference, "f32", True), (near, "f32", False), (near, "f16", True),
+                                      (other, "f16", False), (other, "int8", True), (unsure, "int8", False),
+                                      (nan, "int8", False)):
+            with self.subTest(rows=rows, precision=precision):
+                self.assertEqual(agreement.compare(self.reference, rows, precision, TAG).good, good)
+        found = agreement.compare(self.reference, other, "int8", TAG)
+        self.assertIn("the same for 3 of 4 tokens", str(found))
+
+    def test_what_cannot_be_compared_is_an_error(self):
+        none = [[(None, score) for _, score in text] for text in self.reference]
+        for rows, said in ((self.reference[:1], "3 questions where the reference has 4"),
+                           (none, "not one of 4 questions is decided as the reference does")):
+            with self.subTest(said), self.assertRaisesRegex(ValueError, said):
+                agreement.compare(self.reference, rows, "int8", ANSWER)
+
+
+class Plans(unittest.TestCase):
+    plan = Plan([Shape(1, 8)], [3, 4], ["a"], 0.1, windows=[384, 310])
+
+    def test_a_task_has_its_workloads(self):
+        names = {str(task): self.plan.of(task).names()[1:-1] for task in (CLASSIFY, MEAN, TAG, ANSWER)}
+        self.assertEqual(names, {"classify": ["1x8", "mixed", "question", "texts"], "embed mean": ["1x8", "mixed"],
+                                 "tag": ["1x8", "mixed"], "answer": ["question"]})
+
+    def test_a_question_is_read_in_windows_that_overlap(self):
+        windows = workloads.windows(512)
+        self.assertEqual(windows, [384] * 5 + [310])
+        # Of the context, without what two have in common.
+        self.assertEqual(sum(windows) - 15 * 6 - 128 * 5, workloads.CONTEXT)
+        narrow = workloads.windows(100)
+        self.assertEqual((max(narrow), sum(narrow) - (15 + 50) * len(narrow) + 50), (100, workloads.CONTEXT))
+        with self.assertRaisesRegex(ValueError, "a model of 24 tokens has no room"):
+            workloads.windows(24)
+
+    def test_a_job_has_the_windows_and_where_their_context_begins(self):
+        job, = self.plan.of(ANSWER).jobs(100)
+        self.assertEqual(job["question"], workloads.QUESTION + 2)
+        self.assertEqual([len(row) for batch in job["batches"] for row in batch], [384, 310])
 
 
 class Contrast(unittest.TestCase):
