@@ -1,5 +1,6 @@
 //! Rows through models, a batch at a time: the answers are handed on and forgotten.
 
+mod decides;
 mod models;
 
 use std::{
@@ -10,7 +11,7 @@ use std::{
 use anyhow::{Error, Result, anyhow, ensure};
 use indicatif::ProgressBar;
 
-pub(crate) use self::models::{Decides, Model};
+pub(crate) use self::{decides::Decides, models::Model};
 use crate::{
     count::count,
     data::Labelling,
