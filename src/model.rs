@@ -77,7 +77,7 @@ impl Model {
         ws: &'a mut Workspace,
     ) -> Result<&'a [f32]> {
         let rows = wanted.count(batch);
-        self.encoder.forward(exec, batch, wanted, ws, &mut |_| {})?;
+        self.hidden(exec, batch, wanted, ws)?;
         self.head.forward(exec, rows, ws)?;
         Ok(self.head.outputs(rows, ws).1)
     }

@@ -28,3 +28,12 @@ pub use self::{
     zero_shot::{Hypotheses, Hypothesis, ZeroShot, ZeroShotAnswer},
 };
 pub(crate) use self::{any::AnyTask, characters::Characters};
+
+use crate::error::Result;
+
+/// What is computed of the next `rows` rows, all of which are of text `index`. They are taken also where one is an error: the next text's
+/// come after them.
+fn of_text<A>(outputs: &mut impl Iterator<Item = Result<A>>, rows: usize, index: usize) -> Result<Vec<A>> {
+    let all: Vec<_> = outputs.take(rows).collect();
+    all.into_iter().collect::<Result<_>>().map_err(|error| error.at(index))
+}

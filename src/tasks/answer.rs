@@ -8,7 +8,7 @@ use std::{borrow::Cow, collections::BTreeSet, path::Path};
 
 pub use self::options::ReadOptions;
 use self::spans::{Place, answers};
-use super::characters::Characters;
+use super::{characters::Characters, of_text};
 use crate::{
     checkpoint::opened::Opened,
     encoder::Row,
@@ -136,10 +136,8 @@ impl Reader {
             self.engine.token_logits_of(windows.map(|window| Row::from(&window.encoding))).into_iter();
         let answer = |(index, (asked, (_, context))): (usize, (Result<Asked>, &(&str, &str)))| {
             let asked = asked?;
-            // All of them are taken, also where one is an error: the next question's come after them.
-            let all: Vec<_> = logits.by_ref().take(asked.windows.len()).collect();
-            let all = all.into_iter().collect::<Result<Vec<_>>>().map_err(|error| error.at(index))?;
-            Ok(asked.answers(&all, context, options))
+            let logits = of_text(&mut logits, asked.windows.len(), index)?;
+            Ok(asked.answers(&logits, context, options))
         };
         rows.into_iter().zip(questions).enumerate().map(answer).collect()
     }

@@ -7,7 +7,7 @@ use std::{borrow::Cow, collections::BTreeSet, path::Path};
 
 use self::entities::{Rules, Token, best, kind, without_overlap};
 pub use self::options::{Aggregation, TagOptions};
-use super::{Scoring, characters::Characters};
+use super::{Scoring, characters::Characters, of_text};
 use crate::{
     checkpoint::opened::Opened,
     encoder::Row,
@@ -111,10 +111,8 @@ impl Tagger {
         let mut logits = self.logits_of(&rows).into_iter();
         let tagged = |(index, (windows, text)): (usize, (Result<Vec<Window>>, &&str))| {
             let windows = windows?;
-            // All of them are taken, also where one is an error: the next text's come after them.
-            let of_text: Vec<_> = logits.by_ref().take(windows.len()).collect();
-            let of_text = of_text.into_iter().collect::<Result<Vec<_>>>().map_err(|error| error.at(index))?;
-            Ok(self.tagged(text, &windows, &of_text, options))
+            let logits = of_text(&mut logits, windows.len(), index)?;
+            Ok(self.tagged(text, &windows, &logits, options))
         };
         rows.into_iter().zip(texts).enumerate().map(tagged).collect()
     }
@@ -144,8 +142,11 @@ impl Tagger {
         self.engine.token_logits_of(rows.iter().map(Row::from))
     }
 
-    /// What the options ask of this model.
-    fn check(&self, options: &TagOptions) -> Result<()> {
+    /// Whether the options fit this model: what [`Tagger::tag`] would say of every text is said before any.
+    ///
+    /// # Errors
+    /// When the stride is too long, or asked for single tokens.
+    pub fn check(&self, options: &TagOptions) -> Result<()> {
         let Some(stride) = options.stride else { return Ok(()) };
         let refuse = |reason: String| Err(Error::Option { option: "stride", reason });
         if options.aggregation == Aggregation::None {

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::Scoring;
+use super::{Scoring, of_text};
 use crate::{
     encoder::Row,
     engine::Engine,
@@ -139,10 +139,8 @@ impl ZeroShot {
         let mut logits = self.engine.logits_of(all).into_iter();
         let answer = |(index, rows): (usize, Result<Vec<Encoding>>)| {
             let rows = rows?;
-            // All of them are taken, also where one is an error: the next text's come after them.
-            let of_text: Vec<_> = logits.by_ref().take(rows.len()).collect();
-            let of_text = of_text.into_iter().collect::<Result<Vec<_>>>().map_err(|error| error.at(index))?;
-            let labels = self.ranked(&of_text, hypotheses.multi_label);
+            let logits = of_text(&mut logits, rows.len(), index)?;
+            let labels = self.ranked(&logits, hypotheses.multi_label);
             Ok(ZeroShotAnswer { labels, truncated: rows.iter().any(|row| row.truncated) })
         };
         rows.into_iter().enumerate().map(answer).collect()

@@ -113,8 +113,7 @@ impl Answer {
             .stride(self.stride);
         let mut writer = layout::writer::<Answers>(self.format, output::Found, columns);
         let answer = |rows: &[Row]| {
-            let asked: Vec<_> =
-                rows.iter().map(|row| (row.fields[0].as_str(), row.fields[1].as_str())).collect();
+            let asked: Vec<_> = rows.iter().map(Row::pair).collect();
             reader.answer(&asked, &how)
         };
         Stream::to_stdout(&answer, &mut *writer, self.stream.batch(), bar, multiline).run(rows)

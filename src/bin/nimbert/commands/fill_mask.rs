@@ -76,7 +76,7 @@ impl FillMask {
         }
         let mut writer = layout::writer::<Filling>(self.format, output::Words, columns);
         let answer = |rows: &[Row]| {
-            let texts: Vec<_> = rows.iter().map(|row| row.fields[0].as_str()).collect();
+            let texts: Vec<_> = rows.iter().map(Row::text).collect();
             filler.fill(&texts, &how)
         };
         Stream::to_stdout(&answer, &mut *writer, self.stream.batch(), bar, multiline).run(rows)

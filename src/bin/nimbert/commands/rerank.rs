@@ -93,7 +93,7 @@ impl Rerank {
         loop {
             let (batch, outcome) = next_batch(&mut rows, self.stream.batch());
             let is_last = batch.is_empty() && outcome.is_ok();
-            let documents: Vec<_> = batch.iter().map(|row| row.fields[0].as_str()).collect();
+            let documents: Vec<_> = batch.iter().map(Row::text).collect();
             let found = reranker.scores(&self.query, &documents);
             for (found, row) in iter::zip(found, batch) {
                 match found {

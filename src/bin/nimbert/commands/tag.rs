@@ -2,7 +2,7 @@
 
 mod output;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use clap::{Args, ValueEnum, error::ErrorKind};
 use nimbert::{Aggregation, TagOptions, Tagged, Tagger};
 
@@ -104,7 +104,7 @@ impl Tag {
         let how = self.how(&tagger)?;
         let mut writer = layout::writer::<Tagged>(self.format, output::Entities, columns);
         let answer = |rows: &[Row]| {
-            let texts: Vec<_> = rows.iter().map(|row| row.fields[0].as_str()).collect();
+            let texts: Vec<_> = rows.iter().map(Row::text).collect();
             tagger.tag(&texts, &how)
         };
         Stream::to_stdout(&answer, &mut *writer, self.stream.batch(), bar, multiline).run(rows)
@@ -128,13 +128,7 @@ impl Tag {
             }
             how = how.ignore_labels(names);
         }
-        if let Some(stride) = self.stride {
-            let room = tagger.engine().max_tokens() - 2;
-            ensure!(
-                stride < room,
-                "--stride: {stride} tokens are not less than the {room} that a window has of a text"
-            );
-        }
+        tagger.check(&how).map_err(|error| anyhow!("--{error}"))?;
         Ok(how)
     }
 }

@@ -81,7 +81,7 @@ impl ZeroShotCommand {
         })?;
         let mut writer = layout::writer(self.format, output::Labels(&hypotheses), columns);
         let answer = |rows: &[Row]| {
-            let texts: Vec<_> = rows.iter().map(|row| row.fields[0].as_str()).collect();
+            let texts: Vec<_> = rows.iter().map(Row::text).collect();
             zero_shot.rank(&texts, &hypotheses)
         };
         Stream::to_stdout(&answer, &mut *writer, self.stream.batch(), bar, multiline).run(rows)

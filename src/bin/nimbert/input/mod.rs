@@ -133,6 +133,16 @@ fn plain(mut lines: Lines) -> Rows {
 }
 
 impl Row {
+    /// The text, or the first of a pair.
+    pub(crate) fn text(&self) -> &str {
+        &self.fields[0]
+    }
+
+    /// Both texts of a pair.
+    pub(crate) fn pair(&self) -> (&str, &str) {
+        (&self.fields[0], &self.fields[1])
+    }
+
     /// How much text it has.
     pub(crate) fn bytes(&self) -> usize {
         self.fields.iter().chain(&self.kept.columns).map(String::len).sum()

@@ -51,7 +51,7 @@ impl Model for Engine {
         if pairs.len() == rows.len() {
             return self.classify_pairs(&pairs);
         }
-        self.classify(&firsts(rows))
+        self.classify(&rows.iter().map(Row::text).collect::<Vec<_>>())
     }
 
     fn tokens(answer: &Classification) -> usize {
@@ -80,7 +80,7 @@ impl Model for Embedder {
     }
 
     fn answers(&self, rows: &[Row]) -> Vec<Result<Embedding, Error>> {
-        self.embed(&firsts(rows))
+        self.embed(&rows.iter().map(Row::text).collect::<Vec<_>>())
     }
 
     fn tokens(answer: &Embedding) -> usize {
@@ -109,7 +109,7 @@ impl Model for Reranker {
     }
 
     fn answers(&self, rows: &[Row]) -> Vec<Result<Ranked, Error>> {
-        self.scores_of_pairs(&pairs(rows))
+        self.scores_of_pairs(&rows.iter().map(Row::pair).collect::<Vec<_>>())
     }
 
     fn tokens(answer: &Ranked) -> usize {
@@ -138,7 +138,7 @@ impl Model for Tagger {
     }
 
     fn answers(&self, rows: &[Row]) -> Vec<Result<Tagged, Error>> {
-        self.tag(&firsts(rows), &TagOptions::default())
+        self.tag(&rows.iter().map(Row::text).collect::<Vec<_>>(), &TagOptions::default())
     }
 
     fn tokens(answer: &Tagged) -> usize {
@@ -167,7 +167,7 @@ impl Model for Reader {
     }
 
     fn answers(&self, rows: &[Row]) -> Vec<Result<Answers, Error>> {
-        self.answer(&pairs(rows), &ReadOptions::default())
+        self.answer(&rows.iter().map(Row::pair).collect::<Vec<_>>(), &ReadOptions::default())
     }
 
     fn tokens(answer: &Answers) -> usize {
@@ -242,12 +242,4 @@ fn masked(filler: &MaskFiller, text: &str) -> Result<Encoding, Error> {
         row.token_ids[tokens / 2] = filler.mask();
     }
     Ok(row)
-}
-
-fn firsts(rows: &[Row]) -> Vec<&str> {
-    rows.iter().map(|row| row.fields[0].as_str()).collect()
-}
-
-fn pairs(rows: &[Row]) -> Vec<(&str, &str)> {
-    rows.iter().map(|row| (row.fields[0].as_str(), row.fields[1].as_str())).collect()
 }

@@ -62,8 +62,7 @@ impl Answered {
 
     fn ask(&mut self, source: Source, reader: &Reader, how: &ReadOptions) -> Result<()> {
         batches(source, |rows| {
-            let asked: Vec<_> =
-                rows.iter().map(|row| (row.fields[0].as_str(), row.fields[1].as_str())).collect();
+            let asked: Vec<_> = rows.iter().map(Row::pair).collect();
             let start = Instant::now();
             let answers = all(reader.answer(&asked, how), rows)?;
             self.speed.add(start, answers.iter().map(|answers| answers.tokens));
