@@ -207,6 +207,8 @@ fn attention(criterion: &mut Criterion) {
                 v: &qkv[2 * hidden..],
                 kv_stride: 3 * hidden,
                 cu_keys: &cu,
+                bias: None,
+                positions: None,
                 half: false,
             };
             let (mut out, mut scratch) = (vec![0.0; tokens * hidden], Vec::new());

@@ -6,11 +6,13 @@ use crate::{
 };
 
 mod attention;
+mod distance_bias;
 mod matmul;
 mod operands;
 mod rows;
 
 pub use attention::Attention;
+pub use distance_bias::DistanceBias;
 pub use operands::{HalfRows, QuantizedRows};
 pub use rows::LayerNorm;
 

@@ -78,10 +78,22 @@ pub fn layer_norm(row: &[f32], gamma: &[f32], beta: &[f32], epsilon: f32) -> Vec
 
 /// softmax(q·kᵀ/√d)·v of one head: q `[queries, d]`, k and v `[keys, d]`, in f64.
 pub fn attention(q: &[f32], k: &[f32], v: &[f32], d: usize) -> Vec<f64> {
+    attention_with_bias(q, k, v, d, |_, _| 0.0)
+}
+
+/// [`attention`] with what `bias` gives for a query and a key added to their score.
+pub fn attention_with_bias(
+    q: &[f32],
+    k: &[f32],
+    v: &[f32],
+    d: usize,
+    bias: impl Fn(usize, usize) -> f32,
+) -> Vec<f64> {
     let mut out = Vec::new();
-    for q in q.chunks_exact(d) {
+    for (query, q) in q.chunks_exact(d).enumerate() {
         let score = |k: &[f32]| q.iter().zip(k).map(|(&q, &k)| f64::from(q) * f64::from(k)).sum::<f64>();
-        let scores: Vec<f64> = k.chunks_exact(d).map(|k| score(k) / (d as f64).sqrt()).collect();
+        let score = |(key, k)| score(k) / (d as f64).sqrt() + f64::from(bias(query, key));
+        let scores: Vec<f64> = k.chunks_exact(d).enumerate().map(score).collect();
         let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let p: Vec<f64> = scores.iter().map(|score| (score - largest).exp()).collect();
         let sum: f64 = p.iter().sum();

@@ -30,6 +30,8 @@ pub(crate) trait Attend: Lanes<Weight = <Self as Lanes>::Elem> {
     unsafe fn transpose(rows: &[*const f32], columns: usize, to: *mut Self::Elem);
     /// Stores a register as f32.
     unsafe fn widen(to: *mut f32, v: Self::V);
+    /// `scores[i] += bias[i]`, for whole registers of which the last may reach beyond `keys`.
+    unsafe fn add_bias(scores: *mut Self::Elem, keys: usize, bias: *const f32);
     /// Turns the scores of `keys` keys into powers of two relative to the largest so far, `max`, which is updated. The
     /// row has room for whole panels; what is beyond `keys` is arbitrary. Returns the sum of the powers.
     unsafe fn powers(scores: *mut Self::Elem, keys: usize, max: &mut f32) -> f32;
@@ -53,8 +55,35 @@ pub(crate) struct Args {
     pub(crate) out_stride: usize,
     /// 1/√head_size · log₂ e: scores are exponents of 2.
     pub(crate) scale: f32,
+    pub(crate) bias: Option<Bias>,
     /// [`scratch_len`] values.
     pub(crate) scratch: *mut f32,
+}
+
+/// What a head adds to scores by the distance from query to key, as an exponent of 2.
+#[derive(Clone, Copy)]
+pub(crate) struct Bias {
+    /// That of distance 0: those of all distances that there are lie around it, and a panel's more after them.
+    pub(crate) zero: *const f32,
+    /// Of which key row each query is, if not of the same as its own; the sequence's first key is row `first`.
+    pub(crate) positions: Option<*const u32>,
+    pub(crate) first: usize,
+}
+
+impl Bias {
+    /// What is added to the scores of query `query`, from the one of key `key` on.
+    ///
+    /// # Safety
+    /// There are such a query and such a key.
+    #[inline(always)]
+    pub(super) unsafe fn row(&self, query: usize, key: usize) -> *const f32 {
+        // SAFETY: the caller's promise: positions are those of keys, and distances between them are there.
+        unsafe {
+            let position =
+                self.positions.map_or(query, |positions| *positions.add(query) as usize - self.first);
+            self.zero.offset(key.cast_signed() - position.cast_signed())
+        }
+    }
 }
 
 /// f32 values of scratch that a head over `keys` keys needs, whatever the number type: the panels, the queries of a
@@ -176,6 +205,9 @@ unsafe fn query_rows<A: Attend, const NR: usize, const MR: usize>(
             }
             let mut shrink = [0.0; MR];
             for i in 0..MR {
+                if let Some(bias) = &args.bias {
+                    A::add_bias(scratch.scores.add(i * A::KEY_BLOCK), keys, bias.row(query + i, key));
+                }
                 let before = max[i];
                 let block = A::powers(scratch.scores.add(i * A::KEY_BLOCK), keys, &mut max[i]);
                 if key > 0 {
@@ -286,6 +318,16 @@ impl<S: Simd> Attend for S {
     #[inline(always)]
     unsafe fn widen(to: *mut f32, v: S::F32) {
         unsafe { <S as Simd>::store(to, v) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_bias(scores: *mut f32, keys: usize, bias: *const f32) {
+        for i in (0..keys).step_by(S::LANES) {
+            unsafe {
+                let sum = S::add(<S as Simd>::load(scores.add(i)), <S as Simd>::load(bias.add(i)));
+                <S as Simd>::store(scores.add(i), sum);
+            }
+        }
     }
 
     #[inline(always)]

@@ -8,7 +8,7 @@
 
 use self::panels::{STRIDE, Scale, Scratch, operand, round_row};
 use super::{
-    attention::{Args, divide},
+    attention::{Args, Attend, divide},
     math,
     simd::{Pairs, Simd},
     tile::by_rows,
@@ -83,6 +83,12 @@ unsafe fn query_rows<D: Pairs, const MR: usize>(
                             D::Simd::store(to.add(j * lanes), score);
                         }
                     }
+                }
+            }
+            if let Some(bias) = &args.bias {
+                for i in 0..MR {
+                    let scores = scratch.scores.add(i * KEY_BLOCK).cast();
+                    <D::Simd as Attend>::add_bias(scores, count, bias.row(query + i, first));
                 }
             }
             let before = max;

@@ -169,6 +169,7 @@ mod tests {
         unsafe fn convert(_: *const f32, _: usize, _: f32, _: *mut f32) {}
         unsafe fn transpose(_: &[*const f32], _: usize, _: *mut f32) {}
         unsafe fn widen(_: *mut f32, (): ()) {}
+        unsafe fn add_bias(_: *mut f32, _: usize, _: *const f32) {}
         unsafe fn powers(_: *mut f32, _: usize, _: &mut f32) -> f32 {
             0.0
         }

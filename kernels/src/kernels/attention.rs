@@ -2,8 +2,11 @@
 
 use std::slice;
 
-use super::{Kernels, Shared, check};
-use crate::{Team, generic::attention};
+use super::{DistanceBias, Kernels, Shared, check};
+use crate::{
+    Team,
+    generic::attention::{self, Bias},
+};
 
 /// Self-attention over ragged sequences; rows are tokens.
 ///
@@ -29,13 +32,17 @@ pub struct Attention<'a> {
     pub kv_stride: usize,
     /// Where a sequence's keys and values begin and end.
     pub cu_keys: &'a [u32],
+    /// Added to scores by the distance from query to key.
+    pub bias: Option<&'a DistanceBias>,
+    /// Which key row each query is of, for `bias`; `None`: queries are all the keys' tokens, in their order.
+    pub positions: Option<&'a [u32]>,
     /// Compute in half precision where the machine has arithmetic for it ([`crate::Isa::Avx512Fp16`]), or in 16-bit
     /// integers ([`crate::Isa::Avx512Vnni`]): up to twice as fast, and good to about three digits.
     pub half: bool,
 }
 
 impl Kernels {
-    /// softmax(q·kᵀ/√head_size)·v for every head of every sequence; `out` has a row of `heads * head_size` values for
+    /// softmax(q·kᵀ/√head_size + bias)·v for every head of every sequence; `out` has a row of `heads * head_size` values for
     /// each query; those of a sequence without keys are left as they are. `scratch` grows as needed and can be used
     /// again.
     ///
@@ -54,6 +61,7 @@ impl Kernels {
         check("k", of.k.len(), keys, hidden, kv_stride);
         check("v", of.v.len(), keys, hidden, kv_stride);
         check("out", out.len(), queries, hidden, hidden);
+        check_bias(of, queries);
         let longest = cu_keys.windows(2).map(|w| (w[1] - w[0]) as usize).max().unwrap_or(0);
         let scratch_len = attention::scratch_len(longest, head_size).next_multiple_of(16);
         let needed = scratch_len.checked_mul(team.threads()).expect("scratch of all threads");
@@ -81,6 +89,7 @@ impl Kernels {
                 out: out.at(query * hidden + column),
                 out_stride: hidden,
                 scale: std::f32::consts::LOG2_E / (head_size as f32).sqrt(),
+                bias: of.bias.map(|bias| bias_of(bias, task % heads, of.positions, query, key)),
                 scratch: scratch.at(worker * scratch_len),
             };
             // SAFETY: the tier is available (`new`); the shapes were checked above; each task writes rows and columns
@@ -94,6 +103,35 @@ impl Kernels {
             }
         });
     }
+}
+
+/// A task reads the bias from the distance of its last query to the first key, to that of its first query to the last key.
+fn check_bias(of: &Attention<'_>, queries: usize) {
+    let Some(bias) = of.bias else { return };
+    assert!(bias.heads() == of.heads, "bias of as many heads");
+    if let Some(positions) = of.positions {
+        assert!(positions.len() >= queries, "positions of all queries");
+    }
+    for (cu_queries, cu_keys) in of.cu_queries.windows(2).zip(of.cu_keys.windows(2)) {
+        let (first, keys) = (cu_keys[0], cu_keys[1] - cu_keys[0]);
+        assert!(keys as usize <= bias.reach(), "bias for {keys} keys");
+        let in_keys = match of.positions {
+            // Without a key nothing is computed.
+            _ if keys == 0 => true,
+            None => cu_queries[1] - cu_queries[0] <= keys,
+            Some(positions) => positions[cu_queries[0] as usize..cu_queries[1] as usize]
+                .iter()
+                .all(|position| (first..cu_keys[1]).contains(position)),
+        };
+        assert!(in_keys, "positions of queries among the keys");
+    }
+}
+
+/// That of a head over the sequence whose queries begin at `query` and whose keys at `key`.
+fn bias_of(bias: &DistanceBias, head: usize, positions: Option<&[u32]>, query: usize, key: usize) -> Bias {
+    let (values, zero) = bias.head(head);
+    let positions = positions.map(|positions| positions[query..].as_ptr());
+    Bias { zero: values[zero..].as_ptr(), positions, first: key }
 }
 
 /// Whether all of a head's results are.

@@ -119,6 +119,8 @@ fn exp_is_within_its_bound() {
         v: &v,
         kv_stride: 1,
         cu_keys: &cu_keys,
+        bias: None,
+        positions: None,
         half: false,
     };
     for kernels in tiers() {

@@ -62,6 +62,8 @@ impl Batch {
             v: self.kv.get(hidden..).unwrap_or_default(),
             kv_stride: 2 * hidden,
             cu_keys: &self.cu_keys,
+            bias: None,
+            positions: None,
             half,
         };
         let mut out = vec![f32::NAN; self.q.len()];
@@ -242,6 +244,8 @@ fn check_scores(scores: &[f32], bounds: &mut Bounds) {
         v: &v,
         kv_stride: d,
         cu_keys: &cu_keys,
+        bias: None,
+        positions: None,
         half: false,
     };
     for kernels in tiers() {
@@ -360,6 +364,8 @@ fn fused_rows_and_later_sequences_give_the_same_bits() {
             v: &qkv[2 * hidden..],
             kv_stride: stride,
             cu_keys: &cu,
+            bias: None,
+            positions: None,
             half: false,
         };
         let mut out = vec![f32::from_bits(0x7fc0_dead); rows * hidden];

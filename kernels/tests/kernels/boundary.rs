@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::common::*;
 use nimbert_kernels::{
-    Activation, Attention, CacheLine, Int8Panels, Kernels, LayerNorm, PANEL, Panels, QuantizedRows, Team,
-    pack_f32, pack_int8, zeroed,
+    Activation, Attention, CacheLine, DistanceBias, Int8Panels, Kernels, LayerNorm, PANEL, Panels,
+    QuantizedRows, Team, pack_f32, pack_int8, zeroed,
 };
 
 /// Asserts that `f` panics with a message that has `part` in it.
@@ -98,6 +98,8 @@ fn refused_attention(kernels: Kernels) {
         v: &memory,
         kv_stride: 8,
         cu_keys: &[0, 3, 7],
+        bias: None,
+        positions: None,
         half: false,
     };
     let run = |of: Attention<'_>, out: usize| {
@@ -116,6 +118,17 @@ fn refused_attention(kernels: Kernels) {
     refused("sequences", || run(Attention { cu_keys: &[9, 3, 7], ..fits }, 56));
     refused("k:", || run(Attention { cu_keys: &[0, 3, 8], ..fits }, 56));
     refused("q:", || run(Attention { cu_queries: &[0, 3, 8], ..fits }, 64));
+    let bias = |heads, reach| DistanceBias::new(heads, reach, |_, _| 0.0).unwrap();
+    let (four, three, of_one) = (bias(2, 4), bias(2, 3), bias(1, 4));
+    let biased = Attention { bias: Some(&four), ..fits };
+    run(biased, 56);
+    run(Attention { positions: Some(&[0, 2, 0, 3, 6, 6, 3]), ..biased }, 56);
+    refused("heads", || run(Attention { bias: Some(&of_one), ..fits }, 56));
+    refused("bias for 4", || run(Attention { bias: Some(&three), ..fits }, 56));
+    refused("positions", || run(Attention { positions: Some(&[0; 6]), ..biased }, 56));
+    refused("positions", || run(Attention { positions: Some(&[0, 2, 3, 3, 6, 6, 3]), ..biased }, 56));
+    refused("positions", || run(Attention { positions: Some(&[0, 2, 0, 3, 7, 6, 3]), ..biased }, 56));
+    refused("positions", || run(Attention { cu_keys: &[0, 2, 6], ..biased }, 56));
     // Products that are 0 when they wrap.
     let half = 1 << (usize::BITS / 2);
     refused("", || run(Attention { heads: half, head_size: half, ..fits }, 56));

@@ -178,6 +178,8 @@ fn attention_in_halves_is_within_the_bound_of_the_oracle() {
                         v: &rows[2 * hidden..],
                         kv_stride: 3 * hidden,
                         cu_keys: &cu,
+                        bias: None,
+                        positions: None,
                         half: true,
                     };
                     let mut out = vec![f32::NAN; keys * hidden];
@@ -235,6 +237,8 @@ fn attention_of_large_numbers_is_that_of_f32() {
                     v,
                     kv_stride,
                     cu_keys,
+                    bias: None,
+                    positions: None,
                     half,
                 };
                 let mut out = vec![f32::NAN; keys * hidden];
@@ -280,6 +284,8 @@ fn attention_in_integers_is_within_the_bound_of_the_oracle() {
                     v: &v,
                     kv_stride: d,
                     cu_keys: &[0, keys as u32],
+                    bias: None,
+                    positions: None,
                     half: true,
                 };
                 let mut out = vec![f32::NAN; q.len()];

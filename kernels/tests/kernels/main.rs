@@ -4,6 +4,7 @@ mod activations;
 mod attention;
 mod boundary;
 mod common;
+mod distance_bias;
 mod half;
 mod int8;
 mod limits;

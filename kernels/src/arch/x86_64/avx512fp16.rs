@@ -127,6 +127,20 @@ impl Attend for Fp16 {
     }
 
     #[inline(always)]
+    unsafe fn add_bias(scores: *mut u16, keys: usize, bias: *const f32) {
+        unsafe {
+            for i in (0..keys).step_by(32) {
+                let [lower, upper] = [0, 16].map(|at| {
+                    _mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(_mm512_loadu_ps(bias.add(i + at)))
+                });
+                let bias = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(lower), upper);
+                let sum = _mm512_add_ph(<Self as Lanes>::load(scores.add(i)), _mm512_castsi512_ph(bias));
+                <Self as Lanes>::store(scores.add(i), sum);
+            }
+        }
+    }
+
+    #[inline(always)]
     unsafe fn powers(scores: *mut u16, keys: usize, max: &mut f32) -> f32 {
         unsafe {
             let padded = keys.next_multiple_of(32);
