@@ -75,9 +75,14 @@ pub struct Shape {
     pub num_attention_heads: usize,
     /// Width of the feed-forward layers.
     pub intermediate_size: usize,
-    /// Rows of the position embedding table: the most tokens a text can have.
+    /// Rows of the position embedding table.
     pub max_position_embeddings: usize,
-    /// Rows of the token type embedding table.
+    /// Of a family whose positions are counted as RoBERTa's: the id of padding, after which they begin. Padding in a text has this
+    /// position itself, and is not counted.
+    pub padding_idx: Option<u32>,
+    /// Of a family whose attention has a bias by distance, as MPNet's: rows of its table.
+    pub relative_attention_num_buckets: Option<usize>,
+    /// Rows of the token type embedding table; 0 where there is none.
     pub type_vocab_size: usize,
     /// What LayerNorm adds to the variance.
     pub layer_norm_eps: f32,
@@ -86,6 +91,11 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// The most tokens a text can have.
+    pub fn max_tokens(&self) -> usize {
+        self.max_position_embeddings - self.padding_idx.map_or(0, |padding| padding as usize + 1)
+    }
+
     /// Width of one attention head.
     pub fn head_size(&self) -> usize {
         self.hidden_size / self.num_attention_heads

@@ -5,7 +5,10 @@ mod batch;
 mod embeddings;
 mod feed_forward;
 mod norm;
+mod relative;
 mod workspace;
+
+use nimbert_kernels::DistanceBias;
 
 pub use self::batch::Row;
 use self::{attention::SelfAttention, embeddings::Embeddings, feed_forward::FeedForward};
@@ -25,6 +28,8 @@ use crate::{
 pub(crate) struct Encoder {
     embeddings: Embeddings,
     layers: Vec<Layer>,
+    /// What each of them adds to attention's scores.
+    relative: Option<DistanceBias>,
     shape: Shape,
     /// Whether matrix products are in int8.
     in_int8: bool,
@@ -73,6 +78,11 @@ impl Encoder {
         Ok(Self {
             embeddings: Embeddings::load(source, &plan.embeddings)?,
             layers: plan.layers.iter().map(layer).collect::<Result<_>>()?,
+            relative: plan
+                .relative
+                .as_ref()
+                .map(|plan| relative::load(source, plan, shape.max_tokens()))
+                .transpose()?,
             shape: shape.clone(),
             in_int8: precision == NumberType::Int8,
         })
@@ -98,7 +108,7 @@ impl Encoder {
         for (i, layer) in self.layers.iter().enumerate() {
             let wanted = if i + 1 == self.layers.len() { wanted } else { Wanted::All };
             let rows = wanted.count(batch);
-            layer.attention.forward(exec, batch, wanted, ws);
+            layer.attention.forward(exec, batch, wanted, self.relative.as_ref(), ws);
             layer.feed_forward.forward(exec, rows, ws);
             watch(&ws.hidden.values[..rows * hidden]);
         }

@@ -29,17 +29,20 @@ impl Head {
     pub(crate) fn load(source: Source<'_>, plan: &plan::Head, precision: NumberType) -> Result<Self> {
         Ok(match plan {
             plan::Head::None => Self::None,
-            plan::Head::Sequence { pooler, classifier } => Self::Sequence(Box::new(SequenceHead {
-                pooler: source.matmul(pooler, precision)?,
-                classifier: source.matmul(classifier, precision)?,
-            })),
+            plan::Head::Sequence { pooler, activation, classifier } => {
+                Self::Sequence(Box::new(SequenceHead {
+                    pooler: source.matmul(pooler, precision)?,
+                    activation: *activation,
+                    classifier: source.matmul(classifier, precision)?,
+                }))
+            }
             plan::Head::Tokens { classifier } => {
                 Self::Tokens(Box::new(TokensHead { classifier: source.matmul(classifier, precision)? }))
             }
             plan::Head::Masked { transform, activation, norm, decoder } => {
                 Self::Masked(Box::new(MaskedHead {
                     transform: source.matmul(transform, precision)?,
-                    activation: (*activation).into(),
+                    activation: *activation,
                     norm: LayerNorm::load(source, norm)?,
                     decoder: source.matmul(decoder, precision)?,
                 }))
@@ -95,7 +98,7 @@ impl Head {
         let linears = match self {
             Self::None => [None, None],
             Self::Sequence(head) => {
-                let SequenceHead { pooler, classifier } = &mut **head;
+                let SequenceHead { pooler, classifier, .. } = &mut **head;
                 [Some(pooler), Some(classifier)]
             }
             Self::Tokens(head) => [Some(&mut head.classifier), None],

@@ -3,12 +3,16 @@
 
 use std::iter;
 
-use crate::{config::Activation, exec::Operation};
+use nimbert_kernels::Activation;
+
+use crate::exec::Operation;
 
 /// All parts, in the order in which a forward meets them, which is also a packed file's.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Plan {
     pub(crate) embeddings: Embeddings,
+    /// What all layers add to attention's scores.
+    pub(crate) relative: Option<Relative>,
     pub(crate) layers: Vec<Layer>,
     pub(crate) head: Head,
 }
@@ -17,8 +21,20 @@ pub(crate) struct Plan {
 pub(crate) struct Embeddings {
     pub(crate) words: Table,
     pub(crate) positions: Table,
-    pub(crate) token_types: Table,
+    /// The id after which positions begin, where that is not 0.
+    pub(crate) padding: Option<u32>,
+    pub(crate) token_types: Option<Table>,
     pub(crate) norm: Norm,
+}
+
+/// A number for each head and bucket of distances.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Relative {
+    /// `[buckets or more, heads]`
+    pub(crate) table: Table,
+    pub(crate) buckets: usize,
+    /// From here on distances are in the last bucket.
+    pub(crate) max_distance: usize,
 }
 
 /// One layer of the encoder.
@@ -38,7 +54,7 @@ pub(crate) enum Head {
     /// Hidden states are the answer.
     None,
     /// Reads the first row of a text.
-    Sequence { pooler: Matmul, classifier: Matmul },
+    Sequence { pooler: Matmul, activation: Activation, classifier: Matmul },
     /// Reads every row.
     Tokens { classifier: Matmul },
     /// Reads the rows that are to be words.
@@ -106,10 +122,11 @@ pub(crate) enum Part<'a> {
 impl Plan {
     /// Everything, in order.
     pub(crate) fn parts(&self) -> impl Iterator<Item = Part<'_>> {
-        let Embeddings { words, positions, token_types, norm } = &self.embeddings;
-        let tables = [words, positions, token_types].map(Part::Table);
+        let Embeddings { words, positions, token_types, norm, .. } = &self.embeddings;
+        let tables = [words, positions].into_iter().chain(token_types).map(Part::Table);
+        let relative = self.relative.iter().map(|relative| Part::Table(&relative.table));
         let layers = self.layers.iter().flat_map(Layer::parts);
-        tables.into_iter().chain(norm.parts()).chain(layers).chain(self.head.parts())
+        tables.chain(norm.parts()).chain(relative).chain(layers).chain(self.head.parts())
     }
 
     /// Whether it has a part of this name that may be stored in fewer bits than f32 has.
@@ -147,7 +164,7 @@ impl Head {
     fn parts(&self) -> impl Iterator<Item = Part<'_>> {
         let parts = match self {
             Self::None => vec![],
-            Self::Sequence { pooler, classifier } => vec![Part::Matmul(pooler), Part::Matmul(classifier)],
+            Self::Sequence { pooler, classifier, .. } => vec![Part::Matmul(pooler), Part::Matmul(classifier)],
             Self::Tokens { classifier } => vec![Part::Matmul(classifier)],
             Self::Masked { transform, norm, decoder, .. } => {
                 let norm = norm.parts();

@@ -76,7 +76,7 @@ impl Opened {
             Self::Directory(dir) => CrossEncoder::open(dir)?,
             Self::Packed(model) => model.cross_encoder.clone().unwrap_or_default(),
         };
-        let positions = self.config()?.encoder.max_position_embeddings;
+        let positions = self.config()?.encoder.max_tokens();
         said.max_tokens = said.max_tokens.map(|most| most.min(positions));
         Ok(said)
     }

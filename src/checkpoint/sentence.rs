@@ -84,7 +84,7 @@ impl Sentence {
         let (max_tokens, lower_case) = limits(&encoder)?;
         let modes = modes(&pooling)?;
         let shape = Config::from_dir(&encoder)?.encoder;
-        let (hidden, positions) = (shape.hidden_size, shape.max_position_embeddings);
+        let (hidden, positions) = (shape.hidden_size, shape.max_tokens());
         for key in ["embedding_dimension", "word_embedding_dimension"] {
             if let Some(size) = pooling.get(key).filter(|size| **size != hidden) {
                 return Err(pooling.error(key, format!("{size} is not the encoder's hidden size, {hidden}")));
@@ -135,7 +135,7 @@ impl Sentence {
         if let Some(missing) = self.default_prompt.as_ref().filter(|name| !self.prompts.contains_key(*name)) {
             return wrong(format!("default_prompt: {missing:?} is not in prompts"));
         }
-        self.max_tokens = self.max_tokens.map(|most| most.min(encoder.max_position_embeddings));
+        self.max_tokens = self.max_tokens.map(|most| most.min(encoder.max_tokens()));
         let mut width = encoder.hidden_size * self.pooling.len();
         for (i, step) in self.steps.iter_mut().enumerate() {
             if let Step::Dense(dense) = step {

@@ -29,6 +29,11 @@ impl<'a> File<'a> {
         self.map.get(key).filter(|value| !value.is_null())
     }
 
+    /// A key's value, `null` too.
+    pub(crate) fn value(&self, key: &str) -> Option<&Value> {
+        self.map.get(key)
+    }
+
     /// Refuses a value of `key` that asks for what is not computed; `accepted` are those that do not, the usual one first.
     pub(crate) fn only(&self, key: &str, accepted: &[Value]) -> Result<()> {
         match self.map.get(key) {
@@ -48,6 +53,14 @@ impl<'a> File<'a> {
             .ok_or_else(|| self.error(key, format!("{value} is not a whole number from 1 to {max}")))
     }
 
+    /// An id of a token.
+    pub(crate) fn id(&self, key: &str, default: u32) -> Result<u32> {
+        const MOST: u32 = 1 << 24;
+        let Some(value) = self.map.get(key) else { return Ok(default) };
+        let id = value.as_u64().and_then(|id| u32::try_from(id).ok()).filter(|&id| id < MOST);
+        id.ok_or_else(|| self.error(key, format!("{value} is not a whole number from 0 to {}", MOST - 1)))
+    }
+
     pub(crate) fn flag(&self, key: &str, default: bool) -> Result<bool> {
         match self.get(key) {
             None => Ok(default),
@@ -63,8 +76,9 @@ impl<'a> File<'a> {
             .ok_or_else(|| self.error("layer_norm_eps", format!("{value} is not a positive 32-bit number")))
     }
 
-    pub(crate) fn hidden_act(&self) -> Result<Activation> {
-        match self.map.get("hidden_act") {
+    /// Of feed-forward layers, under the key that a family has for it.
+    pub(crate) fn hidden_act(&self, key: &str) -> Result<Activation> {
+        match self.map.get(key) {
             None => Ok(Activation::Gelu),
             Some(value) => match value.as_str() {
                 Some("gelu") => Ok(Activation::Gelu),
@@ -72,7 +86,7 @@ impl<'a> File<'a> {
                 Some("relu") => Ok(Activation::Relu),
                 _ => {
                     let expected = "expected \"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" or \"relu\"";
-                    Err(self.error("hidden_act", format!("{value} is not supported, {expected}")))
+                    Err(self.error(key, format!("{value} is not supported, {expected}")))
                 }
             },
         }

@@ -1,6 +1,6 @@
 //! The attention block: `x = LayerNorm(x + W·Attention(x))`.
 
-use nimbert_kernels::{Activation, Attention, PANEL};
+use nimbert_kernels::{Activation, Attention, DistanceBias, PANEL};
 
 use super::{Batch, Wanted, Workspace, norm::LayerNorm};
 use crate::{
@@ -43,14 +43,22 @@ impl SelfAttention {
     }
 
     /// Reads all tokens' rows of `hidden`; leaves those that are wanted.
-    pub(super) fn forward(&self, exec: Exec<'_>, batch: &Batch, wanted: Wanted<'_>, ws: &mut Workspace) {
+    pub(super) fn forward(
+        &self,
+        exec: Exec<'_>,
+        batch: &Batch,
+        wanted: Wanted<'_>,
+        bias: Option<&DistanceBias>,
+        ws: &mut Workspace,
+    ) {
         let hidden = self.heads * self.head_size;
         let x = ws.hidden.input(batch.tokens() * hidden);
         match wanted {
             Wanted::All => {
                 let qkv = &mut ws.qkv[..3 * batch.tokens() * hidden];
                 self.qkv.forward(exec, x, Activation::Identity, qkv, &mut ws.operand);
-                let queries = Queries { rows: &ws.qkv, stride: 3 * hidden, cu: &batch.cu_seqlens };
+                let cu = &batch.cu_seqlens;
+                let queries = Queries { rows: &ws.qkv, stride: 3 * hidden, cu, positions: None, bias };
                 self.attend(exec, &queries, batch, &ws.qkv, &mut ws.context, &mut ws.attention);
             }
             Wanted::Rows { positions, cu } => {
@@ -67,7 +75,7 @@ impl SelfAttention {
                 let queries = &mut ws.queries[..positions.len() * stride];
                 let out = (&mut *queries, stride);
                 self.qkv.forward_columns(exec, x, columns, Activation::Identity, out, &mut ws.operand);
-                let queries = Queries { rows: queries, stride, cu };
+                let queries = Queries { rows: queries, stride, cu, positions: Some(positions), bias };
                 self.attend(exec, &queries, batch, &ws.qkv, &mut ws.context, &mut ws.attention);
             }
         }
@@ -99,6 +107,8 @@ impl SelfAttention {
             v: &qkv[2 * hidden..],
             kv_stride: 3 * hidden,
             cu_keys: &batch.cu_seqlens,
+            bias: queries.bias,
+            positions: queries.positions,
             half: self.half,
         };
         exec.time(Operation::Attention, || exec.kernels.attention(exec.team, &heads, context, scratch));
@@ -118,4 +128,8 @@ struct Queries<'a> {
     rows: &'a [f32],
     stride: usize,
     cu: &'a [u32],
+    /// Which tokens they are of, if not of all.
+    positions: Option<&'a [u32]>,
+    /// What is added to their scores.
+    bias: Option<&'a DistanceBias>,
 }

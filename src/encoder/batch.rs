@@ -53,7 +53,7 @@ impl Batch {
     /// Adds row `index` of a call, or says why the model has no answer for it.
     pub(crate) fn push(&mut self, index: usize, row: Row<'_>, shape: &Shape) -> Result<(), String> {
         let Row { token_ids, token_type_ids } = row;
-        let (len, most) = (token_ids.len(), shape.max_position_embeddings);
+        let (len, most) = (token_ids.len(), shape.max_tokens());
         if len == 0 {
             return Err("no tokens, not even [CLS]".to_owned());
         }
@@ -67,7 +67,8 @@ impl Batch {
         if let Some(id) = outside(token_ids, shape.vocab_size) {
             return Err(format!("token id {id} is out of range: the model has {} words", shape.vocab_size));
         }
-        if let Some(id) = token_type_ids.and_then(|types| outside(types, shape.type_vocab_size)) {
+        // A model without token types takes all tokens as being of type 0.
+        if let Some(id) = token_type_ids.and_then(|types| outside(types, shape.type_vocab_size.max(1))) {
             let size = shape.type_vocab_size;
             return Err(format!(
                 "token type {id} is out of range: the model has {size} (is it made for pairs?)"

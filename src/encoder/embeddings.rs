@@ -13,7 +13,8 @@ use crate::{
 pub(super) struct Embeddings {
     words: Rows,
     positions: Rows,
-    token_types: Rows,
+    padding: Option<u32>,
+    token_types: Option<Rows>,
     norm: LayerNorm,
     hidden_size: usize,
 }
@@ -23,7 +24,8 @@ impl Embeddings {
         Ok(Self {
             words: source.table(&plan.words)?,
             positions: source.table(&plan.positions)?,
-            token_types: source.table(&plan.token_types)?,
+            padding: plan.padding,
+            token_types: plan.token_types.as_ref().map(|table| source.table(table)).transpose()?,
             norm: LayerNorm::load(source, &plan.norm)?,
             hidden_size: plan.words.columns,
         })
@@ -33,15 +35,17 @@ impl Embeddings {
     pub(super) fn forward(&self, exec: Exec<'_>, batch: &Batch, ws: &mut Workspace) {
         let len = batch.tokens() * self.hidden_size;
         let ((hidden, int8), dense) = (ws.hidden.parts(len), &mut ws.dense[..len]);
-        for row in batch.cu_seqlens.windows(2) {
-            let (start, end) = (row[0] as usize, row[1] as usize);
-            for token in start..end {
+        for text in 0..batch.rows() {
+            let mut positions = Positions::new(self.padding);
+            for token in batch.range(text) {
                 let at = token * self.hidden_size..(token + 1) * self.hidden_size;
                 let (sum, other) = (&mut hidden[at.clone()], &mut dense[at]);
                 self.words.read(batch.token_ids[token] as usize, sum);
-                self.token_types.read(batch.token_type_ids[token] as usize, other);
-                add(sum, other);
-                self.positions.read(token - start, other);
+                if let Some(token_types) = &self.token_types {
+                    token_types.read(batch.token_type_ids[token] as usize, other);
+                    add(sum, other);
+                }
+                self.positions.read(positions.next(batch.token_ids[token]), other);
                 add(sum, other);
             }
         }
@@ -55,7 +59,29 @@ impl Embeddings {
 
     /// Bytes of the tables.
     pub(super) fn weight_bytes(&self) -> usize {
-        [&self.words, &self.positions, &self.token_types].iter().map(|table| table.weight_bytes()).sum()
+        let tables = [&self.words, &self.positions].into_iter().chain(&self.token_types);
+        tables.map(Rows::weight_bytes).sum()
+    }
+}
+
+/// Which row of the table of positions the next token of a text has: from 0 on, or from after the id of padding, which is the
+/// position of padding that is in the text.
+struct Positions {
+    padding: Option<u32>,
+    next: usize,
+}
+
+impl Positions {
+    fn new(padding: Option<u32>) -> Self {
+        Self { padding, next: padding.map_or(0, |padding| padding as usize + 1) }
+    }
+
+    fn next(&mut self, token: u32) -> usize {
+        if self.padding == Some(token) {
+            return token as usize;
+        }
+        self.next += 1;
+        self.next - 1
     }
 }
 

@@ -197,7 +197,7 @@ impl Engine {
                 format!("the tokenizer has {ids} tokens, but the model {words} words"),
             ));
         }
-        let most = config.encoder.max_position_embeddings;
+        let most = config.encoder.max_tokens();
         let natural = tokenizer.model_max_length().map_or(most, |length| length.min(most));
         let max_tokens = options.max_tokens.unwrap_or(natural);
         if !(2..=most).contains(&max_tokens) {

@@ -10,10 +10,11 @@ use crate::{
     memory::grow,
 };
 
-/// Pooler and classifier.
+/// Two layers, of which the first is BERT's pooler, or the first of a family's own.
 #[derive(Debug, Clone)]
 pub(crate) struct SequenceHead {
     pub(super) pooler: Linear,
+    pub(super) activation: Activation,
     pub(super) classifier: Linear,
 }
 
@@ -24,7 +25,7 @@ impl SequenceHead {
         grow(&mut ws.logits, texts * self.classifier.n())?;
         let pooled = &mut ws.pooled[..len];
         let logits = &mut ws.logits[..texts * self.classifier.n()];
-        self.pooler.forward(exec, ws.hidden.input(len), Activation::Tanh, pooled, &mut ws.operand);
+        self.pooler.forward(exec, ws.hidden.input(len), self.activation, pooled, &mut ws.operand);
         self.classifier.forward(exec, Input::from(&*pooled), Activation::Identity, logits, &mut ws.operand);
         Ok(())
     }

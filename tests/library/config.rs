@@ -197,7 +197,8 @@ fn sizes_out_of_range() {
 #[test]
 fn what_is_not_computed_is_named() {
     for (key, value) in [
-        ("model_type", json!("roberta")),
+        ("model_type", json!("deberta-v2")),
+        ("auto_map", json!({"AutoModel": "a--b.JinaBertModel"})),
         ("model_type", Value::Null),
         ("tokenizer_class", json!("BertJapaneseTokenizer")),
         ("position_embedding_type", json!("relative_key")),

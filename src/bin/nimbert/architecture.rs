@@ -3,7 +3,7 @@
 use std::fmt;
 
 use indicatif::HumanCount;
-use nimbert::Config;
+use nimbert::{Config, Family};
 use serde::{Deserialize, Serialize};
 
 use crate::count::count;
@@ -24,7 +24,7 @@ pub(crate) struct Architecture {
 impl Architecture {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
-            kind: "bert".to_owned(),
+            kind: config.family.model_type().to_owned(),
             layers: config.encoder.num_hidden_layers,
             hidden_size: config.encoder.hidden_size,
             heads: config.encoder.num_attention_heads,
@@ -46,7 +46,9 @@ impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, layers, hidden_size, heads, intermediate_size, activation, .. } = self;
         let [hidden, inside] = [*hidden_size, *intermediate_size].map(|n| HumanCount(n as u64));
-        let (kind, layers, heads) = (kind.to_uppercase(), count(*layers, "layer"), count(*heads, "head"));
+        let named = Family::ALL.into_iter().find(|family| family.model_type() == kind);
+        let kind = named.map_or_else(|| kind.clone(), |family| family.to_string());
+        let (layers, heads) = (count(*layers, "layer"), count(*heads, "head"));
         write!(f, "{kind}, {layers}, hidden {hidden}, {heads}, intermediate {inside}, {activation}")
     }
 }

@@ -40,8 +40,8 @@ impl<'a> Workload<'a> {
     /// Texts of `lengths` tokens, given to the engine `batch` at a time, in their order.
     pub(super) fn new(forward: &'a Forward, lengths: &[usize], batch: usize) -> Result<Self> {
         let shape = &forward.engine().config().encoder;
-        if let Some(length) = lengths.iter().find(|&&length| length > shape.max_position_embeddings) {
-            bail!("{length} tokens, and the model has positions for {}", shape.max_position_embeddings);
+        if let Some(length) = lengths.iter().find(|&&length| length > shape.max_tokens()) {
+            bail!("{length} tokens, and the model has positions for {}", shape.max_tokens());
         }
         let mut words = words(shape.vocab_size);
         let mut text = |&length: &usize| words.by_ref().take(length).collect();
