@@ -104,8 +104,9 @@ impl Settings {
     /// Changes `spec` to what these settings say.
     pub(super) fn apply(&self, spec: &mut Spec, vocabulary: &Vocabulary) {
         let config = &self.config;
-        if self.is_bert() {
-            let Normalization::BertNormalizer(normalizer) = &mut spec.normalizer;
+        if self.is_bert()
+            && let Some(Normalization::BertNormalizer(normalizer)) = &mut spec.normalizer
+        {
             normalizer.lowercase = config.do_lower_case.unwrap_or(true);
             normalizer.strip_accents = config.strip_accents;
             normalizer.handle_chinese_chars = config.tokenize_chinese_chars.unwrap_or(true);
