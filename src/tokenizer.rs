@@ -17,7 +17,7 @@ pub use encoding::{Cut, Encoding, OnLong, Origin, Window};
 use added::{AddedTokens, BertUnits, Units};
 use decode::Decoder;
 use ids::{Ids, Token};
-use model::Model;
+use model::{Lexicon, Model};
 use normalizer::Normalizer;
 use place::{Place, Span};
 use settings::Settings;
@@ -45,6 +45,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod truncation;
+mod unigram;
 mod vocabulary;
 mod windows;
 mod wordpiece;
@@ -74,9 +75,9 @@ impl Tokenizer {
         let settings = Settings::read(dir)?;
         let path = dir.join("tokenizer.json");
         if let Some(bytes) = read_if_there(&path)? {
-            let (mut spec, vocabulary) = json::parse(&bytes, &path)?;
-            settings.apply(&mut spec, &vocabulary);
-            return Self::build(spec, vocabulary, &path);
+            let (mut spec, lexicon) = json::parse(&bytes, &path)?;
+            settings.apply(&mut spec, &lexicon);
+            return Self::build(spec, lexicon, &path);
         }
         let path = dir.join("vocab.txt");
         let Some(bytes) = read_if_there(&path)? else {
@@ -91,31 +92,43 @@ impl Tokenizer {
     }
 
     fn from_text(bytes: &[u8], settings: &Settings, path: &Path) -> Result<Self> {
-        let vocabulary = Vocabulary::from_text(bytes, path)?;
+        let lexicon = Lexicon::WordPiece(Vocabulary::from_text(bytes, path)?);
         let mut spec = settings.spec(path.parent().unwrap_or(path))?;
-        settings.apply(&mut spec, &vocabulary);
-        Self::build(spec, vocabulary, path)
+        settings.apply(&mut spec, &lexicon);
+        Self::build(spec, lexicon, path)
     }
 
     /// Restores what [`Tokenizer::to_parts`] gave; `path` only names the file in errors.
     ///
     /// # Errors
     /// Parts that are broken or don't belong together.
-    pub fn from_parts(spec_json: &str, vocab: &[u8], path: &Path) -> Result<Self> {
-        Self::from_packed(spec_json, &Bytes::from_lines(aligned_copy(vocab)), path)
+    pub fn from_parts(spec_json: &str, vocab: &[u8], index: &[u8], path: &Path) -> Result<Self> {
+        let [vocab, index] = [vocab, index].map(|part| Bytes::from_lines(aligned_copy(part)));
+        Self::from_packed(spec_json, &vocab, &index, path)
     }
 
-    /// [`Tokenizer::from_parts`] that leaves the vocabulary where it is.
-    pub(crate) fn from_packed(spec_json: &str, vocab: &Bytes, path: &Path) -> Result<Self> {
-        let spec = serde_json::from_str(spec_json).map_err(Error::json(path))?;
-        Self::build(spec, Vocabulary::from_lines(vocab, path)?, path)
+    /// [`Tokenizer::from_parts`] that leaves the tokens where they are.
+    pub(crate) fn from_packed(spec_json: &str, vocab: &Bytes, index: &Bytes, path: &Path) -> Result<Self> {
+        let spec: Spec = serde_json::from_str(spec_json).map_err(Error::json(path))?;
+        let lexicon = Lexicon::from_parts(&spec.model, vocab, index, path)?;
+        Self::build(spec, lexicon, path)
     }
 
-    /// What a packed file stores: the settings as JSON, and the tokens in the order of their ids, each ended by a line
-    /// feed. An id without a token has an empty line.
-    pub fn to_parts(&self) -> (String, Vec<u8>) {
+    /// What a packed file stores: the settings as JSON; the tokens in the order of their ids, each ended by a line
+    /// feed, where an id without a token has an empty line; and what else the model has of them, ready to be used, which is
+    /// nothing for WordPiece.
+    pub fn to_parts(&self) -> (String, Vec<u8>, Vec<u8>) {
         let spec = serde_json::to_string(&self.spec).expect("strings, numbers and flags are always JSON");
-        (spec, self.model.to_lines())
+        let [vocab, index] = self.model.to_parts();
+        (spec, vocab, index)
+    }
+
+    /// What a reader of a packed file has to know for it, beside what is in all files.
+    pub(crate) fn needs(&self) -> &'static str {
+        match self.model {
+            Model::WordPiece(_) => "",
+            Model::Unigram(_) => "unigram",
+        }
     }
 
     /// The highest id that a text can give, plus 1.

@@ -1,4 +1,4 @@
-//! A tokenizer from its settings and its vocabulary, whatever files they came from.
+//! A tokenizer from its settings and its tokens, whatever files they came from.
 
 use std::path::Path;
 
@@ -6,24 +6,23 @@ use super::{
     Tokenizer,
     added::{AddedTokens, assign_ids},
     decode::Decoder,
-    model::Model,
+    model::{Lexicon, Model},
     normalizer::Normalizer,
     spec::{AddedToken, Spec},
     split::Splitter,
     template::Template,
-    vocabulary::Vocabulary,
 };
 use crate::error::{Error, Result};
 
 impl Tokenizer {
-    /// Puts settings and vocabulary together; `path` only names the file in errors.
-    pub(super) fn build(mut spec: Spec, vocabulary: Vocabulary, path: &Path) -> Result<Self> {
+    /// Puts settings and tokens together; `path` only names the file in errors.
+    pub(super) fn build(mut spec: Spec, lexicon: Lexicon, path: &Path) -> Result<Self> {
         let tell = |part: &str, reason: String| Error::tokenizer(path, format!("{part}: {reason}"));
         let normalizer =
             Normalizer::new(spec.normalizer.as_ref()).map_err(|reason| tell("normalizer", reason))?;
         let splitters = Splitter::all(spec.pre_tokenizer.as_ref());
         let decoder = Decoder::new(&spec).map_err(|reason| tell("decoder", reason))?;
-        let model = Model::new(&spec.model, vocabulary).map_err(|reason| Error::tokenizer(path, reason))?;
+        let model = Model::new(&spec.model, lexicon).map_err(|reason| Error::tokenizer(path, reason))?;
 
         let patterns =
             patterns(&spec.added_tokens, &normalizer).map_err(|reason| Error::tokenizer(path, reason))?;

@@ -26,19 +26,29 @@ const CLEANUP: [(&str, &str); 11] = [
 /// Turns tokens into a text.
 #[derive(Debug)]
 pub(super) enum Decoder {
-    WordPiece { prefix: String, cleanup: bool },
+    WordPiece {
+        prefix: String,
+        cleanup: bool,
+    },
     Metaspace(Metaspace),
     Replace(Finder, String),
     ByteFallback,
     Fuse,
-    Strip { content: char, start: usize, stop: usize },
+    Strip {
+        content: char,
+        start: usize,
+        stop: usize,
+    },
     Sequence(Vec<Decoder>),
+    /// Spaces between all tokens.
+    Spaces,
 }
 
 impl Decoder {
     pub(super) fn new(spec: &Spec) -> Result<Self, String> {
         match (&spec.decoder, &spec.model) {
             (Some(decoding), _) => Self::of(decoding),
+            (None, Model::Unigram { .. }) => Ok(Self::Spaces),
             (None, Model::WordPiece { continuing_subword_prefix, .. }) => {
                 Ok(Self::WordPiece { prefix: continuing_subword_prefix.clone(), cleanup: true })
             }
@@ -90,6 +100,7 @@ impl Decoder {
             Self::Sequence(decoders) => {
                 tokens = decoders.iter().fold(tokens, |tokens, decoder| decoder.decode(tokens));
             }
+            Self::Spaces => tokens = vec![tokens.join(" ")],
         }
         tokens
     }

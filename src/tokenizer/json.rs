@@ -2,12 +2,17 @@
 
 use std::{borrow::Cow, path::Path};
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::Value;
 
 use super::{
+    model::Lexicon,
     spec::{self, AddedToken, Decoding, Part, PostProcessing, SequenceId, Spec, TemplatePiece},
-    vocabulary::{TokenIds, Vocabulary},
+    unigram,
+    vocabulary::{Key, Vocabulary},
 };
 use crate::error::{Error, Result};
 
@@ -37,17 +42,55 @@ struct Model<'a> {
     unk_token: Option<String>,
     continuing_subword_prefix: Option<String>,
     max_input_chars_per_word: Option<usize>,
+    unk_id: Option<usize>,
+    byte_fallback: Option<bool>,
     #[serde(borrow)]
-    vocab: TokenIds<'a>,
+    vocab: Tokens<'a>,
+}
+
+/// The tokens of a model, in the order of the file.
+enum Tokens<'a> {
+    Ids(Vec<(u32, Cow<'a, str>)>),
+    Scores(Vec<(Cow<'a, str>, f64)>),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Tokens<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Tokens<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object of tokens and ids, or a list of tokens and scores")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tokens<'de>, A::Error> {
+                let mut tokens = Vec::new();
+                while let Some((Key(token), id)) = map.next_entry()? {
+                    tokens.push((id, token));
+                }
+                Ok(Tokens::Ids(tokens))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Tokens<'de>, A::Error> {
+                let mut tokens = Vec::new();
+                while let Some((Key(token), score)) = list.next_element()? {
+                    tokens.push((token, score));
+                }
+                Ok(Tokens::Scores(tokens))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// Reads the text of a `tokenizer.json`; `path` only names the file in errors.
-pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<(Spec, Vocabulary)> {
+pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<(Spec, Lexicon)> {
     let file: File = serde_json::from_slice(bytes).map_err(|error| not_this_kind(bytes, error, path))?;
     let added_tokens = Option::<Vec<AddedToken>>::deserialize(&file.added_tokens)
         .map_err(|error| Error::tokenizer(path, format!("added_tokens: {error}")))?
         .unwrap_or_default();
-    let (model, vocabulary) = file.model.read(path)?;
+    let (model, lexicon) = file.model.read(path)?;
     let decoder = part::<Decoding>(&file.decoder, path)?;
     let mut spec = Spec {
         normalizer: part(&file.normalizer, path)?,
@@ -65,34 +108,50 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<(Spec, Vocabulary)> {
         special_tokens(&mut post_processor).map_err(|reason| tell(path, PostProcessing::KEY, &reason))?;
     spec.post_processor = part(&post_processor, path)?.map(as_bert);
     for (token, id) in tokens {
-        if vocabulary.get(&token) != Some(id)
+        if lexicon.get(&token) != Some(id)
             && !spec.added_tokens.iter().any(|added| added.id == Some(id) && added.content == token)
         {
             let reason = format!("the vocabulary lacks {token} with the id {id}");
             return Err(tell(path, PostProcessing::KEY, &reason));
         }
     }
-    Ok((spec, vocabulary))
+    Ok((spec, lexicon))
 }
 
 impl Model<'_> {
-    fn read(self, path: &Path) -> Result<(spec::Model, Vocabulary)> {
-        refuse_other("model", self.kind.as_deref().unwrap_or(MODELS[0]), MODELS, path)?;
-        let lacks = |key: &str| tell(path, "model", &format!("it has no {key}"));
-        let model = spec::Model::WordPiece {
-            unk_token: self.unk_token.ok_or_else(|| lacks("unk_token"))?,
-            continuing_subword_prefix: self
-                .continuing_subword_prefix
-                .ok_or_else(|| lacks("continuing_subword_prefix"))?,
-            max_input_chars_per_word: self
-                .max_input_chars_per_word
-                .ok_or_else(|| lacks("max_input_chars_per_word"))?,
+    fn read(self, path: &Path) -> Result<(spec::Model, Lexicon)> {
+        let usual = match self.vocab {
+            Tokens::Ids(_) => "WordPiece",
+            Tokens::Scores(_) => "Unigram",
         };
-        Ok((model, Vocabulary::new(self.vocab.0, path)?))
+        let kind = self.kind.as_deref().unwrap_or(usual);
+        refuse_other("model", kind, MODELS, path)?;
+        let lacks = |key: &str| tell(path, "model", &format!("it has no {key}"));
+        match self.vocab {
+            Tokens::Ids(tokens) if kind == "WordPiece" => {
+                let model = spec::Model::WordPiece {
+                    unk_token: self.unk_token.ok_or_else(|| lacks("unk_token"))?,
+                    continuing_subword_prefix: self
+                        .continuing_subword_prefix
+                        .ok_or_else(|| lacks("continuing_subword_prefix"))?,
+                    max_input_chars_per_word: self
+                        .max_input_chars_per_word
+                        .ok_or_else(|| lacks("max_input_chars_per_word"))?,
+                };
+                Ok((model, Lexicon::WordPiece(Vocabulary::new(tokens, path)?)))
+            }
+            Tokens::Scores(tokens) if kind == "Unigram" => {
+                let unk_id = self.unk_id.ok_or_else(|| lacks("unk_id"))?;
+                let model =
+                    spec::Model::Unigram { unk_id, byte_fallback: self.byte_fallback.unwrap_or(false) };
+                Ok((model, Lexicon::Unigram(unigram::Lexicon::new(&tokens, path)?)))
+            }
+            _ => Err(tell(path, "model", &format!("vocab is not that of a {kind}"))),
+        }
     }
 }
 
-const MODELS: &[&str] = &["WordPiece"];
+const MODELS: &[&str] = &["WordPiece", "Unigram"];
 
 fn tell(path: &Path, part: &str, reason: &str) -> Error {
     Error::tokenizer(path, format!("{part}: {reason}"))

@@ -190,7 +190,10 @@ impl TryFrom<MetaspaceForms> for Metaspace {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", deny_unknown_fields)]
 pub(super) enum Model {
+    /// The longest tokens, from left to right.
     WordPiece { unk_token: String, continuing_subword_prefix: String, max_input_chars_per_word: usize },
+    /// Those with the highest sum of scores. With `byte_fallback` what has no token becomes bytes.
+    Unigram { unk_id: usize, byte_fallback: bool },
 }
 
 /// Which special tokens go around a text.

@@ -125,9 +125,9 @@ fn other_settings_are_refused_by_name() {
 
 #[test]
 fn damaged_parts() {
-    let (spec, vocabulary) = load(&[("vocab.txt", WORDS)]).unwrap().to_parts();
+    let (spec, vocabulary, _) = load(&[("vocab.txt", WORDS)]).unwrap().to_parts();
     let refused = |spec: &str, vocabulary: &[u8]| {
-        Tokenizer::from_parts(spec, vocabulary, Path::new("packed")).unwrap_err().to_string()
+        Tokenizer::from_parts(spec, vocabulary, &[], Path::new("packed")).unwrap_err().to_string()
     };
     assert!(refused("{}", &vocabulary).starts_with("packed: not valid JSON: missing field"));
     assert!(refused(&spec.replace("lowercase", "upper"), &vocabulary).contains("unknown field `upper`"));
