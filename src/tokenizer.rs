@@ -14,42 +14,53 @@ use crate::{
 };
 pub use encoding::{Cut, Encoding, OnLong, Origin, Window};
 
-use added::AddedTokens;
-use ids::Ids;
+use added::{AddedTokens, BertUnits, Units};
+use decode::Decoder;
+use ids::{Ids, Token};
+use model::{Lexicon, Model};
 use normalizer::Normalizer;
-use place::Place;
+use place::{Place, Span};
 use settings::Settings;
-use spec::{Normalization, Spec};
+use spec::{Normalization, PreTokenization, Spec};
+use split::{SplitWords, Splitter};
+use template::Template;
 use truncation::{Side, cut_longest_first};
 use vocabulary::Vocabulary;
-use wordpiece::WordPiece;
+use words::BertWords;
 
 mod added;
+mod build;
 mod decode;
 mod encoding;
 mod ids;
 mod json;
+mod model;
 mod normalizer;
 mod place;
 mod settings;
 mod spec;
+mod split;
 mod table;
+mod template;
 #[cfg(test)]
 mod tests;
 mod truncation;
+mod unigram;
 mod vocabulary;
 mod windows;
 mod wordpiece;
+mod words;
 
 /// A BERT tokenizer. Immutable: share it between threads as you like.
 #[derive(Debug)]
 pub struct Tokenizer {
     spec: Spec,
     normalizer: Normalizer,
-    model: WordPiece,
+    splitters: Vec<Splitter>,
+    model: Model,
+    template: Template,
+    decoder: Decoder,
     added: AddedTokens,
-    cls: u32,
-    sep: u32,
     vocab_size: usize,
 }
 
@@ -64,9 +75,9 @@ impl Tokenizer {
         let settings = Settings::read(dir)?;
         let path = dir.join("tokenizer.json");
         if let Some(bytes) = read_if_there(&path)? {
-            let (mut spec, vocabulary) = json::parse(&bytes, &path)?;
-            settings.apply(&mut spec, &vocabulary);
-            return Self::build(spec, vocabulary, &path);
+            let (mut spec, lexicon) = json::parse(&bytes, &path)?;
+            settings.apply(&mut spec, &lexicon);
+            return Self::build(spec, lexicon, &path);
         }
         let path = dir.join("vocab.txt");
         let Some(bytes) = read_if_there(&path)? else {
@@ -81,31 +92,43 @@ impl Tokenizer {
     }
 
     fn from_text(bytes: &[u8], settings: &Settings, path: &Path) -> Result<Self> {
-        let vocabulary = Vocabulary::from_text(bytes, path)?;
+        let lexicon = Lexicon::WordPiece(Vocabulary::from_text(bytes, path)?);
         let mut spec = settings.spec(path.parent().unwrap_or(path))?;
-        settings.apply(&mut spec, &vocabulary);
-        Self::build(spec, vocabulary, path)
+        settings.apply(&mut spec, &lexicon);
+        Self::build(spec, lexicon, path)
     }
 
     /// Restores what [`Tokenizer::to_parts`] gave; `path` only names the file in errors.
     ///
     /// # Errors
     /// Parts that are broken or don't belong together.
-    pub fn from_parts(spec_json: &str, vocab: &[u8], path: &Path) -> Result<Self> {
-        Self::from_packed(spec_json, &Bytes::from_lines(aligned_copy(vocab)), path)
+    pub fn from_parts(spec_json: &str, vocab: &[u8], index: &[u8], path: &Path) -> Result<Self> {
+        let [vocab, index] = [vocab, index].map(|part| Bytes::from_lines(aligned_copy(part)));
+        Self::from_packed(spec_json, &vocab, &index, path)
     }
 
-    /// [`Tokenizer::from_parts`] that leaves the vocabulary where it is.
-    pub(crate) fn from_packed(spec_json: &str, vocab: &Bytes, path: &Path) -> Result<Self> {
-        let spec = serde_json::from_str(spec_json).map_err(Error::json(path))?;
-        Self::build(spec, Vocabulary::from_lines(vocab, path)?, path)
+    /// [`Tokenizer::from_parts`] that leaves the tokens where they are.
+    pub(crate) fn from_packed(spec_json: &str, vocab: &Bytes, index: &Bytes, path: &Path) -> Result<Self> {
+        let spec: Spec = serde_json::from_str(spec_json).map_err(Error::json(path))?;
+        let lexicon = Lexicon::from_parts(&spec.model, vocab, index, path)?;
+        Self::build(spec, lexicon, path)
     }
 
-    /// What a packed file stores: the settings as JSON, and the tokens in the order of their ids, each ended by a line
-    /// feed. An id without a token has an empty line.
-    pub fn to_parts(&self) -> (String, Vec<u8>) {
+    /// What a packed file stores: the settings as JSON; the tokens in the order of their ids, each ended by a line
+    /// feed, where an id without a token has an empty line; and what else the model has of them, ready to be used, which is
+    /// nothing for WordPiece.
+    pub fn to_parts(&self) -> (String, Vec<u8>, Vec<u8>) {
         let spec = serde_json::to_string(&self.spec).expect("strings, numbers and flags are always JSON");
-        (spec, self.model.vocabulary().to_lines())
+        let [vocab, index] = self.model.to_parts();
+        (spec, vocab, index)
+    }
+
+    /// What a reader of a packed file has to know for it, beside what is in all files.
+    pub(crate) fn needs(&self) -> &'static str {
+        match self.model {
+            Model::WordPiece(_) => "",
+            Model::Unigram(_) => "unigram",
+        }
     }
 
     /// The highest id that a text can give, plus 1.
@@ -122,9 +145,12 @@ impl Tokenizer {
     pub fn describe(&self) -> String {
         let digits = self.vocab_size.to_string();
         let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
-        let Normalization::BertNormalizer(normalizer) = &self.spec.normalizer;
-        let casing = if normalizer.lowercase { "lower-casing" } else { "case kept" };
-        format!("WordPiece, {} tokens, {casing}", groups.join(","))
+        let casing = match &self.spec.normalizer {
+            Some(Normalization::BertNormalizer(normalizer)) if normalizer.lowercase => ", lower-casing",
+            Some(Normalization::BertNormalizer(_)) => ", case kept",
+            _ => "",
+        };
+        format!("{}, {} tokens{casing}", self.model.name(), groups.join(","))
     }
 
     /// Encodes a text, or a pair of texts, in at most `max_tokens` tokens, `[CLS]` and `[SEP]` included.
@@ -139,9 +165,8 @@ impl Tokenizer {
         on_long: OnLong,
     ) -> Result<Encoding, String> {
         let room = self.room(max_tokens, pair.is_some())?;
-        let ids = |text| self.tokens::<()>(text).map(|token| token.id);
-        let mut first = Side::read(ids(text), room);
-        let mut second = pair.map(|pair| Side::read(ids(pair), room));
+        let mut first = Side::read(self.token_ids(text), room);
+        let mut second = pair.map(|pair| Side::read(self.token_ids(pair), room));
         let total = first.ids.len() + second.as_ref().map_or(0, |second| second.ids.len());
         let truncated = total > room;
         if truncated {
@@ -174,9 +199,7 @@ impl Tokenizer {
     ) -> Result<Vec<Encoding>, String> {
         let room = self.room(max_tokens, true)?;
         // One more than there is room for tells that it is too long.
-        let ids = |text: &str| -> Vec<_> {
-            self.tokens::<()>(text).map(|token| token.id).take(room.saturating_add(1)).collect()
-        };
+        let ids = |text: &str| -> Vec<_> { self.token_ids(text).take(room.saturating_add(1)).collect() };
         let first = ids(text);
         let pair = |second: &String| {
             let ids = ids(second);
@@ -193,30 +216,79 @@ impl Tokenizer {
     }
 
     fn with_special_tokens(&self, first: &[u32], second: Option<&[u32]>, truncated: bool) -> Encoding {
-        let mut token_ids = Vec::with_capacity(first.len() + second.map_or(0, <[u32]>::len) + 3);
-        token_ids.push(self.cls);
-        token_ids.extend(first);
-        token_ids.push(self.sep);
-        let mut token_type_ids = vec![0; token_ids.len()];
-        if let Some(second) = second {
-            token_ids.extend(second);
-            token_ids.push(self.sep);
-            token_type_ids.resize(token_ids.len(), 1);
-        }
-        Encoding { token_ids, token_type_ids, truncated }
+        self.template.encode(first, second, truncated)
+    }
+
+    /// How many special tokens there are around a text, or a pair of texts.
+    pub fn special_tokens(&self, has_pair: bool) -> usize {
+        self.template.special(has_pair)
     }
 
     /// How many tokens of texts there is room for beside the special ones.
     fn room(&self, max_tokens: usize, has_pair: bool) -> Result<usize, String> {
-        let special = if has_pair { 3 } else { 2 };
+        let special = self.special_tokens(has_pair);
         max_tokens.checked_sub(special).ok_or_else(|| {
             format!("at most {max_tokens} tokens leave no room for the {special} special ones")
         })
     }
 
     /// The text's tokens without special ones, read as they are taken.
-    fn tokens<'a, P: Place>(&'a self, text: &'a str) -> Ids<'a, P> {
-        Ids::new(self.added.units(text, &self.normalizer), self.model.pieces())
+    fn tokens<'a, P: Place>(&'a self, text: &'a str) -> Tokens<'a, P> {
+        let pieces = self.model.pieces();
+        match (&self.normalizer, &self.spec.pre_tokenizer) {
+            (Normalizer::Bert(bert), Some(PreTokenization::BertPreTokenizer)) => {
+                Tokens::Bert(Ids::new(BertWords::new(self.added.bert_units(text, bert)), pieces))
+            }
+            (normalizer, _) => {
+                let units = self.added.units(text, normalizer);
+                Tokens::Any(Ids::new(SplitWords::new(units, &self.splitters), pieces))
+            }
+        }
+    }
+
+    /// Their ids.
+    fn token_ids<'a>(&'a self, text: &'a str) -> TokenIds<'a> {
+        if self.splitters.iter().any(Splitter::needs_places) {
+            TokenIds::Placed(self.tokens(text))
+        } else {
+            TokenIds::Plain(self.tokens(text))
+        }
+    }
+}
+
+/// See [`Tokenizer::tokens`]: BERT's, which most models have, are compiled apart.
+enum Tokens<'a, P> {
+    Bert(Ids<'a, BertWords<BertUnits<'a, P>, P>, P>),
+    Any(Ids<'a, SplitWords<'a, Units<'a, P>, P>, P>),
+}
+
+impl<P: Place> Iterator for Tokens<'_, P> {
+    type Item = Token<P>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Token<P>> {
+        match self {
+            Self::Bert(ids) => ids.next(),
+            Self::Any(ids) => ids.next(),
+        }
+    }
+}
+
+/// See [`Tokenizer::token_ids`]: where words depend on their places, places have to be known.
+enum TokenIds<'a> {
+    Plain(Tokens<'a, ()>),
+    Placed(Tokens<'a, Span>),
+}
+
+impl Iterator for TokenIds<'_> {
+    type Item = u32;
+
+    #[inline]
+    fn next(&mut self) -> Option<u32> {
+        match self {
+            Self::Plain(tokens) => tokens.next().map(|token| token.id),
+            Self::Placed(tokens) => tokens.next().map(|token| token.id),
+        }
     }
 }
 

@@ -62,7 +62,7 @@ impl Input<'_> {
             "post_processor": {"type": "BertProcessing", "cls": "[CLS]", "sep": "[SEP]"},
             "added_tokens": tokens, "split_special_tokens": false, "model_max_length": null});
         let lines = vocabulary.join("\n") + "\n";
-        Tokenizer::from_parts(&spec.to_string(), lines.as_bytes(), Path::new("fuzz")).ok()
+        Tokenizer::from_parts(&spec.to_string(), lines.as_bytes(), &[], Path::new("fuzz")).ok()
     }
 
     fn reference(&self, vocabulary: &[String]) -> Reference {

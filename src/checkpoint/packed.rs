@@ -34,6 +34,7 @@
 //! | `qa_outputs.weight`, `qa_outputs.bias` | F32 \[2, H↑16\], F32 \[16\] | start and end of an answer |
 //! | `sentence.dense.i.weight`, `….bias` | F32 \[N, K↑16\], F32 \[N↑16\] | step i after pooling, a dense layer |
 //! | `tokenizer.vocab` | U8 \[length↑64\] | tokens by id, each ended by a line feed |
+//! | `tokenizer.index` | U8 \[length↑64\] | of a Unigram tokenizer: scores, places and a trie of the tokens; `unigram` in `needs` |
 //! | `checksums` | U8 \[tensors, 64\] | SHA-256 in the first 32 bytes of each row, then zeros |
 //!
 //! The matmuls are, in each layer, `attention.self.qkv` (query, key and value one below the other),
@@ -91,6 +92,7 @@ const ALIGNMENT: usize = 64;
 const FLOATS: usize = ALIGNMENT / size_of::<f32>();
 
 const VOCABULARY: &str = "tokenizer.vocab";
+const TOKEN_INDEX: &str = "tokenizer.index";
 const CHECKSUMS: &str = "checksums";
 const DIGEST: usize = 32;
 
@@ -169,7 +171,10 @@ impl PackedModel {
         check_alignment(&weights, address).map_err(tell)?;
         let metadata = |key| metadata(&weights, key).map_err(tell);
         let config = Config::from_json(metadata("config")?.as_bytes(), name)?;
-        let tokenizer = Tokenizer::from_packed(metadata("tokenizer")?, &vocabulary(&weights)?, name)?;
+        let vocabulary = bytes_of(&weights, VOCABULARY)?;
+        let has_index = weights.dtype(TOKEN_INDEX).is_some();
+        let index = if has_index { bytes_of(&weights, TOKEN_INDEX)? } else { Bytes::from_static(&[]) };
+        let tokenizer = Tokenizer::from_packed(metadata("tokenizer")?, &vocabulary, &index, name)?;
         let precision = stored_precision(&weights).map_err(tell)?;
         let [producer, source_sha256] =
             [metadata("producer")?, metadata("source_sha256")?].map(str::to_owned);
@@ -278,8 +283,8 @@ fn panel_shape(dtype: Dtype, n: usize, k: usize) -> Vec<usize> {
     }
 }
 
-/// The tokens, with the zeros that fill the last 64 bytes up.
-fn vocabulary(weights: &Weights) -> Result<Bytes> {
-    let padded = weights.raw().find(|(name, _)| *name == VOCABULARY).map_or(0, |(_, bytes)| bytes.len());
-    Ok(weights.get_as(VOCABULARY, Dtype::U8, &[padded])?.bytes)
+/// A tensor of bytes, with the zeros that fill the last 64 up.
+fn bytes_of(weights: &Weights, name: &str) -> Result<Bytes> {
+    let padded = weights.raw().find(|(other, _)| *other == name).map_or(0, |(_, bytes)| bytes.len());
+    Ok(weights.get_as(name, Dtype::U8, &[padded])?.bytes)
 }

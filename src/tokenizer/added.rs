@@ -13,21 +13,25 @@ use std::{
 };
 
 use super::{
-    normalizer::{Normalized, Normalizer},
+    normalizer::{self, Bert, Normalized, Normalizer},
     place::Place,
     spec::AddedToken,
-    vocabulary::Vocabulary,
 };
+pub(super) use finder::is_of_word;
 use finder::{Finder, Found, Match, Search};
 
 mod finder;
 
-/// The ids of added tokens: the vocabulary's own, or the next free one.
-pub(super) fn assign_ids<'a>(tokens: &'a [AddedToken], vocabulary: &Vocabulary) -> HashMap<&'a str, u32> {
-    let (mut ids, mut next) = (HashMap::new(), vocabulary.len() as u32);
+/// The ids of added tokens: what `get` finds in a vocabulary of `len` tokens, or the next free one.
+pub(super) fn assign_ids(
+    tokens: &[AddedToken],
+    len: usize,
+    get: impl Fn(&str) -> Option<u32>,
+) -> HashMap<&str, u32> {
+    let (mut ids, mut next) = (HashMap::new(), len as u32);
     for AddedToken { content, .. } in tokens {
         ids.entry(content.as_str()).or_insert_with(|| {
-            vocabulary.get(content).unwrap_or_else(|| {
+            get(content).unwrap_or_else(|| {
                 next += 1;
                 next - 1
             })
@@ -88,10 +92,18 @@ impl AddedTokens {
     pub(super) fn units<'a, P: Place>(&'a self, text: &'a str, normalizer: &'a Normalizer) -> Units<'a, P> {
         InNormalized::new(&self.normalized, normalizer.units(AsIs::new(&self.as_is, text)))
     }
+
+    /// [`AddedTokens::units`] by BERT's normalizer, which is quicker to tell alone.
+    pub(super) fn bert_units<'a, P: Place>(&'a self, text: &'a str, bert: &Bert) -> BertUnits<'a, P> {
+        InNormalized::new(&self.normalized, bert.units(AsIs::new(&self.as_is, text)))
+    }
 }
 
 /// See [`AddedTokens::units`].
-pub(super) type Units<'a, P> = InNormalized<'a, Normalized<AsIs<'a, P>, P>, P>;
+pub(super) type Units<'a, P> = InNormalized<'a, normalizer::Units<'a, AsIs<'a, P>, P>, P>;
+
+/// See [`AddedTokens::bert_units`].
+pub(super) type BertUnits<'a, P> = InNormalized<'a, Normalized<AsIs<'a, P>, P>, P>;
 
 /// The characters of a text, and the tokens that are found in it as it is.
 #[derive(Clone)]
@@ -195,8 +207,6 @@ impl<P: Place> Iterator for AsIs<'_, P> {
 }
 
 /// Normalized characters, and the tokens that are found in them.
-///
-/// What such a token strips is left where it is, and not in its place: no word is made of white space.
 pub(super) struct InNormalized<'a, I, P> {
     finder: &'a Finder,
     units: I,
@@ -204,11 +214,15 @@ pub(super) struct InNormalized<'a, I, P> {
     ahead: String,
     /// Of each, where that is known.
     places: Vec<P>,
+    /// Bytes that were given, and characters.
     given: usize,
+    counted: usize,
     /// Up to here no token begins, from `given` on.
     clear: usize,
     /// The token that begins there: its id, and its end.
     token: Option<(u32, usize)>,
+    /// Where the search goes on: see [`AsIs`].
+    from: usize,
     /// What comes after the last character, when that has been read.
     after: Option<Option<Unit<P>>>,
 }
@@ -216,42 +230,80 @@ pub(super) struct InNormalized<'a, I, P> {
 impl<'a, I: Iterator<Item = Unit<P>>, P: Place> InNormalized<'a, I, P> {
     fn new(finder: &'a Finder, units: I) -> Self {
         let (ahead, places) = (String::new(), Vec::new());
-        Self { finder, units, ahead, places, given: 0, clear: 0, token: None, after: None }
+        Self {
+            finder,
+            units,
+            ahead,
+            places,
+            given: 0,
+            counted: 0,
+            clear: 0,
+            token: None,
+            from: 0,
+            after: None,
+        }
     }
 
-    /// Of the characters from `start` to before `end`, of which there is one at least.
-    fn place(&self, start: usize, end: usize) -> P {
-        if !P::IS_KNOWN {
-            return P::default();
+    /// Reads one more unit.
+    fn read(&mut self) {
+        match self.units.next() {
+            Some(Unit::Char(c, place)) => {
+                self.ahead.push(c);
+                if P::IS_KNOWN {
+                    self.places.push(place);
+                }
+            }
+            after => self.after = Some(after),
         }
-        let [before, inside] = [0..start, start..end].map(|part| self.ahead[part].chars().count());
-        self.places[before].to(self.places[before + inside - 1])
+    }
+
+    /// Forgets what is before the last character that still counts.
+    fn forget(&mut self) {
+        let needed = &self.ahead[..self.from.min(self.given)];
+        let start = needed.len() - needed.chars().next_back().map_or(0, char::len_utf8);
+        if P::IS_KNOWN {
+            let chars = self.ahead[..start].chars().count();
+            self.places.drain(..chars);
+            self.counted -= chars;
+        }
+        self.ahead.drain(..start);
+        (self.from, self.given) = (self.from - start, self.given - start);
     }
 
     /// Searches on, when all that is clear has been given.
     fn look_ahead(&mut self) {
-        let before = self.ahead[..self.given].chars().next_back().map_or(0, char::len_utf8);
-        if P::IS_KNOWN {
-            self.places.drain(..self.ahead[..self.given - before].chars().count());
+        self.forget();
+        while self.after.is_none() && self.ahead.len() - self.from < self.finder.window() {
+            self.read();
         }
-        self.ahead.drain(..self.given - before);
-        self.given = before;
-        while self.after.is_none() && self.ahead.len() - self.given < self.finder.window() {
-            match self.units.next() {
-                Some(Unit::Char(c, place)) => {
-                    self.ahead.push(c);
-                    if P::IS_KNOWN {
-                        self.places.push(place);
-                    }
-                }
-                after => self.after = Some(after),
+        match self.finder.search(&self.ahead, self.from, self.after.is_some()) {
+            Search::Clear(to) => {
+                self.from = to;
+                // White space may be of the token after it.
+                let is_whole = self.after.is_some() && to == self.ahead.len();
+                self.clear = if is_whole { to } else { self.solid(to) };
             }
-        }
-        match self.finder.search(&self.ahead, self.given, self.after.is_some()) {
-            Search::Clear(to) => self.clear = to,
             Search::Match(Match { start, end, token }) => {
-                (self.clear, self.token) = (start, Some((token.id, end)));
+                self.clear = if token.lstrip { self.solid(start) } else { start.max(self.given) };
+                self.from = end;
+                let stop = if token.rstrip { self.after_white_space(end) } else { end };
+                self.token = Some((token.id, stop));
             }
+        }
+    }
+
+    /// Where what is left to give before `to` ends without the white space at its end.
+    fn solid(&self, to: usize) -> usize {
+        self.given + self.ahead.get(self.given..to).map_or(0, |left| left.trim_end().len())
+    }
+
+    fn after_white_space(&mut self, from: usize) -> usize {
+        loop {
+            let stop = self.ahead.len() - self.ahead[from..].trim_start().len();
+            if stop < self.ahead.len() || self.after.is_some() {
+                return stop;
+            }
+            self.read();
         }
     }
 }
@@ -265,22 +317,25 @@ impl<I: Iterator<Item = Unit<P>>, P: Place> Iterator for InNormalized<'_, I, P> 
             return self.units.next();
         }
         loop {
-            if let Some(c) = self.ahead[self.given..self.clear].chars().next() {
-                let place = self.place(self.given, self.given + c.len_utf8());
+            if let Some(c) = self.ahead.get(self.given..self.clear).and_then(|clear| clear.chars().next()) {
+                let place = if P::IS_KNOWN { self.places[self.counted] } else { P::default() };
                 self.given += c.len_utf8();
+                self.counted += 1;
                 return Some(Unit::Char(c, place));
             }
             if let Some((id, end)) = self.token.take() {
-                let place = self.place(self.given, end);
-                (self.given, self.clear) = (end, end);
-                return Some(Unit::Token(id, place));
+                let start = self.counted;
+                let chars = self.ahead[self.given..end].chars().count();
+                (self.given, self.clear, self.counted) = (end, end, start + chars);
+                let of = |places: &[P]| places[start].to(places[start + chars - 1]);
+                return Some(Unit::Token(id, if P::IS_KNOWN { of(&self.places) } else { P::default() }));
             }
-            if self.given == self.ahead.len()
+            if self.from == self.ahead.len()
                 && let Some(after) = self.after.take()
             {
                 self.ahead.clear();
                 self.places.clear();
-                (self.given, self.clear) = (0, 0);
+                (self.given, self.counted, self.clear, self.from) = (0, 0, 0, 0);
                 return after;
             }
             self.look_ahead();

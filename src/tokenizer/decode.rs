@@ -1,6 +1,10 @@
-//! Token ids → text, as the `WordPiece` decoder of the `tokenizers` crate does it.
+//! Token ids → text, as the decoders of the `tokenizers` crate do it.
 
-use super::{Tokenizer, spec::AddedToken};
+use super::{
+    Tokenizer,
+    normalizer::Finder,
+    spec::{AddedToken, Decoding, Metaspace, Model, PrependScheme, Spec},
+};
 
 /// What stands for a token that is to be guessed, unless a tokenizer's settings say otherwise.
 pub(super) const MASK: &str = "[MASK]";
@@ -19,22 +23,145 @@ const CLEANUP: [(&str, &str); 11] = [
     (" 're", "'re"),
 ];
 
+/// Turns tokens into a text.
+#[derive(Debug)]
+pub(super) enum Decoder {
+    WordPiece {
+        prefix: String,
+        cleanup: bool,
+    },
+    Metaspace(Metaspace),
+    Replace(Finder, String),
+    ByteFallback,
+    Fuse,
+    Strip {
+        content: char,
+        start: usize,
+        stop: usize,
+    },
+    Sequence(Vec<Decoder>),
+    /// Spaces between all tokens.
+    Spaces,
+}
+
+impl Decoder {
+    pub(super) fn new(spec: &Spec) -> Result<Self, String> {
+        match (&spec.decoder, &spec.model) {
+            (Some(decoding), _) => Self::of(decoding),
+            (None, Model::Unigram { .. }) => Ok(Self::Spaces),
+            (None, Model::WordPiece { continuing_subword_prefix, .. }) => {
+                Ok(Self::WordPiece { prefix: continuing_subword_prefix.clone(), cleanup: true })
+            }
+        }
+    }
+
+    fn of(decoding: &Decoding) -> Result<Self, String> {
+        Ok(match decoding {
+            Decoding::WordPiece { prefix, cleanup } => {
+                Self::WordPiece { prefix: prefix.clone(), cleanup: *cleanup }
+            }
+            Decoding::Metaspace(metaspace) => Self::Metaspace(metaspace.clone()),
+            Decoding::Replace { pattern, content } => Self::Replace(Finder::new(pattern)?, content.clone()),
+            Decoding::ByteFallback => Self::ByteFallback,
+            Decoding::Fuse => Self::Fuse,
+            &Decoding::Strip { content, start, stop } => Self::Strip { content, start, stop },
+            Decoding::Sequence { decoders } => {
+                Self::Sequence(decoders.iter().map(Self::of).collect::<Result<_, _>>()?)
+            }
+        })
+    }
+
+    /// What each token becomes, in a list that may be shorter.
+    fn decode(&self, mut tokens: Vec<String>) -> Vec<String> {
+        match self {
+            Self::WordPiece { prefix, cleanup } => {
+                for (i, token) in tokens.iter_mut().enumerate() {
+                    word_piece(token, i == 0, prefix, *cleanup);
+                }
+            }
+            Self::Metaspace(Metaspace { replacement, prepend_scheme, .. }) => {
+                for (i, token) in tokens.iter_mut().enumerate() {
+                    let space = if i == 0 && *prepend_scheme != PrependScheme::Never { "" } else { " " };
+                    *token = token.replace(*replacement, space);
+                }
+            }
+            Self::Replace(finder, content) => {
+                for token in &mut tokens {
+                    *token = finder.replace(token, content);
+                }
+            }
+            Self::ByteFallback => tokens = with_bytes(&tokens),
+            Self::Fuse => tokens = vec![tokens.concat()],
+            &Self::Strip { content, start, stop } => {
+                for token in &mut tokens {
+                    *token = strip(token, content, start, stop).to_owned();
+                }
+            }
+            Self::Sequence(decoders) => {
+                tokens = decoders.iter().fold(tokens, |tokens, decoder| decoder.decode(tokens));
+            }
+            Self::Spaces => tokens = vec![tokens.join(" ")],
+        }
+        tokens
+    }
+}
+
+fn word_piece(token: &mut String, is_first: bool, prefix: &str, cleanup: bool) {
+    if !is_first {
+        *token = match token.strip_prefix(prefix) {
+            Some(rest) => rest.to_owned(),
+            None => format!(" {token}"),
+        };
+    }
+    if cleanup {
+        *token = CLEANUP.iter().fold(std::mem::take(token), |part, (from, to)| part.replace(from, to));
+    }
+}
+
+/// Each run of tokens that stand for bytes becomes the text that they are, or as many replacement characters.
+fn with_bytes(tokens: &[String]) -> Vec<String> {
+    let byte = |token: &String| {
+        let digits = token.strip_prefix("<0x")?.strip_suffix('>').filter(|digits| digits.len() == 2)?;
+        u8::from_str_radix(digits, 16).ok()
+    };
+    let mut decoded = Vec::new();
+    for run in tokens.chunk_by(|left, right| byte(left).is_some() == byte(right).is_some()) {
+        let bytes: Option<Vec<_>> = run.iter().map(byte).collect();
+        match bytes.map(String::from_utf8) {
+            None => decoded.extend_from_slice(run),
+            Some(Ok(text)) => decoded.push(text),
+            Some(Err(_)) => decoded.extend(run.iter().map(|_| "\u{fffd}".to_owned())),
+        }
+    }
+    decoded
+}
+
+fn strip(mut token: &str, content: char, start: usize, stop: usize) -> &str {
+    for _ in 0..start {
+        token = token.strip_prefix(content).unwrap_or(token);
+    }
+    for _ in 0..stop {
+        token = token.strip_suffix(content).unwrap_or(token);
+    }
+    token
+}
+
 impl Tokenizer {
     /// The token of this id, as the vocabulary has it.
     pub fn token(&self, id: u32) -> Option<&str> {
         let added = self.spec.added_tokens.iter().find(|token| token.id == Some(id));
-        added.map(|token| token.content.as_str()).or_else(|| self.model.vocabulary().token(id))
+        added.map(|token| token.content.as_str()).or_else(|| self.model.token(id))
     }
 
     /// The id of a token, as the vocabulary has it: `None` of a text that is no token, or several.
     pub fn id(&self, token: &str) -> Option<u32> {
         let added = self.spec.added_tokens.iter().find(|added| added.content == token);
-        added.and_then(|token| token.id).or_else(|| self.model.vocabulary().get(token))
+        added.and_then(|token| token.id).or_else(|| self.model.id(token))
     }
 
     /// The tokens of a text, without special ones.
     pub(crate) fn ids(&self, text: &str) -> Vec<u32> {
-        self.tokens::<()>(text).map(|token| token.id).collect()
+        self.token_ids(text).collect()
     }
 
     /// What stands for a token that is to be guessed, if there is such a one.
@@ -62,18 +189,8 @@ impl Tokenizer {
         self.join(kept.filter_map(|&id| self.token(id)))
     }
 
-    /// One text of tokens, the first of which stays as it is.
+    /// One text of tokens.
     pub(crate) fn join<'a>(&self, tokens: impl IntoIterator<Item = &'a str>) -> String {
-        let prefix = self.model.continuing_subword_prefix();
-        let mut text = String::new();
-        for (i, token) in tokens.into_iter().enumerate() {
-            let part = match token.strip_prefix(prefix) {
-                _ if i == 0 => token.to_owned(),
-                Some(rest) if !prefix.is_empty() => rest.to_owned(),
-                _ => format!(" {token}"),
-            };
-            text += &CLEANUP.into_iter().fold(part, |part, (from, to)| part.replace(from, to));
-        }
-        text
+        self.decoder.decode(tokens.into_iter().map(str::to_owned).collect()).concat()
     }
 }

@@ -1,88 +1,161 @@
-//! `tokenizer.json`: the parts of it that describe a BERT tokenizer, and refusal of all others by name.
+//! `tokenizer.json`: the parts of it that are read here, and refusal of all others by name.
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::Value;
 
 use super::{
-    spec::{self, AddedToken, PostProcessing, PreTokenization, Spec},
-    vocabulary::{TokenIds, Vocabulary},
+    model::Lexicon,
+    spec::{self, AddedToken, Decoding, Part, PostProcessing, SequenceId, Spec, TemplatePiece},
+    unigram,
+    vocabulary::{Key, Vocabulary},
 };
 use crate::error::{Error, Result};
 
-/// The file. `truncation` and `padding` are the caller's business, and nothing is ever decoded.
+/// The file. `truncation` and `padding` are the caller's business.
 #[derive(Deserialize)]
 struct File<'a> {
     #[serde(default)]
     added_tokens: Value,
+    #[serde(default)]
     normalizer: Value,
+    #[serde(default)]
     pre_tokenizer: Value,
+    #[serde(default)]
     post_processor: Value,
+    #[serde(default)]
+    decoder: Value,
     #[serde(borrow)]
     model: Model<'a>,
 }
 
+/// A model of any kind.
 #[derive(Deserialize)]
 struct Model<'a> {
     /// Files from before 2021 do not say.
     #[serde(rename = "type")]
-    kind: Option<String>,
-    unk_token: String,
-    continuing_subword_prefix: String,
-    max_input_chars_per_word: usize,
+    kind: Option<Cow<'a, str>>,
+    unk_token: Option<String>,
+    continuing_subword_prefix: Option<String>,
+    max_input_chars_per_word: Option<usize>,
+    unk_id: Option<usize>,
+    byte_fallback: Option<bool>,
     #[serde(borrow)]
-    vocab: TokenIds<'a>,
+    vocab: Tokens<'a>,
 }
 
-/// `[CLS]` and `[SEP]` with their ids.
-#[derive(Deserialize)]
-struct PostProcessor {
-    cls: (String, u32),
-    sep: (String, u32),
+/// The tokens of a model, in the order of the file.
+enum Tokens<'a> {
+    Ids(Vec<(u32, Cow<'a, str>)>),
+    Scores(Vec<(Cow<'a, str>, f64)>),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Tokens<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Tokens<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object of tokens and ids, or a list of tokens and scores")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tokens<'de>, A::Error> {
+                let mut tokens = Vec::new();
+                while let Some((Key(token), id)) = map.next_entry()? {
+                    tokens.push((id, token));
+                }
+                Ok(Tokens::Ids(tokens))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Tokens<'de>, A::Error> {
+                let mut tokens = Vec::new();
+                while let Some((Key(token), score)) = list.next_element()? {
+                    tokens.push((token, score));
+                }
+                Ok(Tokens::Scores(tokens))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// Reads the text of a `tokenizer.json`; `path` only names the file in errors.
-pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<(Spec, Vocabulary)> {
+pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<(Spec, Lexicon)> {
     let file: File = serde_json::from_slice(bytes).map_err(|error| not_this_kind(bytes, error, path))?;
-    refuse_other("model", file.model.kind.as_deref().unwrap_or(MODEL), &[MODEL], path)?;
-    refuse_other("pre_tokenizer", kind(&file.pre_tokenizer), &["BertPreTokenizer"], path)?;
-    refuse_other("normalizer", kind(&file.normalizer), &["BertNormalizer"], path)?;
-    let normalizer = serde_json::from_value(file.normalizer)
-        .map_err(|error| Error::tokenizer(path, format!("normalizer: {error}")))?;
-    let added_tokens = Option::<Vec<AddedToken>>::deserialize(file.added_tokens)
+    let added_tokens = Option::<Vec<AddedToken>>::deserialize(&file.added_tokens)
         .map_err(|error| Error::tokenizer(path, format!("added_tokens: {error}")))?
         .unwrap_or_default();
-    let special = post_processor(&file.post_processor, path)?;
-    let vocabulary = Vocabulary::new(file.model.vocab.0, path)?;
-
-    for (token, id) in [&special.cls, &special.sep] {
-        if vocabulary.get(token) != Some(*id)
-            && !added_tokens.iter().any(|added| added.id == Some(*id) && added.content == *token)
-        {
-            let reason = format!("post_processor: the vocabulary lacks {token} with the id {id}");
-            return Err(Error::tokenizer(path, reason));
-        }
-    }
-    let model = spec::Model::WordPiece {
-        unk_token: file.model.unk_token,
-        continuing_subword_prefix: file.model.continuing_subword_prefix,
-        max_input_chars_per_word: file.model.max_input_chars_per_word,
-    };
-    let spec = Spec {
-        normalizer,
-        pre_tokenizer: PreTokenization::BertPreTokenizer,
+    let (model, lexicon) = file.model.read(path)?;
+    let decoder = part::<Decoding>(&file.decoder, path)?;
+    let mut spec = Spec {
+        normalizer: part(&file.normalizer, path)?,
+        pre_tokenizer: part(&file.pre_tokenizer, path)?,
+        decoder: decoder.filter(|decoder| !goes_with(decoder, &model)),
         model,
-        post_processor: PostProcessing::BertProcessing { cls: special.cls.0, sep: special.sep.0 },
+        post_processor: None,
         added_tokens,
         split_special_tokens: false,
         model_max_length: None,
         mask_token: None,
     };
-    Ok((spec, vocabulary))
+    let mut post_processor = file.post_processor;
+    let tokens =
+        special_tokens(&mut post_processor).map_err(|reason| tell(path, PostProcessing::KEY, &reason))?;
+    spec.post_processor = part(&post_processor, path)?.map(as_bert);
+    for (token, id) in tokens {
+        if lexicon.get(&token) != Some(id)
+            && !spec.added_tokens.iter().any(|added| added.id == Some(id) && added.content == token)
+        {
+            let reason = format!("the vocabulary lacks {token} with the id {id}");
+            return Err(tell(path, PostProcessing::KEY, &reason));
+        }
+    }
+    Ok((spec, lexicon))
 }
 
-const MODEL: &str = "WordPiece";
+impl Model<'_> {
+    fn read(self, path: &Path) -> Result<(spec::Model, Lexicon)> {
+        let usual = match self.vocab {
+            Tokens::Ids(_) => "WordPiece",
+            Tokens::Scores(_) => "Unigram",
+        };
+        let kind = self.kind.as_deref().unwrap_or(usual);
+        refuse_other("model", kind, MODELS, path)?;
+        let lacks = |key: &str| tell(path, "model", &format!("it has no {key}"));
+        match self.vocab {
+            Tokens::Ids(tokens) if kind == "WordPiece" => {
+                let model = spec::Model::WordPiece {
+                    unk_token: self.unk_token.ok_or_else(|| lacks("unk_token"))?,
+                    continuing_subword_prefix: self
+                        .continuing_subword_prefix
+                        .ok_or_else(|| lacks("continuing_subword_prefix"))?,
+                    max_input_chars_per_word: self
+                        .max_input_chars_per_word
+                        .ok_or_else(|| lacks("max_input_chars_per_word"))?,
+                };
+                Ok((model, Lexicon::WordPiece(Vocabulary::new(tokens, path)?)))
+            }
+            Tokens::Scores(tokens) if kind == "Unigram" => {
+                let unk_id = self.unk_id.ok_or_else(|| lacks("unk_id"))?;
+                let model =
+                    spec::Model::Unigram { unk_id, byte_fallback: self.byte_fallback.unwrap_or(false) };
+                Ok((model, Lexicon::Unigram(unigram::Lexicon::new(&tokens, path)?)))
+            }
+            _ => Err(tell(path, "model", &format!("vocab is not that of a {kind}"))),
+        }
+    }
+}
+
+const MODELS: &[&str] = &["WordPiece", "Unigram"];
+
+fn tell(path: &Path, part: &str, reason: &str) -> Error {
+    Error::tokenizer(path, format!("{part}: {reason}"))
+}
 
 /// Other models have other keys: name the model where that is why the file was not understood.
 fn not_this_kind(bytes: &[u8], error: serde_json::Error, path: &Path) -> Error {
@@ -97,7 +170,7 @@ fn not_this_kind(bytes: &[u8], error: serde_json::Error, path: &Path) -> Error {
     }
     let refused = serde_json::from_slice::<Probe>(bytes)
         .ok()
-        .and_then(|probe| refuse_other("model", &probe.model.kind, &[MODEL], path).err());
+        .and_then(|probe| refuse_other("model", &probe.model.kind, MODELS, path).err());
     refused.unwrap_or_else(|| Error::json(path)(error))
 }
 
@@ -105,38 +178,91 @@ fn refuse_other(part: &str, kind: &str, accepted: &[&str], path: &Path) -> Resul
     if accepted.contains(&kind) {
         return Ok(());
     }
-    let reason = format!("{part}: {kind:?} is not supported, only {}", accepted.join(" and "));
-    Err(Error::tokenizer(path, reason))
+    let reason = format!("{kind:?} is not supported, only {}", accepted.join(", "));
+    Err(tell(path, part, &reason))
 }
 
-fn kind(part: &Value) -> &str {
-    part.get("type").and_then(Value::as_str).unwrap_or("none")
-}
-
-/// `BertProcessing`, or the `TemplateProcessing` that does the same.
-fn post_processor(value: &Value, path: &Path) -> Result<PostProcessor> {
-    refuse_other("post_processor", kind(value), &["BertProcessing", "TemplateProcessing"], path)?;
-    if kind(value) == "BertProcessing" {
-        return PostProcessor::deserialize(value).map_err(Error::json(path));
+/// A part of the file, if it has it.
+fn part<T: Part + DeserializeOwned>(value: &Value, path: &Path) -> Result<Option<T>> {
+    if value.is_null() {
+        return Ok(None);
     }
-    bert_template(value).ok_or_else(|| {
-        let reason = "post_processor: a template other than BERT's [CLS] A [SEP] and [CLS] A [SEP] B [SEP]";
-        Error::tokenizer(path, reason)
-    })
+    refuse_others::<T>(value, path)?;
+    T::deserialize(value).map(Some).map_err(|error| tell(path, T::KEY, &error.to_string()))
 }
 
-fn bert_template(value: &Value) -> Option<PostProcessor> {
-    let cls = value.pointer("/single/0/SpecialToken/id")?.as_str()?;
-    let sep = value.pointer("/single/2/SpecialToken/id")?.as_str()?;
-    let special = |token: &str, kind: u32| json!({"SpecialToken": {"id": token, "type_id": kind}});
-    let sequence = |name: &str, kind: u32| json!({"Sequence": {"id": name, "type_id": kind}});
-    let single = json!([special(cls, 0), sequence("A", 0), special(sep, 0)]);
-    let pair = json!([special(cls, 0), sequence("A", 0), special(sep, 0), sequence("B", 1), special(sep, 1)]);
-    let id = |token: &str| {
-        let ids = value.get("special_tokens")?.get(token)?.get("ids")?.as_array()?;
-        let [id] = ids.as_slice() else { return None };
-        u32::try_from(id.as_u64()?).ok()
+fn refuse_others<T: Part>(value: &Value, path: &Path) -> Result<()> {
+    let kind = value.get("type").and_then(Value::as_str).unwrap_or("none");
+    refuse_other(T::KEY, kind, T::TYPES, path)?;
+    value
+        .get(T::PARTS)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .try_for_each(|part| refuse_others::<T>(part, path))
+}
+
+/// Which special tokens the part names with their ids. In its place it has their names alone afterwards.
+fn special_tokens(part: &mut Value) -> Result<Vec<(String, u32)>, String> {
+    let mut tokens = Vec::new();
+    for part in part.get_mut(PostProcessing::PARTS).and_then(Value::as_array_mut).into_iter().flatten() {
+        tokens.extend(special_tokens(part)?);
+    }
+    let Some(part) = part.as_object_mut() else { return Ok(tokens) };
+    for key in ["cls", "sep"] {
+        if let Some(value) = part.get_mut(key) {
+            let (token, id) =
+                <(String, u32)>::deserialize(&*value).map_err(|error| format!("{key}: {error}"))?;
+            *value = token.clone().into();
+            tokens.push((token, id));
+        }
+    }
+    if part.get("type").and_then(Value::as_str) == Some("TemplateProcessing") {
+        let special = part.remove("special_tokens").unwrap_or_default();
+        for key in ["single", "pair"] {
+            for piece in part.get(key).and_then(Value::as_array).into_iter().flatten() {
+                let Some(token) = piece.pointer("/SpecialToken/id").and_then(Value::as_str) else { continue };
+                let ids = special.get(token).and_then(|token| token.get("ids")).and_then(Value::as_array);
+                let id = match ids.map(Vec::as_slice) {
+                    Some([id]) => id.as_u64().and_then(|id| u32::try_from(id).ok()),
+                    _ => None,
+                };
+                tokens.push((
+                    token.to_owned(),
+                    id.ok_or_else(|| format!("special_tokens: {token:?} has not one id"))?,
+                ));
+            }
+        }
+    }
+    Ok(tokens)
+}
+
+/// A template that is BERT's in the form in which BERT has it.
+fn as_bert(processing: PostProcessing) -> PostProcessing {
+    use TemplatePiece::{Sequence, SpecialToken};
+    let PostProcessing::TemplateProcessing { single, pair } = &processing else { return processing };
+    let [
+        SpecialToken { id: cls, type_id: 0 },
+        Sequence { id: SequenceId::A, type_id: 0 },
+        SpecialToken { id: sep, type_id: 0 },
+    ] = single.as_slice()
+    else {
+        return processing;
     };
-    let found = PostProcessor { cls: (cls.to_owned(), id(cls)?), sep: (sep.to_owned(), id(sep)?) };
-    (value.get("single") == Some(&single) && value.get("pair") == Some(&pair)).then_some(found)
+    let second = [Sequence { id: SequenceId::B, type_id: 1 }, SpecialToken { id: sep.clone(), type_id: 1 }];
+    if pair[..] == [single.as_slice(), &second].concat() {
+        return PostProcessing::BertProcessing { cls: cls.clone(), sep: sep.clone() };
+    }
+    processing
+}
+
+/// Whether a decoder is what a model has without one.
+fn goes_with(decoder: &Decoding, model: &spec::Model) -> bool {
+    match (decoder, model) {
+        (
+            Decoding::WordPiece { prefix, cleanup },
+            spec::Model::WordPiece { continuing_subword_prefix, .. },
+        ) => *cleanup && prefix == continuing_subword_prefix,
+        _ => false,
+    }
 }

@@ -10,6 +10,9 @@ pub(super) trait Place: Copy + Debug + Default + PartialEq {
     /// From character `start` to before `end`.
     fn new(start: usize, end: usize) -> Self;
 
+    /// The first character.
+    fn start(self) -> usize;
+
     /// The character after it.
     fn end(self) -> usize;
 
@@ -22,6 +25,10 @@ impl Place for () {
     const IS_KNOWN: bool = false;
 
     fn new(_: usize, _: usize) -> Self {}
+
+    fn start(self) -> usize {
+        0
+    }
 
     fn end(self) -> usize {
         0
@@ -42,6 +49,10 @@ impl Place for Span {
 
     fn new(start: usize, end: usize) -> Self {
         Self { start, end }
+    }
+
+    fn start(self) -> usize {
+        self.start
     }
 
     fn end(self) -> usize {

@@ -14,9 +14,10 @@ use serde_json::value::RawValue;
 
 use super::{
     decode::MASK,
+    model::Lexicon,
     read_if_there,
     spec::{AddedToken, Normalization, Spec},
-    vocabulary::{Entries, TokenIds, Vocabulary},
+    vocabulary::{Entries, TokenIds},
 };
 use crate::error::{Error, Result};
 use names::Names;
@@ -102,10 +103,11 @@ impl Settings {
     }
 
     /// Changes `spec` to what these settings say.
-    pub(super) fn apply(&self, spec: &mut Spec, vocabulary: &Vocabulary) {
+    pub(super) fn apply(&self, spec: &mut Spec, lexicon: &Lexicon) {
         let config = &self.config;
-        if self.is_bert() {
-            let Normalization::BertNormalizer(normalizer) = &mut spec.normalizer;
+        if self.is_bert()
+            && let Some(Normalization::BertNormalizer(normalizer)) = &mut spec.normalizer
+        {
             normalizer.lowercase = config.do_lower_case.unwrap_or(true);
             normalizer.strip_accents = config.strip_accents;
             normalizer.handle_chinese_chars = config.tokenize_chinese_chars.unwrap_or(true);
@@ -115,17 +117,17 @@ impl Settings {
         spec.model_max_length =
             max_length.filter(|length| (1.0..1e20).contains(length)).map(|length| length as usize);
         spec.mask_token = self.names.text("mask_token").filter(|token| token != MASK);
-        self.add_tokens(&mut spec.added_tokens, vocabulary);
+        self.add_tokens(&mut spec.added_tokens, lexicon);
     }
 
-    fn add_tokens(&self, tokens: &mut Vec<AddedToken>, vocabulary: &Vocabulary) {
+    fn add_tokens(&self, tokens: &mut Vec<AddedToken>, lexicon: &Lexicon) {
         for token in self.names.by_id.iter().flatten() {
             match tokens.iter_mut().find(|other| other.content == token.content) {
                 Some(other) => *other = token.clone(),
                 None => tokens.push(token.clone()),
             }
         }
-        let named = self.names.named().filter(|token| vocabulary.get(&token.content).is_some());
+        let named = self.names.named().filter(|token| lexicon.get(&token.content).is_some());
         for token in self.older.iter().chain(named).chain(self.names.further()) {
             match tokens.iter_mut().find(|other| other.content == token.content) {
                 // How it is found was said; that it is special may be new.

@@ -1,30 +1,19 @@
-//! Everything about a tokenizer but its vocabulary, in the one form that packed files store.
-
-use std::path::Path;
+//! Everything about a tokenizer but its vocabulary, in the one form that packed files store: the parts of a `tokenizer.json`
+//! under the names that they have there. A part of another type is one that this version does not know.
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Tokenizer,
-    added::{AddedTokens, assign_ids},
-    normalizer::Normalizer,
-    vocabulary::Vocabulary,
-    wordpiece::WordPiece,
-};
-use crate::error::{Error, Result};
-
-/// Longer words than anyone writes; BERT's own limit is 100.
-const MOST_WORD_CHARS: usize = 10_000;
-
-/// The settings of a tokenizer, whatever files they came from: the parts of a `tokenizer.json` under the names that they have
-/// there. A part of another type is one that this version does not know.
+/// The settings of a tokenizer, whatever files they came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Spec {
-    pub(super) normalizer: Normalization,
-    pub(super) pre_tokenizer: PreTokenization,
+    pub(super) normalizer: Option<Normalization>,
+    pub(super) pre_tokenizer: Option<PreTokenization>,
     pub(super) model: Model,
-    pub(super) post_processor: PostProcessing,
+    pub(super) post_processor: Option<PostProcessing>,
+    /// `None`: what goes with the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) decoder: Option<Decoding>,
     /// Found in the text before anything else is done to it.
     pub(super) added_tokens: Vec<AddedToken>,
     /// Special tokens in a text are split like other words.
@@ -35,11 +24,70 @@ pub(super) struct Spec {
     pub(super) mask_token: Option<String>,
 }
 
+/// A part that may be a sequence of parts, and names its types in errors.
+pub(super) trait Part {
+    /// Its key in a `tokenizer.json`.
+    const KEY: &str;
+    /// What a sequence has its parts under.
+    const PARTS: &str;
+    /// All that are read here.
+    const TYPES: &[&str];
+}
+
 /// What is done to a text before it is split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 pub(super) enum Normalization {
     BertNormalizer(BertNormalizer),
+    #[serde(rename = "NFC")]
+    Nfc,
+    #[serde(rename = "NFD")]
+    Nfd,
+    #[serde(rename = "NFKC")]
+    Nfkc,
+    #[serde(rename = "NFKD")]
+    Nfkd,
+    Lowercase,
+    /// Takes combining marks away.
+    StripAccents,
+    /// Takes white space away.
+    Strip {
+        strip_left: bool,
+        strip_right: bool,
+    },
+    Prepend {
+        prepend: String,
+    },
+    Replace {
+        pattern: Pattern,
+        content: String,
+    },
+    /// SentencePiece's table of characters and what they become, in base64.
+    Precompiled {
+        precompiled_charsmap: String,
+    },
+    Sequence {
+        normalizers: Vec<Normalization>,
+    },
+}
+
+impl Part for Normalization {
+    const KEY: &str = "normalizer";
+    const PARTS: &str = "normalizers";
+    const TYPES: &[&str] = &[
+        "BertNormalizer",
+        "NFC",
+        "NFD",
+        "NFKC",
+        "NFKD",
+        "Lowercase",
+        "StripAccents",
+        "Strip",
+        "Prepend",
+        "Replace",
+        "Precompiled",
+        "Sequence",
+    ];
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,19 +100,100 @@ pub(super) struct BertNormalizer {
     pub(super) lowercase: bool,
 }
 
+/// What [`Normalization::Replace`] and [`Decoding::Replace`] look for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) enum Pattern {
+    String(String),
+    Regex(String),
+}
+
 /// How a text is split into words.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 pub(super) enum PreTokenization {
     /// At white space, and before and after each punctuation mark.
     BertPreTokenizer,
+    /// At white space.
+    WhitespaceSplit,
+    /// At white space, and between what makes words and what does not.
+    Whitespace,
+    Digits {
+        individual_digits: bool,
+    },
+    /// Before and after each punctuation mark.
+    Punctuation,
+    Metaspace(Metaspace),
+    Sequence {
+        pretokenizers: Vec<PreTokenization>,
+    },
+}
+
+impl Part for PreTokenization {
+    const KEY: &str = "pre_tokenizer";
+    const PARTS: &str = "pretokenizers";
+    const TYPES: &[&str] = &[
+        "BertPreTokenizer",
+        "WhitespaceSplit",
+        "Whitespace",
+        "Digits",
+        "Punctuation",
+        "Metaspace",
+        "Sequence",
+    ];
+}
+
+/// Spaces become `replacement`, which begins a word.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "MetaspaceForms")]
+pub(super) struct Metaspace {
+    pub(super) replacement: char,
+    pub(super) prepend_scheme: PrependScheme,
+    /// Whether it begins one in the middle of a text.
+    pub(super) split: bool,
+}
+
+/// Which texts begin with a `replacement` though they have no space there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum PrependScheme {
+    Always,
+    /// That which is at the start of the whole text.
+    First,
+    Never,
+}
+
+/// What files have: `add_prefix_space` is what came before `prepend_scheme`.
+#[derive(Deserialize)]
+struct MetaspaceForms {
+    replacement: char,
+    add_prefix_space: Option<bool>,
+    prepend_scheme: Option<PrependScheme>,
+    split: Option<bool>,
+}
+
+impl TryFrom<MetaspaceForms> for Metaspace {
+    type Error = &'static str;
+
+    fn try_from(forms: MetaspaceForms) -> Result<Self, Self::Error> {
+        let prepend_scheme = match (forms.prepend_scheme, forms.add_prefix_space) {
+            (None, Some(false)) => PrependScheme::Never,
+            (Some(PrependScheme::Always | PrependScheme::First), Some(false)) => {
+                return Err("add_prefix_space is false, but prepend_scheme is not \"never\"");
+            }
+            (scheme, _) => scheme.unwrap_or(PrependScheme::Always),
+        };
+        Ok(Self { replacement: forms.replacement, prepend_scheme, split: forms.split.unwrap_or(true) })
+    }
 }
 
 /// How a word becomes tokens of the vocabulary.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", deny_unknown_fields)]
 pub(super) enum Model {
+    /// The longest tokens, from left to right.
     WordPiece { unk_token: String, continuing_subword_prefix: String, max_input_chars_per_word: usize },
+    /// Those with the highest sum of scores. With `byte_fallback` what has no token becomes bytes.
+    Unigram { unk_id: usize, byte_fallback: bool },
 }
 
 /// Which special tokens go around a text.
@@ -72,39 +201,105 @@ pub(super) enum Model {
 #[serde(tag = "type", deny_unknown_fields)]
 pub(super) enum PostProcessing {
     /// `[CLS] A [SEP]` and `[CLS] A [SEP] B [SEP]`.
-    BertProcessing { cls: String, sep: String },
+    BertProcessing {
+        cls: String,
+        sep: String,
+    },
+    /// `<s> A </s>` and `<s> A </s></s> B </s>`, all of type 0.
+    RobertaProcessing {
+        cls: String,
+        sep: String,
+        trim_offsets: bool,
+        add_prefix_space: bool,
+    },
+    TemplateProcessing {
+        single: Vec<TemplatePiece>,
+        pair: Vec<TemplatePiece>,
+    },
+    Sequence {
+        processors: Vec<PostProcessing>,
+    },
+}
+
+impl Part for PostProcessing {
+    const KEY: &str = "post_processor";
+    const PARTS: &str = "processors";
+    const TYPES: &[&str] = &["BertProcessing", "RobertaProcessing", "TemplateProcessing", "Sequence"];
+}
+
+/// A place in a template.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) enum TemplatePiece {
+    SpecialToken { id: String, type_id: u32 },
+    Sequence { id: SequenceId, type_id: u32 },
+}
+
+/// The text, or the second one of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum SequenceId {
+    A,
+    B,
+}
+
+/// How tokens become a text again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub(super) enum Decoding {
+    /// `cleanup` takes away spaces, such as those before punctuation marks.
+    WordPiece {
+        prefix: String,
+        cleanup: bool,
+    },
+    Metaspace(Metaspace),
+    Replace {
+        pattern: Pattern,
+        content: String,
+    },
+    /// `<0x41>` stands for a byte.
+    ByteFallback,
+    /// All tokens become one.
+    Fuse,
+    /// Takes so many `content` away from where a token starts and stops.
+    Strip {
+        content: char,
+        start: usize,
+        stop: usize,
+    },
+    Sequence {
+        decoders: Vec<Decoding>,
+    },
+}
+
+impl Part for Decoding {
+    const KEY: &str = "decoder";
+    const PARTS: &str = "decoders";
+    const TYPES: &[&str] =
+        &["WordPiece", "Metaspace", "Replace", "ByteFallback", "Fuse", "Strip", "Sequence"];
 }
 
 impl Spec {
     /// A BERT tokenizer with these special tokens, all else as BERT has it.
     pub(super) fn bert(unk_token: String, cls: String, sep: String) -> Self {
         Self {
-            normalizer: Normalization::BertNormalizer(BertNormalizer {
+            normalizer: Some(Normalization::BertNormalizer(BertNormalizer {
                 clean_text: true,
                 handle_chinese_chars: true,
                 strip_accents: None,
                 lowercase: true,
-            }),
-            pre_tokenizer: PreTokenization::BertPreTokenizer,
+            })),
+            pre_tokenizer: Some(PreTokenization::BertPreTokenizer),
             model: Model::WordPiece {
                 unk_token,
                 continuing_subword_prefix: "##".to_owned(),
                 max_input_chars_per_word: 100,
             },
-            post_processor: PostProcessing::BertProcessing { cls, sep },
+            post_processor: Some(PostProcessing::BertProcessing { cls, sep }),
+            decoder: None,
             added_tokens: Vec::new(),
             split_special_tokens: false,
             model_max_length: None,
             mask_token: None,
         }
-    }
-}
-
-impl BertNormalizer {
-    fn normalizer(&self) -> Normalizer {
-        let Self { clean_text, handle_chinese_chars, strip_accents, lowercase } = *self;
-        let strip_accents = strip_accents.unwrap_or(lowercase);
-        Normalizer { clean_text, handle_chinese_chars, strip_accents, lowercase }
     }
 }
 
@@ -146,65 +341,4 @@ impl AddedToken {
     pub(super) fn is_normalized(&self) -> bool {
         self.normalized.unwrap_or(!self.special)
     }
-}
-
-impl Tokenizer {
-    /// Puts settings and vocabulary together; `path` only names the file in errors.
-    pub(super) fn build(mut spec: Spec, vocabulary: Vocabulary, path: &Path) -> Result<Self> {
-        let Normalization::BertNormalizer(normalizer) = &spec.normalizer;
-        let PreTokenization::BertPreTokenizer = spec.pre_tokenizer;
-        let Model::WordPiece { unk_token, continuing_subword_prefix, max_input_chars_per_word } = &spec.model;
-        let PostProcessing::BertProcessing { cls, sep } = &spec.post_processor;
-        let normalizer = normalizer.normalizer();
-        let missing = |token: &str| Error::tokenizer(path, format!("the vocabulary lacks {token}"));
-        let unk = vocabulary.get(unk_token).ok_or_else(|| missing(unk_token))?;
-
-        let patterns = patterns(&spec.added_tokens, &normalizer, path)?;
-        let ids = assign_ids(&spec.added_tokens, &vocabulary);
-        let added = AddedTokens::new(&spec.added_tokens, &patterns, &ids, spec.split_special_tokens)
-            .map_err(|reason| Error::tokenizer(path, reason))?;
-        let find = |token: &String| {
-            let id = ids.get(token.as_str()).copied().or_else(|| vocabulary.get(token));
-            id.ok_or_else(|| missing(token))
-        };
-        let (cls, sep) = (find(cls)?, find(sep)?);
-        let ids: Vec<_> = spec.added_tokens.iter().map(|token| ids[token.content.as_str()]).collect();
-        for (token, found) in spec.added_tokens.iter_mut().zip(ids) {
-            if let Some(stated) = token.id.filter(|&stated| stated != found) {
-                let reason = format!(
-                    "added token {:?}: id {stated} is out of range or taken, expected {found}",
-                    token.content
-                );
-                return Err(Error::tokenizer(path, reason));
-            }
-            token.id = Some(found);
-        }
-
-        let highest =
-            spec.added_tokens.iter().filter_map(|token| token.id).fold(vocabulary.highest(), u32::max);
-        // A word costs its length times that of the longest token.
-        let (found, most) = (*max_input_chars_per_word, MOST_WORD_CHARS);
-        if found > most {
-            return Err(Error::tokenizer(
-                path,
-                format!("max_input_chars_per_word is {found}, at most {most} are supported"),
-            ));
-        }
-        let model = WordPiece::new(vocabulary, unk, continuing_subword_prefix.clone(), found);
-        Ok(Self { spec, normalizer, model, added, cls, sep, vocab_size: highest as usize + 1 })
-    }
-}
-
-/// What each token is looked for as. Refuses blank ones: they would match everywhere, or between two tokens that both claim
-/// the space.
-fn patterns(tokens: &[AddedToken], normalizer: &Normalizer, path: &Path) -> Result<Vec<String>> {
-    let pattern = |token: &AddedToken| {
-        let content = &token.content;
-        let pattern = if token.is_normalized() { normalizer.text(content) } else { content.clone() };
-        if pattern.trim().is_empty() {
-            return Err(Error::tokenizer(path, format!("added token {content:?} is blank")));
-        }
-        Ok(pattern)
-    };
-    tokens.iter().map(pattern).collect()
 }

@@ -6,9 +6,10 @@ use nimbert_kernels::aligned_copy;
 use tokenizers::{Model as _, models::wordpiece::WordPiece as Oracle};
 
 use super::{
+    model::Piece,
     table::{MAX_TOKENS, Table},
     vocabulary::Vocabulary,
-    wordpiece::{Piece, WordPiece},
+    wordpiece::WordPiece,
 };
 use crate::{checkpoint::weights::Bytes, error::Result};
 
@@ -95,7 +96,7 @@ fn ids_are_the_crates() {
         let [vocabulary, ..] = all_forms(&lines);
         let unk = vocabulary.get("[UNK]").unwrap();
         let model = WordPiece::new(vocabulary, unk, prefix.to_owned(), max_chars);
-        let (mut pieces, mut found) = (model.pieces(), vec![Piece { id: 7, bytes: 0 }]);
+        let (mut pieces, mut found) = (model.pieces(), vec![Piece { id: 7, start: 0, end: 0 }]);
         for _ in 0..400 {
             let kinds = 2 + random.below(letters.len() - 1);
             let length = [1, 3, 14][random.below(3)];
@@ -186,8 +187,9 @@ fn a_long_word_takes_time_in_proportion() {
     let model = WordPiece::new(vocabulary, 0, "##".to_owned(), usize::MAX);
     let mut found = Vec::new();
     model.pieces().push(&"a".repeat((3 << 20) + 1), &mut found);
-    assert_eq!(found[0], Piece { id: 1, bytes: 1 });
-    assert_eq!(found[1..], vec![Piece { id: 3, bytes: 3 }; 1 << 20]);
+    assert_eq!(found[0], Piece { id: 1, start: 0, end: 1 });
+    assert!(found[1..].iter().all(|piece| piece.id == 3 && piece.end - piece.start == 3));
+    assert_eq!(found.len(), 1 + (1 << 20));
 }
 
 /// Tokens that differ by little don't crowd together, whatever the keys.

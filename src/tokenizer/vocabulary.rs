@@ -206,8 +206,9 @@ pub(super) struct Entries<'a, V>(pub(super) Vec<(V, Cow<'a, str>)>);
 /// `{token: id}`.
 pub(super) type TokenIds<'a> = Entries<'a, u32>;
 
+/// A text that is not copied unless it has escapes.
 #[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(super) struct Key<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 impl<'de: 'a, 'a, V: Deserialize<'de>> Deserialize<'de> for Entries<'a, V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -47,7 +47,7 @@ impl Tokenizer {
         stride: Option<usize>,
     ) -> Result<Vec<Window>, String> {
         let room = self.room(max_tokens, pair.is_some())?;
-        let all = |text: &str| self.tokens::<Span>(text).collect::<Vec<_>>();
+        let all = |text: &str| self.placed_tokens(text);
         let (first, second) = (all(text), pair.map(all));
         let other = second.as_deref().unwrap_or_default();
         if first.len() + other.len() <= room {
@@ -76,21 +76,38 @@ impl Tokenizer {
         Ok(parts(sliced.len(), room, stride)?.map(window).collect())
     }
 
+    /// The text's tokens, in their places as the template leaves them.
+    fn placed_tokens(&self, text: &str) -> Vec<Token<Span>> {
+        let mut tokens: Vec<_> = self.tokens::<Span>(text).collect();
+        if let Some(trim) = self.template.trim {
+            let chars: Vec<_> = text.chars().collect();
+            for (i, token) in tokens.iter_mut().enumerate() {
+                let Span { start, end } = token.place;
+                // An added token has the white space that it took.
+                let is_added = self.spec.added_tokens.iter().any(|added| added.id == Some(token.id));
+                token.place = if is_added {
+                    trim.place(&chars[start..end], i == 0, token.place)
+                } else {
+                    let own: Vec<_> = self.model.token(token.id).unwrap_or_default().chars().collect();
+                    trim.place(&own, i == 0, token.place)
+                };
+            }
+        }
+        tokens
+    }
+
     fn window(&self, first: Part<'_>, second: Option<Part<'_>>, truncated: bool) -> Window {
         let ids = |part: Part<'_>| part.iter().map(|token| token.id).collect::<Vec<_>>();
         let encoding = self.with_special_tokens(&ids(first), second.map(ids).as_deref(), truncated);
-        let origin = |sequence| {
-            move |&Token { word, place: Span { start, end }, .. }: &Token<Span>| {
-                Some(Origin { sequence, word, start, end })
-            }
+        let origins = |sequence: usize, part: Part<'_>| {
+            let origin = |token: &Token<Span>| {
+                let Span { start, end } = token.place;
+                Origin { sequence, word: token.word, start, end }
+            };
+            part.iter().map(origin).collect::<Vec<_>>()
         };
-        let mut origins = vec![None];
-        origins.extend(first.iter().map(origin(0)));
-        origins.push(None);
-        if let Some(second) = second {
-            origins.extend(second.iter().map(origin(1)));
-            origins.push(None);
-        }
+        let second = second.map(|part| origins(1, part).into_iter());
+        let origins = self.template.origins(origins(0, first).into_iter(), second);
         Window { encoding, origins }
     }
 }

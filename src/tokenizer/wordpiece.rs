@@ -1,6 +1,6 @@
 //! WordPiece as the `tokenizers` crate does it, over a vocabulary that is not copied, and giving ids alone.
 
-use super::vocabulary::Vocabulary;
+use super::{model::Piece, vocabulary::Vocabulary};
 
 /// Splits words into the longest tokens, from left to right.
 #[derive(Debug)]
@@ -51,22 +51,10 @@ impl WordPiece {
         self.unk
     }
 
-    /// What tokens start with that continue a word.
-    pub(super) fn continuing_subword_prefix(&self) -> &str {
-        &self.further.prefix
-    }
-
     /// Splits words, with memory that they share.
     pub(super) fn pieces(&self) -> Pieces<'_> {
         Pieces { model: self, beginnings: Vec::new() }
     }
-}
-
-/// A token, and how many bytes of the word it is: a word has at most some thousand characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Piece {
-    pub(super) id: u32,
-    pub(super) bytes: u32,
 }
 
 /// See [`WordPiece::pieces`].
@@ -87,23 +75,24 @@ impl Pieces<'_> {
         let before = found.len();
         // Characters are not more than bytes.
         let too_long = word.len() > self.model.max_chars && word.chars().count() > self.model.max_chars;
-        let mut rest = word;
-        while !rest.is_empty() {
-            let beginning = if rest.len() == word.len() { &self.model.first } else { &self.model.further };
-            let piece = if too_long { None } else { self.longest(rest, beginning) };
-            let Some(piece) = piece else {
+        let mut start = 0;
+        while start < word.len() {
+            let beginning = if start == 0 { &self.model.first } else { &self.model.further };
+            let piece = if too_long { None } else { self.longest(&word[start..], beginning) };
+            let Some((id, bytes)) = piece else {
                 found.truncate(before);
-                return found.push(Piece { id: self.model.unk, bytes: word.len() as u32 });
+                return found.push(Piece { id: self.model.unk, start: 0, end: word.len() as u32 });
             };
-            found.push(piece);
-            rest = &rest[piece.bytes as usize..];
+            let end = start + bytes;
+            found.push(Piece { id, start: start as u32, end: end as u32 });
+            start = end;
         }
     }
 
-    /// The longest token that `rest` starts with.
+    /// The longest token that `rest` starts with, and its bytes there.
     ///
     /// However long `rest` is, no more of it is looked at than the vocabulary's longest token has characters.
-    fn longest(&mut self, rest: &str, beginning: &Beginning) -> Option<Piece> {
+    fn longest(&mut self, rest: &str, beginning: &Beginning) -> Option<(u32, usize)> {
         let vocabulary = &self.model.vocabulary;
         let (mut state, mut length) = (beginning.state, 0);
         self.beginnings.clear();
@@ -114,7 +103,7 @@ impl Pieces<'_> {
         }
         let find = |&(state, bytes): &(u64, usize)| {
             let id = vocabulary.find(state, &beginning.prefix, &rest[..bytes])?;
-            Some(Piece { id, bytes: bytes as u32 })
+            Some((id, bytes))
         };
         self.beginnings.iter().rev().find_map(find)
     }

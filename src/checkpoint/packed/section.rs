@@ -1,6 +1,6 @@
 //! The tensors that the parts of a model become in a packed file.
 
-use super::{ALIGNMENT, FLOATS, PANEL, VOCABULARY, panel_shape};
+use super::{ALIGNMENT, FLOATS, PANEL, panel_shape};
 use crate::{
     checkpoint::weights::Dtype,
     options::NumberType,
@@ -67,8 +67,8 @@ impl Section {
         }
     }
 
-    /// The tokens, `len` bytes of them.
-    pub(super) fn vocabulary(len: usize) -> Self {
-        Self::new(VOCABULARY, Dtype::U8, [len.next_multiple_of(ALIGNMENT)])
+    /// A part of the tokenizer, `len` bytes of it.
+    pub(super) fn bytes(name: &str, len: usize) -> Self {
+        Self::new(name, Dtype::U8, [len.next_multiple_of(ALIGNMENT)])
     }
 }

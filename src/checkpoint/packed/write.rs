@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    ALIGNMENT, FLOATS, PANEL,
+    ALIGNMENT, FLOATS, PANEL, TOKEN_INDEX, VOCABULARY,
     format::{FORMAT, FORMAT_VERSION, PANEL_LAYOUT},
     modules::Modules,
     output::{Output, header},
@@ -143,13 +143,21 @@ pub fn write_if(
     let target = target(out, dir, &weights).map_err(Error::io(out))?;
     let mut output = Output::create(out, &target)?;
 
-    let (tokenizer, vocabulary) = tokenizer.to_parts();
+    let needs = tokenizer.needs();
+    let (tokenizer, vocabulary, index) = tokenizer.to_parts();
+    let tokens: Vec<_> = [(VOCABULARY, vocabulary), (TOKEN_INDEX, index)]
+        .into_iter()
+        .filter(|(name, bytes)| *name == VOCABULARY || !bytes.is_empty())
+        .collect();
     let packer = Packer { weights, chosen };
     let sections = plan.parts().flat_map(|part| Section::of(part, packer.chosen.of(part)));
     let dense = modules.dense().flat_map(|(_, plan)| Section::of(Part::Matmul(&plan), NumberType::F32));
-    let sections: Vec<_> = sections.chain(dense).chain([Section::vocabulary(vocabulary.len())]).collect();
+    let sections: Vec<_> = sections
+        .chain(dense)
+        .chain(tokens.iter().map(|(name, bytes)| Section::bytes(name, bytes.len())))
+        .collect();
     let tensors = sections.len() + 1;
-    let header = header(&sections, packer.metadata(&config, &tokenizer, &modules));
+    let header = header(&sections, packer.metadata(&config, &tokenizer, needs, &modules));
     progress(0, tensors);
     output.start(&header, sections)?;
     for part in plan.parts() {
@@ -161,8 +169,10 @@ pub fn write_if(
         output.put_floats(&dense.bias, FLOATS)?;
         output.end_tensor()?;
     }
-    output.put(&vocabulary)?;
-    output.end_tensor()?;
+    for (_, bytes) in &tokens {
+        output.put(bytes)?;
+        output.end_tensor()?;
+    }
     progress(tensors, tensors);
     let bytes = output.finish(accept)?;
     let source_bytes = packer.weights.files().map(|(_, bytes, _)| bytes.len() as u64).sum();
@@ -186,7 +196,7 @@ struct Packer<'a> {
 }
 
 impl Packer<'_> {
-    fn metadata(&self, config: &Config, tokenizer: &str, modules: &Modules) -> Value {
+    fn metadata(&self, config: &Config, tokenizer: &str, needs: &str, modules: &Modules) -> Value {
         let mut digest = Sha256::new();
         self.weights.files().for_each(|(_, bytes, _)| digest.update(&bytes[..]));
         let source_sha256: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -199,10 +209,10 @@ impl Packer<'_> {
             "source_sha256": source_sha256,
             "config": config.to_json(),
             "tokenizer": tokenizer,
-            "needs": "",
+            "needs": needs,
         });
         if let Some((need, value)) = modules.to_metadata() {
-            metadata["needs"] = json!(need);
+            metadata["needs"] = json!(format!("{needs} {need}").trim_start());
             metadata[need] = json!(value);
         }
         metadata

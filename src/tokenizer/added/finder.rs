@@ -113,6 +113,6 @@ fn starts_with_word(text: &str) -> bool {
 }
 
 /// A regular expression's `\w`.
-fn is_of_word(c: char) -> bool {
+pub(in crate::tokenizer) fn is_of_word(c: char) -> bool {
     regex_syntax::try_is_word_character(c).is_ok_and(|is| is)
 }

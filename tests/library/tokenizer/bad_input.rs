@@ -74,28 +74,36 @@ fn ids_out_of_range() {
 fn other_tokenizers_are_refused_by_name() {
     let bpe = json!({"type": "BPE", "vocab": {}, "merges": []});
     assert_eq!(changed("/model", bpe), r#"tokenizer.json: model: "BPE" is not supported, only WordPiece"#);
-    let unigram = json!({"type": "Unigram", "vocab": [["a", 0.5]]});
-    assert_eq!(
-        changed("/model", unigram),
-        r#"tokenizer.json: model: "Unigram" is not supported, only WordPiece"#
-    );
     assert!(changed("/model/type", json!("WordLevel")).contains(r#"model: "WordLevel" is not supported"#));
-    assert!(changed("/normalizer", json!({"type": "NFC"})).contains(r#"normalizer: "NFC" is not supported"#));
-    assert!(changed("/normalizer", Value::Null).contains(r#"normalizer: "none" is not supported"#));
+    let message = changed("/normalizer", json!({"type": "Sequence", "normalizers": [{"type": "Nmt"}]}));
     assert!(
-        changed("/pre_tokenizer/type", json!("Whitespace"))
-            .contains(r#"pre_tokenizer: "Whitespace" is not supported"#)
+        message.contains(r#"normalizer: "Nmt" is not supported, only BertNormalizer, NFC,"#),
+        "{message}"
     );
+    let regex = json!({"type": "Replace", "pattern": {"Regex": "x+"}, "content": ""});
+    let message = changed("/normalizer", regex);
     assert!(
-        changed("/post_processor/type", json!("ByteLevel"))
-            .contains(r#"post_processor: "ByteLevel" is not supported"#)
+        message.contains(r#"normalizer: Replace: the regular expression "x+" is not supported"#),
+        "{message}"
     );
+    let empty = json!({"type": "Replace", "pattern": {"String": ""}, "content": "x"});
+    assert!(changed("/normalizer", empty).contains("normalizer: Replace: an empty pattern"));
     assert!(
-        changed("/post_processor/pair/3/Sequence/type_id", json!(0)).contains("a template other than BERT's")
+        changed("/pre_tokenizer/type", json!("Split")).contains(r#"pre_tokenizer: "Split" is not supported"#)
     );
-    assert!(changed("/post_processor/single/2", json!({})).contains("a template other than BERT's"));
+    let metaspace = json!({"type": "Metaspace", "replacement": "_", "prepend_scheme": "always", "add_prefix_space": false});
+    assert!(changed("/pre_tokenizer", metaspace).contains("pre_tokenizer: add_prefix_space is false, but"));
+    assert!(changed("/decoder/type", json!("CTC")).contains(r#"decoder: "CTC" is not supported"#));
+    let message = changed("/post_processor/single/1", json!({"SpecialToken": {"id": "[SEP]", "type_id": 0}}));
+    assert!(message.contains(r#"post_processor: the template "single" has not [A] once each"#), "{message}");
+    let message = changed("/post_processor/single/0/SpecialToken/id", json!("<s>"));
+    assert!(message.contains(r#"post_processor: special_tokens: "<s>" has not one id"#), "{message}");
+    let processing = json!({"type": "BertProcessing", "cls": ["[CLS]", 2], "sep": ["[SEP]", 3]});
+    let twice = json!({"type": "Sequence", "processors": [processing, processing]});
+    assert!(changed("/post_processor", twice).contains("more than one part adds special tokens"));
+    assert!(changed("/post_processor/single/2", json!({})).contains("post_processor: "));
     assert!(changed("/model/unk_token", json!(3)).contains("not valid JSON"));
-    assert!(changed("/model", json!({"vocab": {}})).contains("missing field"));
+    assert!(changed("/model", json!({"vocab": {}})).contains("model: it has no unk_token"));
     assert!(changed("/added_tokens/4/content", json!(" ")).contains(r#"added token " " is blank"#));
     assert!(changed("/model/vocab", json!({"a\nb": 3})).contains("token 3 contains a line break"));
 }
@@ -117,9 +125,9 @@ fn other_settings_are_refused_by_name() {
 
 #[test]
 fn damaged_parts() {
-    let (spec, vocabulary) = load(&[("vocab.txt", WORDS)]).unwrap().to_parts();
+    let (spec, vocabulary, _) = load(&[("vocab.txt", WORDS)]).unwrap().to_parts();
     let refused = |spec: &str, vocabulary: &[u8]| {
-        Tokenizer::from_parts(spec, vocabulary, Path::new("packed")).unwrap_err().to_string()
+        Tokenizer::from_parts(spec, vocabulary, &[], Path::new("packed")).unwrap_err().to_string()
     };
     assert!(refused("{}", &vocabulary).starts_with("packed: not valid JSON: missing field"));
     assert!(refused(&spec.replace("lowercase", "upper"), &vocabulary).contains("unknown field `upper`"));

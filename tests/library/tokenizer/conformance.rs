@@ -51,9 +51,9 @@ fn all_forms(vocabulary: &str, settings: &Value) -> Vec<(&'static str, Tokenizer
     let config = settings.to_string();
     let config = ("tokenizer_config.json", config.as_str());
     let vocab = load(&[("vocab.txt", vocabulary), config]).unwrap();
-    let (spec, lines) = vocab.to_parts();
+    let (spec, lines, index) = vocab.to_parts();
     let padded = [lines.as_slice(), &[0; 40]].concat();
-    let parts = Tokenizer::from_parts(&spec, &padded, Path::new("packed")).unwrap();
+    let parts = Tokenizer::from_parts(&spec, &padded, &index, Path::new("packed")).unwrap();
     let with = |template| {
         load(&[("tokenizer.json", &tokenizer_json(vocabulary, template).to_string()), config]).unwrap()
     };

@@ -53,9 +53,9 @@ fn added_tokens_keep_their_flags() {
         encode(&tokenizer, "a<e>b <E> WORD words a <l> b"),
         [2, 5, 10, 6, 1, 1, 1, 11, 1, 5, 12, 6, 3]
     );
-    let (spec, vocabulary) = tokenizer.to_parts();
-    let again = Tokenizer::from_parts(&spec, &vocabulary, Path::new("packed")).unwrap();
-    assert_eq!(again.to_parts(), (spec, vocabulary));
+    let (spec, vocabulary, index) = tokenizer.to_parts();
+    let again = Tokenizer::from_parts(&spec, &vocabulary, &index, Path::new("packed")).unwrap();
+    assert_eq!(again.to_parts(), (spec, vocabulary, index));
     assert_eq!(
         encode(&again, "a<e>b <E> WORD words a <l> b"),
         encode(&tokenizer, "a<e>b <E> WORD words a <l> b")
@@ -83,11 +83,11 @@ fn ids_without_tokens_survive_packing() {
     file["added_tokens"] = json!([]);
     let tokenizer = load(&[("tokenizer.json", &file.to_string())]).unwrap();
     assert_eq!(tokenizer.vocab_size(), 31);
-    let (spec, vocabulary) = tokenizer.to_parts();
+    let (spec, vocabulary, index) = tokenizer.to_parts();
     assert_eq!(vocabulary, b"\n\n[UNK]\n\n\n[CLS]\n\n\n\n[SEP]\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\na\n");
-    let again = Tokenizer::from_parts(&spec, &vocabulary, Path::new("packed")).unwrap();
+    let again = Tokenizer::from_parts(&spec, &vocabulary, &index, Path::new("packed")).unwrap();
     assert_eq!(encode(&again, "a b"), [5, 30, 2, 9]);
-    assert_eq!(again.to_parts(), (spec, vocabulary));
+    assert_eq!(again.to_parts(), (spec, vocabulary, index));
 }
 
 #[test]

@@ -8,11 +8,11 @@ use super::*;
 use crate::tokenizer::tests::Random;
 
 /// All settings, with the crate's.
-fn all() -> impl Iterator<Item = (Normalizer, BertNormalizer)> {
+fn all() -> impl Iterator<Item = (Bert, BertNormalizer)> {
     (0..16).map(|bits| {
         let [clean_text, handle_chinese_chars, strip_accents, lowercase] =
             [1, 2, 4, 8].map(|bit| bits & bit > 0);
-        let ours = Normalizer { clean_text, handle_chinese_chars, strip_accents, lowercase };
+        let ours = Bert { clean_text, handle_chinese_chars, strip_accents, lowercase };
         (ours, BertNormalizer::new(clean_text, handle_chinese_chars, Some(strip_accents), lowercase))
     })
 }
