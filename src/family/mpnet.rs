@@ -30,8 +30,13 @@ pub(super) fn shape(file: &File<'_>) -> Result<Shape> {
     if rows < BUCKETS {
         return Err(file.error(key, format!("{rows}, but distances fall into {BUCKETS} buckets")));
     }
-    let encoder = Shape { type_vocab_size: 0, relative_attention_num_buckets: Some(rows), ..encoder };
-    roberta::with_padding(file, encoder, PADDING)
+    let encoder = Shape {
+        type_vocab_size: 0,
+        padding_idx: Some(PADDING),
+        relative_attention_num_buckets: Some(rows),
+        ..encoder
+    };
+    roberta::check_positions(file, encoder)
 }
 
 pub(super) fn plan(config: &Config) -> Plan {

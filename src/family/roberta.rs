@@ -22,19 +22,20 @@ pub(super) const XLM_ROBERTA: Classes = classes!("XLMRoberta", None, &["XLMRober
 pub(super) const CAMEMBERT: Classes = classes!("Camembert", None, &["CamembertForMultipleChoice"]);
 
 pub(super) fn shape(file: &File<'_>) -> Result<Shape> {
-    with_padding(file, bert::shape(file)?, file.id("pad_token_id", 1)?)
+    let padding = file.id("pad_token_id", 1)?;
+    check_positions(file, Shape { padding_idx: Some(padding), ..bert::shape(file)? })
 }
 
-/// Positions begin after this id, of which there must be some left.
-pub(super) fn with_padding(file: &File<'_>, encoder: Shape, padding: u32) -> Result<Shape> {
-    let (rows, first) = (encoder.max_position_embeddings, padding as usize + 1);
-    // As many as `[CLS]` and `[SEP]` need.
+/// That there are positions after the id of padding, as many as the special tokens around a text need.
+pub(super) fn check_positions(file: &File<'_>, encoder: Shape) -> Result<Shape> {
+    let (rows, first) =
+        (encoder.max_position_embeddings, encoder.padding_idx.map_or(0, |id| id as usize + 1));
     if rows < first + 2 {
         let reason =
-            format!("{rows}, of which the first {first} are none of tokens, as padding has the id {padding}");
+            format!("{rows}, of which tokens have none below {first}: they begin after the id of padding");
         return Err(file.error("max_position_embeddings", reason));
     }
-    Ok(Shape { padding_idx: Some(padding), ..encoder })
+    Ok(encoder)
 }
 
 pub(super) fn plan(config: &Config) -> Plan {
