@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs a BERT in PyTorch and writes what every stage of it gives: of a sequence classifier up to the scores, of a token
+"""Runs a model of the BERT family in PyTorch and writes what every stage of it gives: of a sequence classifier up to the scores, of a token
 classifier, a question answerer or a masked language model up to the logits, of any other class the encoder, and of a
 directory of sentence-transformers up to the vector.
 
@@ -37,7 +37,7 @@ import sys
 from pathlib import Path
 
 import needs
-from bert import has_vectors, load_model, run, weight_files
+from bert import has_vectors, is_classifier, is_masked, load_model, run, weight_files
 
 with needs.packages("numpy", "safetensors", "tokenizers", "torch", "transformers"):
     import numpy as np
@@ -46,7 +46,7 @@ with needs.packages("numpy", "safetensors", "tokenizers", "torch", "transformers
     import torch
     import transformers
     from safetensors.numpy import save_file
-    from transformers import BertForMaskedLM, BertForSequenceClassification, BertTokenizerFast, TextClassificationPipeline
+    from transformers import AutoTokenizer, TextClassificationPipeline
 
 # Of a row of more tokens the logits of all words are not written: with 30,000 words these take 4 MB.
 MOST_WITH_WORDS = 32
@@ -54,7 +54,7 @@ MOST_WITH_WORDS = 32
 
 def load_tokenizer(model_dir, model, max_tokens):
     """The tokenizer and how many tokens a row may have."""
-    tokenizer = BertTokenizerFast.from_pretrained(model_dir)
+    tokenizer = AutoTokenizer.from_pretrained(model_dir)
     limit = min(model.config.max_position_embeddings, tokenizer.model_max_length)
     if max_tokens is not None and max_tokens > limit:
         raise ValueError(f"--max-tokens {max_tokens}: this model takes at most {limit}")
@@ -78,7 +78,8 @@ def text_rows(path, tokenizer, max_tokens):
             raise ValueError(f"{path}: line {number}: more than one tab")
         # A batch of one: asked for a single pair, the tokenizer takes an empty second text for none at all.
         batch = tokenizer([(text, *pair) if pair else text], truncation=True, max_length=max_tokens)
-        yield batch["input_ids"][0], batch["token_type_ids"][0]
+        ids = batch["input_ids"][0]
+        yield ids, batch.get("token_type_ids", [[0] * len(ids)])[0]
 
 
 def token_rows(path, config):
@@ -93,7 +94,7 @@ def token_rows(path, config):
             raise ValueError(f"{where}: {len(ids)} token ids and {len(types)} token types")
         if len(ids) > config.max_position_embeddings:
             raise ValueError(f"{where}: {len(ids)} tokens, the model takes at most {config.max_position_embeddings}")
-        for name, found, limit in (("id", ids, config.vocab_size), ("type", types, config.type_vocab_size)):
+        for name, found, limit in (("id", ids, config.vocab_size), ("type", types, getattr(config, "type_vocab_size", 1))):
             if not 0 <= min(found) <= max(found) < limit:
                 raise ValueError(f"{where}: a token {name} that is not from 0 to {limit - 1}")
         yield ids, types
@@ -126,7 +127,7 @@ def scorer(model):
 
 def export_full(model, rows, trace_up_to):
     """Every stage of every row, but for what `is_written` leaves out."""
-    out, scores = {}, scorer(model) if isinstance(model, BertForSequenceClassification) else None
+    out, scores = {}, scorer(model) if is_classifier(model) else None
     for i, (ids, types) in enumerate(progress(rows)):
         stages = run(model, ids, types)
         written = [name for name in stages if is_written(name, model, len(ids), trace_up_to)]
@@ -143,7 +144,7 @@ def export_full(model, rows, trace_up_to):
 
 def is_written(name, model, tokens, trace_up_to):
     """Whether a row of so many tokens has this stage: what is large for each token only if they are at most `trace_up_to`."""
-    if name == "logits" and isinstance(model, BertForMaskedLM):
+    if name == "logits" and is_masked(model):
         return tokens <= (MOST_WITH_WORDS if trace_up_to is None else trace_up_to)
     return name in ("pooled", "logits") or trace_up_to is None or tokens <= trace_up_to
 
@@ -199,7 +200,7 @@ def export(model_dir, texts, out, *, as_tokens=False, logits_only=False, max_tok
         rows = list(text_rows(texts, *load_tokenizer(model_dir, model, max_tokens)))
     if not rows:
         raise ValueError(f"{texts}: no rows")
-    if logits_only and not isinstance(model, BertForSequenceClassification):
+    if logits_only and not is_classifier(model):
         raise ValueError(f"{model_dir}: has no logits of a whole row, its class is no sequence classifier")
     stages = export_logits(model, rows) if logits_only else export_full(model, rows, trace_up_to)
     if has_vectors(model_dir):

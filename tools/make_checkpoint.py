@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Writes a Hugging Face BERT checkpoint whose weights come from a seed.
+"""Writes a Hugging Face checkpoint of the BERT family whose weights come from a seed.
 
 The specification is a JSON file (see tests/data/checkpoints):
   seed      any integer from 0: other seeds, other weights
   config    becomes config.json, word for word; its "architectures" name the class whose tensors are written
-            (BertForSequenceClassification, BertForTokenClassification, BertForQuestionAnswering or BertForMaskedLM)
+            (of BERT …ForSequenceClassification, …ForTokenClassification, …ForQuestionAnswering or …ForMaskedLM, of
+            RoBERTa, DistilBERT and MPNet the first and the last of these)
   files     how model.safetensors is written:
               dtype           "f32", "f16" or "bf16"
-              prefix          whether the names start with "bert."
+              prefix          whether the names start with "bert.", or what another family has in its place
               old_norm_names  whether every LayerNorm, that of cls.predictions, too, has gamma and beta in place of
                               weight and bias: all that older checkpoints call otherwise
               position_ids    whether the integer buffer that older transformers saved is there too
@@ -24,6 +25,7 @@ from pathlib import Path
 
 import needs
 import seeded
+from families import family, own_name, size
 
 with needs.packages("safetensors", "torch"):
     import torch
@@ -33,7 +35,7 @@ with needs.packages("safetensors", "torch"):
 DTYPES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 SIZES = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
-         "max_position_embeddings", "type_vocab_size")
+         "max_position_embeddings")
 
 
 def read(path):
@@ -55,8 +57,9 @@ def check(spec):
     files, config = spec["files"], spec["config"]
     count = len(seeded.shapes(config))
     for key in SIZES:
-        if not isinstance(config[key], int) or config[key] < 1:
-            raise ValueError(f"{key} is {config[key]!r}, not a number from 1")
+        found = size(config, key)
+        if not isinstance(found, int) or found < 1:
+            raise ValueError(f"{key} is {found!r}, not a number from 1")
     if config["vocab_size"] <= len(SPECIAL):
         raise ValueError(f"vocab_size is {config['vocab_size']}: the special tokens alone are {len(SPECIAL)}")
     if not isinstance(spec["seed"], int) or spec["seed"] < 0:
@@ -72,11 +75,13 @@ def check(spec):
         raise ValueError("rows are not numbers of tokens from 1")
 
 
-def stored_name(name, files):
-    """The name that a tensor has in the file."""
+def stored_name(name, spec):
+    """The name that a tensor which is called `name` in a BERT has in the file."""
+    files, config = spec["files"], spec["config"]
+    name = own_name(config, name)
     if files["old_norm_names"]:
         name = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
-    return name if files["prefix"] else name.removeprefix("bert.")
+    return name if files["prefix"] else name.removeprefix(family(config)["prefix"])
 
 
 def tensors(spec):
@@ -85,10 +90,10 @@ def tensors(spec):
     out = {}
     for name, shape in seeded.shapes(config).items():
         values = torch.from_numpy(seeded.tensor(spec["seed"], name, shape))
-        out[stored_name(name, files)] = values.to(getattr(torch, DTYPES[files["dtype"]]))
+        out[stored_name(name, spec)] = values.to(getattr(torch, DTYPES[files["dtype"]]))
     if files["position_ids"]:
         ids = torch.arange(config["max_position_embeddings"]).unsqueeze(0)
-        out[stored_name("bert.embeddings.position_ids", files)] = ids
+        out[stored_name("bert.embeddings.position_ids", spec)] = ids
     return dict(sorted(out.items()))
 
 

@@ -8,6 +8,7 @@ import math
 import sys
 
 import needs
+from families import size
 
 with needs.packages("numpy"):
     import numpy as np
@@ -74,20 +75,24 @@ def tensor(seed, name, shape):
 
 
 def shapes(config):
-    """Name -> shape of every tensor of the class that the configuration names."""
-    hidden, inner = config["hidden_size"], config["intermediate_size"]
+    """BERT's name -> shape of every tensor of the class that the configuration names."""
+    hidden, inner = size(config, "hidden_size"), size(config, "intermediate_size")
     out = {
         "bert.embeddings.word_embeddings.weight": (config["vocab_size"], hidden),
         "bert.embeddings.position_embeddings.weight": (config["max_position_embeddings"], hidden),
-        "bert.embeddings.token_type_embeddings.weight": (config["type_vocab_size"], hidden),
         "bert.embeddings.LayerNorm.weight": (hidden,),
         "bert.embeddings.LayerNorm.bias": (hidden,),
     }
 
+    if types := size(config, "type_vocab_size"):
+        out["bert.embeddings.token_type_embeddings.weight"] = (types, hidden)
+    if buckets := config.get("relative_attention_num_buckets"):
+        out["bert.encoder.relative_attention_bias.weight"] = (buckets, size(config, "num_attention_heads"))
+
     def linear(name, rows, columns):
         out[name + ".weight"], out[name + ".bias"] = (rows, columns), (rows,)
 
-    for index in range(config["num_hidden_layers"]):
+    for index in range(size(config, "num_hidden_layers")):
         layer = f"bert.encoder.layer.{index}."
         for part in ("query", "key", "value"):
             linear(f"{layer}attention.self.{part}", hidden, hidden)
@@ -101,21 +106,22 @@ def shapes(config):
 
 def head_shapes(config):
     """The same of what comes after the encoder."""
-    hidden, words = config["hidden_size"], config["vocab_size"]
+    hidden, words = size(config, "hidden_size"), config["vocab_size"]
     labels, predictions = len(config.get("id2label", ())), "cls.predictions."
     linears = {
-        "BertForSequenceClassification": {"bert.pooler.dense": hidden, "classifier": labels},
-        "BertForTokenClassification": {"classifier": labels},
-        "BertForQuestionAnswering": {"qa_outputs": 2},
-        "BertForMaskedLM": {predictions + "transform.dense": hidden},
+        "ForSequenceClassification": {"bert.pooler.dense": hidden, "classifier": labels},
+        "ForTokenClassification": {"classifier": labels},
+        "ForQuestionAnswering": {"qa_outputs": 2},
+        "ForMaskedLM": {predictions + "transform.dense": hidden},
     }
     named = config["architectures"][0]
-    if named not in linears:
-        raise ValueError(f"the class is {named}, not one of {', '.join(linears)}")
+    kind = named[named.find("For"):]
+    if kind not in linears:
+        raise ValueError(f"the class is {named}, none that ends in {', '.join(linears)}")
     out = {}
-    for name, rows in linears[named].items():
+    for name, rows in linears[kind].items():
         out[name + ".weight"], out[name + ".bias"] = (rows, hidden), (rows,)
-    if named == "BertForMaskedLM":
+    if kind == "ForMaskedLM":
         norm = predictions + "transform.LayerNorm."
         out |= {norm + "weight": (hidden,), norm + "bias": (hidden,), predictions + "bias": (words,)}
         if not config.get("tie_word_embeddings", True):
@@ -130,8 +136,8 @@ def token_row(seed, config, index, length):
     ids[0] = 2
     if length > 1:
         ids[-1] = 3
-    kinds = config["type_vocab_size"] if index % 2 else 1
-    return ids, [place * kinds // length for place in range(length)]
+    kinds = size(config, "type_vocab_size") if index % 2 else 1
+    return ids, [place * max(kinds, 1) // length for place in range(length)]
 
 
 if __name__ == "__main__":

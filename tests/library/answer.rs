@@ -38,12 +38,19 @@ fn check(reader: &Reader, rows: &[Value], key: &str, options: &ReadOptions) {
 
 #[test]
 fn transformers_finds_the_same_answers() {
-    let Some(dir) = shared("family/bert-qa") else { return };
+    for name in ["bert-qa", "distilbert-qa"] {
+        if let Some(dir) = shared(&format!("family/{name}")) {
+            finds_the_same_answers(&dir);
+        }
+    }
+}
+
+fn finds_the_same_answers(dir: &Path) {
     let packed = tempfile::tempdir().unwrap();
     let file = packed.path().join("qa.nimbert");
-    nimbert::pack(&dir, &file, &PackOptions::default().precision(Precision::F32), &mut |_, _| {}).unwrap();
-    let rows = rows(&dir);
-    for path in [&*dir, &file] {
+    nimbert::pack(dir, &file, &PackOptions::default().precision(Precision::F32), &mut |_, _| {}).unwrap();
+    let rows = rows(dir);
+    for path in [dir, &file] {
         assert_eq!(tasks(path).unwrap(), [Task::Answer, Task::Embed]);
         let reader = Reader::load(path, Options::default()).unwrap();
         assert_eq!(reader.window(), 64);
@@ -57,10 +64,17 @@ fn transformers_finds_the_same_answers() {
 /// Of the first window of each context, at each precision: int8 within a twentieth of their spread, as for the other tasks.
 #[test]
 fn logits_are_those_of_transformers() {
-    let Some(dir) = shared("family/bert-qa") else { return };
-    let rows = rows(&dir);
+    for name in ["bert-qa", "distilbert-qa"] {
+        if let Some(dir) = shared(&format!("family/{name}")) {
+            has_the_same_logits(&dir);
+        }
+    }
+}
+
+fn has_the_same_logits(dir: &Path) {
+    let rows = rows(dir);
     for (precision, most) in [(Precision::F32, 1e-5), (Precision::F16, 2e-3), (Precision::Int8, 0.05)] {
-        let reader = Reader::load(&dir, Options::default().precision(precision)).unwrap();
+        let reader = Reader::load(dir, Options::default().precision(precision)).unwrap();
         let (mut theirs, mut ours) = (Vec::new(), Vec::new());
         for row in &rows {
             let found = reader.answer(&[asked(row)], &ReadOptions::default()).good().remove(0);

@@ -46,15 +46,22 @@ fn check(embedder: &Embedder, rows: &Value, key: &str) {
 
 #[test]
 fn a_plain_encoder_pools_as_it_is_told() {
-    let Some(dir) = shared("family/bert-embed") else { return };
-    let expected = expected(&dir);
+    for name in ["bert-embed", "distilbert-embed", "mpnet-embed"] {
+        if let Some(dir) = shared(&format!("family/{name}")) {
+            pools_as_it_is_told(&dir);
+        }
+    }
+}
+
+fn pools_as_it_is_told(dir: &Path) {
+    let expected = expected(dir);
     let pooled =
-        |pooling, normalize| embedder(&dir, EmbedOptions::default().pooling(pooling).normalize(normalize));
+        |pooling, normalize| embedder(dir, EmbedOptions::default().pooling(pooling).normalize(normalize));
     check(&pooled(Pooling::Mean, false), &expected["rows"], "mean");
     check(&pooled(Pooling::Cls, false), &expected["rows"], "cls");
     check(&pooled(Pooling::Max, false), &expected["rows"], "max");
     check(&pooled(Pooling::Mean, true), &expected["rows"], "mean_normalized");
-    check(&embedder(&dir, EmbedOptions::default()), &expected["rows"], "mean");
+    check(&embedder(dir, EmbedOptions::default()), &expected["rows"], "mean");
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f64 {

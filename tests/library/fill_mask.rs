@@ -30,13 +30,20 @@ fn check(found: &[Filled], expected: &Value) {
 
 #[test]
 fn transformers_finds_the_same_words() {
-    let Some(dir) = shared("family/bert-mlm") else { return };
+    for name in ["bert-mlm", "distilbert-mlm"] {
+        if let Some(dir) = shared(&format!("family/{name}")) {
+            finds_the_same_words(&dir);
+        }
+    }
+}
+
+fn finds_the_same_words(dir: &Path) {
     let packed = tempfile::tempdir().unwrap();
     let file = packed.path().join("mlm.nimbert");
-    nimbert::pack(&dir, &file, &PackOptions::default().precision(Precision::F32), &mut |_, _| {}).unwrap();
-    let rows = rows(&dir);
+    nimbert::pack(dir, &file, &PackOptions::default().precision(Precision::F32), &mut |_, _| {}).unwrap();
+    let rows = rows(dir);
     let texts: Vec<_> = rows.iter().map(|row| row["text"].as_str().unwrap()).collect();
-    for path in [&*dir, &file] {
+    for path in [dir, &file] {
         assert_eq!(tasks(path).unwrap(), [Task::FillMask, Task::Embed]);
         let filler = MaskFiller::load(path, Options::default()).unwrap();
         let together = filler.fill(&texts, &FillOptions::default()).good();
@@ -60,21 +67,28 @@ fn transformers_finds_the_same_words() {
 /// In fewer bits the words stay near: int8 within a twentieth of the logits' spread, as for the other tasks.
 #[test]
 fn logits_stay_near_in_fewer_bits() {
-    let Some(dir) = shared("family/bert-mlm") else { return };
+    for name in ["bert-mlm", "distilbert-mlm"] {
+        if let Some(dir) = shared(&format!("family/{name}")) {
+            stays_near_in_fewer_bits(&dir);
+        }
+    }
+}
+
+fn stays_near_in_fewer_bits(dir: &Path) {
     let packed = tempfile::tempdir().unwrap();
     let file = packed.path().join("mlm.nimbert");
-    nimbert::pack(&dir, &file, &PackOptions::default(), &mut |_, _| {}).unwrap();
+    nimbert::pack(dir, &file, &PackOptions::default(), &mut |_, _| {}).unwrap();
     let logits = |path: &Path, precision| {
         let filler = MaskFiller::load(path, Options::default().precision(precision)).unwrap();
-        let rows = rows(&dir);
+        let rows = rows(dir);
         let encode = |row: &Value| filler.encode(row["text"].as_str().unwrap()).unwrap();
         filler.logits(&rows.iter().map(encode).collect::<Vec<_>>()).good().concat()
     };
-    let exact = logits(&dir, Precision::F32);
+    let exact = logits(dir, Precision::F32);
     let mean = exact.iter().sum::<f32>() / exact.len() as f32;
     let spread: f32 = exact.iter().map(|logit| (logit - mean).powi(2)).sum();
     for (path, precision, most) in
-        [(&*dir, Precision::F16, 2e-3), (&*dir, Precision::Int8, 0.05), (&*file, Precision::Int8, 0.05)]
+        [(dir, Precision::F16, 2e-3), (dir, Precision::Int8, 0.05), (&*file, Precision::Int8, 0.05)]
     {
         let near = logits(path, precision);
         let apart: f32 = near.iter().zip(&exact).map(|(a, b)| (a - b).powi(2)).sum();

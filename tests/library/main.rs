@@ -4,6 +4,7 @@ mod accuracy;
 mod answer;
 mod config;
 mod embed;
+mod families;
 mod fill_mask;
 mod header;
 mod heads;

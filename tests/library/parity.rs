@@ -18,7 +18,7 @@ const TOLERANCE: f32 = 1e-4;
 /// Between two ways to the same logits: all rows of the last layer computed, or those alone that the head reads.
 pub(crate) const SAME_LOGITS: f32 = 2e-5;
 
-const TINY: [&str; 11] = [
+const TINY: [&str; 17] = [
     "gelu-multi-label",
     "gelu-new-single-label",
     "tanh-regression-old-names",
@@ -30,6 +30,12 @@ const TINY: [&str; 11] = [
     "spans",
     "masked-words",
     "masked-words-untied-old-names",
+    "roberta-labels",
+    "roberta-words",
+    "distilbert-labels",
+    "distilbert-words",
+    "mpnet-labels",
+    "mpnet-words",
 ];
 
 /// The directory of the checkpoint `name`, which goes when it is dropped.

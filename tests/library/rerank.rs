@@ -1,6 +1,6 @@
 //! Scores of documents for a query, against what sentence-transformers computes.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use nimbert::{Engine, Options, Reranker};
 use nimbert_test_support::{checkpoint::Spec, copy, data, shared};
@@ -63,14 +63,21 @@ fn sentence_transformers_ranks_the_same() {
 
 #[test]
 fn another_cross_encoder_ranks_the_same() {
-    let Some(dir) = shared("family/ce-bert") else { return };
+    for name in ["ce-bert"] {
+        if let Some(dir) = shared(&format!("family/{name}")) {
+            ranks_the_same(&dir);
+        }
+    }
+}
+
+fn ranks_the_same(dir: &Path) {
     let expected = serde_json::from_slice(&fs::read(dir.join("expected.json")).unwrap()).unwrap();
-    check(&Reranker::load(&dir, Options::default()).unwrap(), &expected, "predict");
+    check(&Reranker::load(dir, Options::default()).unwrap(), &expected, "predict");
 }
 
 #[test]
 fn what_is_no_cross_encoder_says_why() {
-    let refused = |dir: &std::path::Path, words: &[&str]| {
+    let refused = |dir: &Path, words: &[&str]| {
         let error = Reranker::load(dir, Options::default()).unwrap_err().to_string();
         words.iter().for_each(|word| assert!(error.contains(word), "{error}"));
     };

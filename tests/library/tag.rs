@@ -1,6 +1,6 @@
 //! Entities, against transformers' token-classification pipeline.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use nimbert::{
     Aggregation, Engine, OnLong, Options, PackOptions, Precision, TagOptions, Tagger, Task, tasks,
@@ -21,20 +21,27 @@ const AGGREGATIONS: [(&str, Aggregation); 5] = [
     ("max", Aggregation::Max),
 ];
 
-fn expected(dir: &std::path::Path) -> Vec<Value> {
+fn expected(dir: &Path) -> Vec<Value> {
     let expected: Value = serde_json::from_slice(&fs::read(dir.join("expected.json")).unwrap()).unwrap();
     expected["rows"].as_array().unwrap().clone()
 }
 
 #[test]
 fn transformers_finds_the_same_entities() {
-    let Some(dir) = shared("family/bert-ner") else { return };
+    for name in ["bert-ner", "distilbert-ner"] {
+        if let Some(dir) = shared(&format!("family/{name}")) {
+            finds_the_same_entities(&dir);
+        }
+    }
+}
+
+fn finds_the_same_entities(dir: &Path) {
     let packed = tempfile::tempdir().unwrap();
     let file = packed.path().join("ner.nimbert");
-    nimbert::pack(&dir, &file, &PackOptions::default().precision(Precision::F32), &mut |_, _| {}).unwrap();
-    let rows = expected(&dir);
+    nimbert::pack(dir, &file, &PackOptions::default().precision(Precision::F32), &mut |_, _| {}).unwrap();
+    let rows = expected(dir);
     let texts: Vec<_> = rows.iter().map(|row| row["text"].as_str().unwrap()).collect();
-    for path in [&*dir, &file] {
+    for path in [dir, &file] {
         assert_eq!(tasks(path).unwrap(), [Task::Tag, Task::Embed]);
         let tagger = Tagger::load(path, Options::default()).unwrap();
         for (name, aggregation) in AGGREGATIONS {
@@ -68,10 +75,17 @@ fn transformers_finds_the_same_entities() {
 /// Logits of every token, at each precision: int8 within a twentieth of their spread, as for the other tasks.
 #[test]
 fn logits_are_those_of_transformers() {
-    let Some(dir) = shared("family/bert-ner") else { return };
-    let rows = expected(&dir);
+    for name in ["bert-ner", "distilbert-ner"] {
+        if let Some(dir) = shared(&format!("family/{name}")) {
+            has_the_same_logits(&dir);
+        }
+    }
+}
+
+fn has_the_same_logits(dir: &Path) {
+    let rows = expected(dir);
     for (precision, most) in [(Precision::F32, 1e-5), (Precision::F16, 2e-3), (Precision::Int8, 0.05)] {
-        let tagger = Tagger::load(&dir, Options::default().precision(precision)).unwrap();
+        let tagger = Tagger::load(dir, Options::default().precision(precision)).unwrap();
         let (mut square, mut count, mut all) = (0.0, 0, Vec::new());
         for row in &rows {
             let found = tagger.tag(&[row["text"].as_str().unwrap()], &TagOptions::default()).good().remove(0);

@@ -1,30 +1,39 @@
 //! The checkpoint that a specification in tests/data/checkpoints describes, as `tools/make_checkpoint.py` writes it.
 
-use crate::{data, seeded};
+use crate::{data, families::Family, seeded};
 use safetensors::{Dtype, View, serialize_to_file};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::{borrow::Cow, collections::HashMap, fs, io, path::Path};
 
 /// A specification; `tools/make_checkpoint.py --help` explains its keys.
-pub struct Spec(Value);
+pub struct Spec {
+    spec: Value,
+    family: Family,
+}
 
 impl Spec {
     /// The specification tests/data/checkpoints/`name`.json.
     pub fn read(name: &str) -> Self {
         let text =
             fs::read(data(&format!("checkpoints/{name}.json"))).expect("the specification is committed");
-        Self(serde_json::from_slice(&text).expect("the specification is JSON"))
+        let spec: Value = serde_json::from_slice(&text).expect("the specification is JSON");
+        Self { family: Family::of(&spec["config"]), spec }
     }
 
     /// Whether there are references of texts, too.
     pub fn has_texts(&self) -> bool {
-        self.0["texts"] == true
+        self.spec["texts"] == true
     }
 
-    /// A number of config.json.
+    /// The number of config.json that BERT has under this key.
     pub fn size(&self, key: &str) -> usize {
-        self.0["config"][key].as_u64().expect("a size") as usize
+        self.optional(key).expect("a size")
+    }
+
+    /// The same, of what a family may be without.
+    fn optional(&self, key: &str) -> Option<usize> {
+        self.spec["config"][self.family.key(key)].as_u64().map(|size| size as usize)
     }
 
     /// Writes the directory; returns the SHA-256 of its weights' files, in hex.
@@ -34,7 +43,7 @@ impl Spec {
         let characters = ('\u{4e00}'..).map(String::from);
         let vocab = special.chain(characters).take(self.size("vocab_size"));
         save("vocab.txt", vocab.map(|token| token + "\n").collect());
-        save("config.json", self.0["config"].to_string());
+        save("config.json", self.spec["config"].to_string());
         let tokenizer = json!({
             "tokenizer_class": "BertTokenizer", "do_lower_case": true, "strip_accents": null,
             "tokenize_chinese_chars": true, "model_max_length": self.size("max_position_embeddings"),
@@ -44,7 +53,7 @@ impl Spec {
     }
 
     fn write_weights(&self, dir: &Path) -> String {
-        let shards = self.0["files"]["shards"].as_u64().expect("a number of shards") as usize;
+        let shards = self.spec["files"]["shards"].as_u64().expect("a number of shards") as usize;
         let tensors = self.tensors();
         let (count, total) =
             (tensors.len(), tensors.iter().map(|(_, tensor)| tensor.data_len()).sum::<usize>());
@@ -86,13 +95,13 @@ impl Spec {
 
     /// Every tensor with the name that it has in the file, in the order of these names.
     fn tensors(&self) -> Vec<(String, Seeded)> {
-        let files = &self.0["files"];
+        let files = &self.spec["files"];
         let dtype = match files["dtype"].as_str() {
             Some("f16") => Dtype::F16,
             Some("bf16") => Dtype::BF16,
             _ => Dtype::F32,
         };
-        let seed = self.0["seed"].as_u64().expect("a seed");
+        let seed = self.spec["seed"].as_u64().expect("a seed");
         let mut names = self.shapes();
         let positions = self.size("max_position_embeddings");
         if files["position_ids"] == true {
@@ -100,13 +109,13 @@ impl Spec {
         }
         let stored = |(name, shape): (String, Vec<usize>)| {
             let dtype = if name.ends_with("position_ids") { Dtype::I64 } else { dtype };
-            let mut stored = name.clone();
+            let mut stored = self.family.own_name(&name);
             if files["old_norm_names"] == true {
                 stored = stored.replace("LayerNorm.weight", "LayerNorm.gamma");
                 stored = stored.replace("LayerNorm.bias", "LayerNorm.beta");
             }
             if files["prefix"] == false {
-                stored = stored.strip_prefix("bert.").unwrap_or(&stored).to_owned();
+                stored = stored.strip_prefix(self.family.prefix()).unwrap_or(&stored).to_owned();
             }
             (stored, Seeded { seed, name, shape, dtype })
         };
@@ -115,7 +124,7 @@ impl Spec {
         out
     }
 
-    /// Name and shape of every tensor of the class that the configuration names.
+    /// BERT's name and the shape of every tensor of the class that the configuration names.
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {
         let [hidden, inner] = ["hidden_size", "intermediate_size"].map(|key| self.size(key));
         let mut out = self.head_shapes();
@@ -124,7 +133,12 @@ impl Spec {
             ("position", "max_position_embeddings"),
             ("token_type", "type_vocab_size"),
         ] {
-            out.push((format!("bert.embeddings.{table}_embeddings.weight"), vec![self.size(rows), hidden]));
+            let shape = self.optional(rows).map(|rows| vec![rows, hidden]);
+            out.extend(shape.map(|shape| (format!("bert.embeddings.{table}_embeddings.weight"), shape)));
+        }
+        if let Some(buckets) = self.optional("relative_attention_num_buckets") {
+            let shape = vec![buckets, self.size("num_attention_heads")];
+            out.push(("bert.encoder.relative_attention_bias.weight".to_owned(), shape));
         }
         let mut norms = vec!["bert.embeddings.LayerNorm".to_owned()];
         let mut linears = Vec::new();
@@ -148,15 +162,16 @@ impl Spec {
 
     /// The same of what comes after the encoder.
     fn head_shapes(&self) -> Vec<(String, Vec<usize>)> {
-        let config = &self.0["config"];
+        let config = &self.spec["config"];
         let [hidden, words] = ["hidden_size", "vocab_size"].map(|key| self.size(key));
         let labels = config["id2label"].as_object().map_or(0, serde_json::Map::len);
         let named = config["architectures"][0].as_str().expect("a class");
-        let linears = match named {
-            "BertForSequenceClassification" => vec![("bert.pooler.dense", hidden), ("classifier", labels)],
-            "BertForTokenClassification" => vec![("classifier", labels)],
-            "BertForQuestionAnswering" => vec![("qa_outputs", 2)],
-            "BertForMaskedLM" => vec![("cls.predictions.transform.dense", hidden)],
+        let kind = named.find("For").map_or(named, |at| &named[at..]);
+        let linears = match kind {
+            "ForSequenceClassification" => vec![("bert.pooler.dense", hidden), ("classifier", labels)],
+            "ForTokenClassification" => vec![("classifier", labels)],
+            "ForQuestionAnswering" => vec![("qa_outputs", 2)],
+            "ForMaskedLM" => vec![("cls.predictions.transform.dense", hidden)],
             _ => panic!("{named} is no class that is written"),
         };
         let mut out = Vec::new();
@@ -164,7 +179,7 @@ impl Spec {
             out.push((format!("{name}.weight"), vec![rows, hidden]));
             out.push((format!("{name}.bias"), vec![rows]));
         }
-        if named == "BertForMaskedLM" {
+        if kind == "ForMaskedLM" {
             let norm = ["weight", "bias"].map(|part| format!("cls.predictions.transform.LayerNorm.{part}"));
             out.extend(norm.map(|name| (name, vec![hidden])));
             out.push(("cls.predictions.bias".to_owned(), vec![words]));

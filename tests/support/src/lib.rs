@@ -2,6 +2,7 @@
 //! machine lacks something.
 
 pub mod checkpoint;
+mod families;
 pub mod reference;
 pub mod seeded;
 mod skip;
