@@ -202,14 +202,19 @@ impl Tagger {
             let Some(Origin { start, end, .. }) = *origin else { continue };
             let own = tokenizer.token(id).unwrap_or_default();
             let is_unknown = id == tokenizer.unknown();
+            let goes_on = if tokenizer.marks_subwords() {
+                // It is not as long as what it stands for: it has a prefix.
+                own.chars().count() != end - start
+            } else {
+                start > 0 && !text.is_at_space(start)
+            };
             tokens.push(Token {
                 word: Cow::from(if is_unknown { text.slice(start, end) } else { own }),
                 scores,
                 start,
                 end,
                 index,
-                // A token that is not as long as what it stands for: it has a prefix, as it goes on with a word.
-                is_subword: !is_unknown && own.chars().count() != end - start,
+                is_subword: !is_unknown && goes_on,
             });
         }
         tokens

@@ -147,6 +147,11 @@ fn strip(mut token: &str, content: char, start: usize, stop: usize) -> &str {
 }
 
 impl Tokenizer {
+    /// Whether a token says of itself that it goes on with a word, as WordPiece's do.
+    pub(crate) fn marks_subwords(&self) -> bool {
+        matches!(&self.spec.model, Model::WordPiece { continuing_subword_prefix, .. } if !continuing_subword_prefix.is_empty())
+    }
+
     /// The token of this id, as the vocabulary has it.
     pub fn token(&self, id: u32) -> Option<&str> {
         let added = self.spec.added_tokens.iter().find(|token| token.id == Some(id));

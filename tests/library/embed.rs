@@ -46,7 +46,7 @@ fn check(embedder: &Embedder, rows: &Value, key: &str) {
 
 #[test]
 fn a_plain_encoder_pools_as_it_is_told() {
-    for name in ["bert-embed", "distilbert-embed", "mpnet-embed"] {
+    for name in ["bert-embed", "xlm-roberta-embed", "distilbert-embed", "mpnet-embed"] {
         if let Some(dir) = shared(&format!("family/{name}")) {
             pools_as_it_is_told(&dir);
         }
@@ -180,8 +180,11 @@ fn what_a_packed_file_says_is_checked() {
 /// Made with the same package from a checkpoint with words of its own.
 #[test]
 fn another_directory_computes_the_same() {
-    let Some(dir) = shared("family/st-mean-normalize") else { return };
-    check(&embedder(&dir, EmbedOptions::default()), &expected(&dir)["rows"], "embedding");
+    for name in ["st-mean-normalize", "st-cls-prompts", "st-mean-dense", "st-mean-mpnet"] {
+        if let Some(dir) = shared(&format!("family/{name}")) {
+            check(&embedder(&dir, EmbedOptions::default()), &expected(&dir)["rows"], "embedding");
+        }
+    }
 }
 
 /// In any batch, at any number of threads, at every precision, and from a classifier's encoder as well.

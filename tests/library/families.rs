@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use crate::Good as _;
 
-const CLASSIFIERS: [&str; 3] = [
+const CLASSIFIERS: [&str; 5] = [
     "bert-rerank",
     //ROB
-    //XLM
-    //CAM
+    "xlm-roberta-rerank",
+    "camembert-classify",
     "distilbert-classify",
     "mpnet-classify",
 ];

@@ -63,7 +63,7 @@ fn sentence_transformers_ranks_the_same() {
 
 #[test]
 fn another_cross_encoder_ranks_the_same() {
-    for name in ["ce-bert"] {
+    for name in ["ce-bert", "ce-xlm-roberta"] {
         if let Some(dir) = shared(&format!("family/{name}")) {
             ranks_the_same(&dir);
         }
