@@ -22,7 +22,7 @@ pub(crate) fn table(name: &str, rows: usize, columns: usize) -> Result<Tensor> {
 }
 
 fn fill(name: &str, out: &mut [f32]) {
-    if name.ends_with("LayerNorm.weight") {
+    if ["LayerNorm.weight", "layer_norm.weight"].iter().any(|norm| name.ends_with(norm)) {
         return out.fill(1.0);
     }
     if name.ends_with(".bias") {
@@ -59,6 +59,7 @@ mod tests {
         assert!(mean.abs() < 4e-4 && (deviation - 0.02).abs() < 4e-4, "{mean} {deviation}");
         assert_ne!(weights[..8], values("bert.embeddings.word_embeddings.weight", 8).unwrap());
         assert_eq!(values("bert.embeddings.LayerNorm.weight", 2).unwrap(), [1.0; 2]);
+        assert_eq!(values("distilbert.transformer.layer.0.sa_layer_norm.weight", 2).unwrap(), [1.0; 2]);
         assert_eq!(values("classifier.bias", 2).unwrap(), [0.0; 2]);
     }
 }
