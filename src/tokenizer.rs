@@ -1,8 +1,9 @@
-//! Text → token ids, as Hugging Face's `BertTokenizerFast` does it.
+//! Text → token ids, as Hugging Face's tokenizers do it.
 //!
 //! Not over the `tokenizers` crate, but with its tables of characters: loading takes a fraction of the time, the program is
-//! smaller, and a text is read as far as its tokens are kept, in memory that does not grow with it. Characters pass through
-//! [`added`], [`normalizer`], [`added`] again, [`ids`] and [`wordpiece`], none of which ever sees the whole text.
+//! smaller, and a text is read as far as its tokens are kept. Characters pass through [`added`], [`normalizer`], [`added`] again,
+//! and [`words`] or [`split`], words through a [`model`], and ids into a [`template`]: none of them sees more of a text than a
+//! few thousand characters and a word.
 
 use std::{fs, io, path::Path};
 
@@ -51,7 +52,7 @@ mod windows;
 mod wordpiece;
 mod words;
 
-/// A BERT tokenizer. Immutable: share it between threads as you like.
+/// A tokenizer. Immutable: share it between threads as you like.
 #[derive(Debug)]
 pub struct Tokenizer {
     spec: Spec,
@@ -66,11 +67,11 @@ pub struct Tokenizer {
 
 impl Tokenizer {
     /// Reads `tokenizer.json`, or `vocab.txt` where there is none, with `tokenizer_config.json` and its older companions
-    /// `special_tokens_map.json` and `added_tokens.json`. A file's settings combine as in
-    /// `BertTokenizerFast.from_pretrained`: casing, accents and Chinese characters are `tokenizer_config.json`'s business.
+    /// `special_tokens_map.json` and `added_tokens.json`. The files' settings combine as in
+    /// `AutoTokenizer.from_pretrained`: casing, accents and Chinese characters of BERT are `tokenizer_config.json`'s business.
     ///
     /// # Errors
-    /// Files that are missing, broken, or describe a tokenizer other than BERT's.
+    /// Files that are missing, broken, or describe a tokenizer of a kind that is not known here.
     pub fn from_dir(dir: &Path) -> Result<Self> {
         let settings = Settings::read(dir)?;
         let path = dir.join("tokenizer.json");
@@ -80,9 +81,7 @@ impl Tokenizer {
             return Self::build(spec, lexicon, &path);
         }
         let path = dir.join("vocab.txt");
-        let Some(bytes) = read_if_there(&path)? else {
-            return Err(Error::tokenizer(dir, "no tokenizer.json and no vocab.txt"));
-        };
+        let Some(bytes) = read_if_there(&path)? else { return Err(missing(dir)) };
         Self::from_text(&bytes, &settings, &path)
     }
 
@@ -288,6 +287,26 @@ impl Iterator for TokenIds<'_> {
         match self {
             Self::Plain(tokens) => tokens.next().map(|token| token.id),
             Self::Placed(tokens) => tokens.next().map(|token| token.id),
+        }
+    }
+}
+
+/// There is nothing that is read here, but there may be a file that another program can make it of.
+fn missing(dir: &Path) -> Error {
+    let files = fs::read_dir(dir).into_iter().flatten().flatten();
+    let names = files.filter_map(|file| file.file_name().into_string().ok());
+    match names.filter(|name| name.ends_with(".model")).min() {
+        None => Error::tokenizer(dir, "no tokenizer.json and no vocab.txt"),
+        Some(name) => {
+            let made = format!(
+                "AutoTokenizer.from_pretrained({0:?}).save_pretrained({0:?})",
+                dir.display().to_string()
+            );
+            let command = format!("python -c 'from transformers import AutoTokenizer; {made}'");
+            Error::tokenizer(
+                dir,
+                format!("{name}, but no tokenizer.json: transformers makes one of it, {command}"),
+            )
         }
     }
 }

@@ -83,14 +83,13 @@ impl Tokenizer {
             let chars: Vec<_> = text.chars().collect();
             for (i, token) in tokens.iter_mut().enumerate() {
                 let Span { start, end } = token.place;
-                // An added token has the white space that it took.
-                let is_added = self.spec.added_tokens.iter().any(|added| added.id == Some(token.id));
-                token.place = if is_added {
-                    trim.place(&chars[start..end], i == 0, token.place)
-                } else {
+                if token.is_added {
+                    // With the white space that it took.
+                    token.place = trim.place(&chars[start..end], i == 0, token.place);
+                } else if token.id != self.model.unknown() {
                     let own: Vec<_> = self.model.token(token.id).unwrap_or_default().chars().collect();
-                    trim.place(&own, i == 0, token.place)
-                };
+                    token.place = trim.place(&own, i == 0, token.place);
+                }
             }
         }
         tokens

@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod conformance;
+mod families;
+mod kinds;
 mod length;
 mod origins;
 mod settings;
