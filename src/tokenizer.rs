@@ -1,8 +1,9 @@
-//! Text → token ids, as Hugging Face's `BertTokenizerFast` does it.
+//! Text → token ids, as Hugging Face's tokenizers do it.
 //!
 //! Not over the `tokenizers` crate, but with its tables of characters: loading takes a fraction of the time, the program is
-//! smaller, and a text is read as far as its tokens are kept, in memory that does not grow with it. Characters pass through
-//! [`added`], [`normalizer`], [`added`] again, [`ids`] and [`wordpiece`], none of which ever sees the whole text.
+//! smaller, and a text is read as far as its tokens are kept. Characters pass through [`added`], [`normalizer`], [`added`] again,
+//! and [`words`] or [`split`], words through a [`model`], and ids into a [`template`]: none of them sees more of a text than a
+//! few thousand characters and a word.
 
 use std::{fs, io, path::Path};
 
@@ -15,6 +16,7 @@ use crate::{
 pub use encoding::{Cut, Encoding, OnLong, Origin, Window};
 
 use added::{AddedTokens, BertUnits, Units};
+use byte_level::ByteWords;
 use decode::Decoder;
 use ids::{Ids, Token};
 use model::{Lexicon, Model};
@@ -29,7 +31,9 @@ use vocabulary::Vocabulary;
 use words::BertWords;
 
 mod added;
+mod bpe;
 mod build;
+mod byte_level;
 mod decode;
 mod encoding;
 mod ids;
@@ -51,7 +55,7 @@ mod windows;
 mod wordpiece;
 mod words;
 
-/// A BERT tokenizer. Immutable: share it between threads as you like.
+/// A tokenizer. Immutable: share it between threads as you like.
 #[derive(Debug)]
 pub struct Tokenizer {
     spec: Spec,
@@ -65,12 +69,12 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json`, or `vocab.txt` where there is none, with `tokenizer_config.json` and its older companions
-    /// `special_tokens_map.json` and `added_tokens.json`. A file's settings combine as in
-    /// `BertTokenizerFast.from_pretrained`: casing, accents and Chinese characters are `tokenizer_config.json`'s business.
+    /// Reads `tokenizer.json`, or where there is none `vocab.txt`, or RoBERTa's `vocab.json` and `merges.txt`, with `tokenizer_config.json` and its older companions
+    /// `special_tokens_map.json` and `added_tokens.json`. The files' settings combine as in
+    /// `AutoTokenizer.from_pretrained`: casing, accents and Chinese characters of BERT are `tokenizer_config.json`'s business.
     ///
     /// # Errors
-    /// Files that are missing, broken, or describe a tokenizer other than BERT's.
+    /// Files that are missing, broken, or describe a tokenizer of a kind that is not known here.
     pub fn from_dir(dir: &Path) -> Result<Self> {
         let settings = Settings::read(dir)?;
         let path = dir.join("tokenizer.json");
@@ -79,10 +83,11 @@ impl Tokenizer {
             settings.apply(&mut spec, &lexicon);
             return Self::build(spec, lexicon, &path);
         }
+        if settings.has_merges() {
+            return Self::from_merges(dir, &settings);
+        }
         let path = dir.join("vocab.txt");
-        let Some(bytes) = read_if_there(&path)? else {
-            return Err(Error::tokenizer(dir, "no tokenizer.json and no vocab.txt"));
-        };
+        let Some(bytes) = read_if_there(&path)? else { return Err(missing(dir)) };
         Self::from_text(&bytes, &settings, &path)
     }
 
@@ -96,6 +101,19 @@ impl Tokenizer {
         let mut spec = settings.spec(path.parent().unwrap_or(path))?;
         settings.apply(&mut spec, &lexicon);
         Self::build(spec, lexicon, path)
+    }
+
+    fn from_merges(dir: &Path, settings: &Settings) -> Result<Self> {
+        let [vocabulary, merges] = ["vocab.json", "merges.txt"].map(|name| dir.join(name));
+        let read = |path: &Path| {
+            let lacks = || Error::tokenizer(dir, "no tokenizer.json, and not both vocab.json and merges.txt");
+            read_if_there(path)?.ok_or_else(lacks)
+        };
+        let (tokens, list) = (read(&vocabulary)?, read(&merges)?);
+        let lexicon = Lexicon::from_files((&tokens, &vocabulary), (&list, &merges))?;
+        let mut spec = settings.spec(dir)?;
+        settings.apply(&mut spec, &lexicon);
+        Self::build(spec, lexicon, &vocabulary)
     }
 
     /// Restores what [`Tokenizer::to_parts`] gave; `path` only names the file in errors.
@@ -128,6 +146,7 @@ impl Tokenizer {
         match self.model {
             Model::WordPiece(_) => "",
             Model::Unigram(_) => "unigram",
+            Model::Bpe(_) => "bpe",
         }
     }
 
@@ -239,6 +258,10 @@ impl Tokenizer {
             (Normalizer::Bert(bert), Some(PreTokenization::BertPreTokenizer)) => {
                 Tokens::Bert(Ids::new(BertWords::new(self.added.bert_units(text, bert)), pieces))
             }
+            (normalizer, &Some(PreTokenization::ByteLevel(settings))) => {
+                let units = self.added.units(text, normalizer);
+                Tokens::Bytes(Ids::new(ByteWords::new(units, settings), pieces))
+            }
             (normalizer, _) => {
                 let units = self.added.units(text, normalizer);
                 Tokens::Any(Ids::new(SplitWords::new(units, &self.splitters), pieces))
@@ -259,6 +282,7 @@ impl Tokenizer {
 /// See [`Tokenizer::tokens`]: BERT's, which most models have, are compiled apart.
 enum Tokens<'a, P> {
     Bert(Ids<'a, BertWords<BertUnits<'a, P>, P>, P>),
+    Bytes(Ids<'a, ByteWords<Units<'a, P>, P>, P>),
     Any(Ids<'a, SplitWords<'a, Units<'a, P>, P>, P>),
 }
 
@@ -269,6 +293,7 @@ impl<P: Place> Iterator for Tokens<'_, P> {
     fn next(&mut self) -> Option<Token<P>> {
         match self {
             Self::Bert(ids) => ids.next(),
+            Self::Bytes(ids) => ids.next(),
             Self::Any(ids) => ids.next(),
         }
     }
@@ -288,6 +313,26 @@ impl Iterator for TokenIds<'_> {
         match self {
             Self::Plain(tokens) => tokens.next().map(|token| token.id),
             Self::Placed(tokens) => tokens.next().map(|token| token.id),
+        }
+    }
+}
+
+/// There is nothing that is read here, but there may be a file that another program can make it of.
+fn missing(dir: &Path) -> Error {
+    let files = fs::read_dir(dir).into_iter().flatten().flatten();
+    let names = files.filter_map(|file| file.file_name().into_string().ok());
+    match names.filter(|name| name.ends_with(".model")).min() {
+        None => Error::tokenizer(dir, "no tokenizer.json and no vocab.txt"),
+        Some(name) => {
+            let made = format!(
+                "AutoTokenizer.from_pretrained({0:?}).save_pretrained({0:?})",
+                dir.display().to_string()
+            );
+            let command = format!("python -c 'from transformers import AutoTokenizer; {made}'");
+            Error::tokenizer(
+                dir,
+                format!("{name}, but no tokenizer.json: transformers makes one of it, {command}"),
+            )
         }
     }
 }

@@ -13,6 +13,8 @@ pub(super) struct Token<P> {
     /// Which word of the text it is of, from 0.
     pub(super) word: usize,
     pub(super) place: P,
+    /// Whether it was found in the text as a whole.
+    pub(super) is_added: bool,
 }
 
 /// The tokens of a text without special ones, read as they are taken: no more of the text is than they need, and a window in
@@ -41,7 +43,7 @@ impl<'a, W: Words<P>, P: Place> Ids<'a, W, P> {
         let piece = *self.found.get(self.given)?;
         self.given += 1;
         let place = if P::IS_KNOWN { self.place(piece) } else { P::default() };
-        Some(Token { id: piece.id, word: self.read - 1, place })
+        Some(Token { id: piece.id, word: self.read - 1, place, is_added: false })
     }
 
     /// Of the characters that a piece is of, or has a part of.
@@ -73,7 +75,9 @@ impl<W: Words<P>, P: Place> Iterator for Ids<'_, W, P> {
             let next = self.words.read(&mut self.word, self.pieces.max_chars())?;
             self.read += 1;
             match next {
-                Next::Token(id, place) => return Some(Token { id, word: self.read - 1, place }),
+                Next::Token(id, place) => {
+                    return Some(Token { id, word: self.read - 1, place, is_added: true });
+                }
                 Next::Word => self.pieces.push(&self.word.text, &mut self.found),
             }
         }

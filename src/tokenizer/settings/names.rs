@@ -17,26 +17,23 @@
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
+use super::class::Class;
 use crate::tokenizer::{spec::AddedToken, vocabulary::Entries};
 
-/// The tokens that every model may have, in the order in which transformers adds them, and BERT's if no file names them.
-const NAMED: [(&str, Option<&str>); 7] = [
-    ("bos_token", None),
-    ("eos_token", None),
-    ("unk_token", Some("[UNK]")),
-    ("sep_token", Some("[SEP]")),
-    ("pad_token", Some("[PAD]")),
-    ("cls_token", Some("[CLS]")),
-    ("mask_token", Some("[MASK]")),
-];
+/// The tokens that every model may have, in the order in which transformers adds them.
+const NAMED: [&str; 7] =
+    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+const MASK: usize = 6;
 
 /// The tokens that files name.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     /// One for each of `NAMED`.
     named: [Option<AddedToken>; 7],
-    /// Which of them are null: there is none, not even BERT's.
+    /// Which of them are null: there is none, not even that of the class.
     null: [bool; 7],
+    /// Whether the mask was described, rather than named alone.
+    mask_is_described: bool,
     /// A model's own, with its names for them.
     own: Vec<(String, AddedToken)>,
     /// Those without a name.
@@ -75,9 +72,10 @@ impl Names {
 
     /// Reads a key that may be a token's name.
     fn read_token(&mut self, key: &str, value: &str, form: Form) -> Result<(), String> {
-        if let Some(at) = NAMED.iter().position(|(name, _)| *name == key) {
+        if let Some(at) = NAMED.iter().position(|name| *name == key) {
             self.null[at] = form == Form::Null;
             self.named[at] = if self.null[at] { None } else { Some(special(value)?) };
+            self.mask_is_described |= at == MASK && form == Form::Object;
         } else if key.ends_with("_token") && !matches!(form, Form::Null | Form::Scalar) {
             self.set_own(key.to_owned(), special(value)?);
         }
@@ -96,23 +94,27 @@ impl Names {
         for (token, newer) in self.named.iter_mut().zip(map.named) {
             *token = newer.or_else(|| token.take());
         }
+        self.mask_is_described |= map.mask_is_described;
         let own = std::mem::replace(&mut self.own, map.own);
         own.into_iter().for_each(|(key, token)| self.set_own(key, token));
         self.extra.extend(map.extra);
         self
     }
 
-    /// A BERT tokenizer has its tokens even if no file names them, unless one says that it has not.
-    pub(super) fn or_bert(mut self) -> Self {
-        for ((token, null), (_, bert)) in self.named.iter_mut().zip(self.null).zip(NAMED) {
-            *token = token.take().or_else(|| bert.filter(|_| !null).map(AddedToken::special));
+    /// A class has its tokens even if no file names them, unless one says that it has not.
+    pub(super) fn or_those_of(mut self, class: Class) -> Self {
+        for ((token, null), own) in self.named.iter_mut().zip(self.null).zip(class.tokens()) {
+            *token = token.take().or_else(|| own.filter(|_| !null).map(AddedToken::special));
+        }
+        if let Some(mask) = &mut self.named[MASK] {
+            mask.lstrip |= class.mask_takes_space() && !self.mask_is_described;
         }
         self
     }
 
     /// The text of one of `NAMED`.
     pub(super) fn text(&self, key: &str) -> Option<String> {
-        let at = NAMED.iter().position(|(name, _)| *name == key)?;
+        let at = NAMED.iter().position(|name| *name == key)?;
         Some(self.named[at].as_ref()?.content.clone())
     }
 

@@ -73,7 +73,10 @@ fn ids_out_of_range() {
 #[test]
 fn other_tokenizers_are_refused_by_name() {
     let bpe = json!({"type": "BPE", "vocab": {}, "merges": []});
-    assert_eq!(changed("/model", bpe), r#"tokenizer.json: model: "BPE" is not supported, only WordPiece"#);
+    assert_eq!(
+        changed("/model", bpe),
+        r#"tokenizer.json: model: "BPE" is not supported, only WordPiece, Unigram"#
+    );
     assert!(changed("/model/type", json!("WordLevel")).contains(r#"model: "WordLevel" is not supported"#));
     let message = changed("/normalizer", json!({"type": "Sequence", "normalizers": [{"type": "Nmt"}]}));
     assert!(

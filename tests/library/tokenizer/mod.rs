@@ -1,7 +1,10 @@
 //! The tokenizer gives Hugging Face's ids, from every form of a checkpoint, and refuses files that are not BERT's.
 
 mod bad_input;
+mod bytes;
 mod conformance;
+mod families;
+mod kinds;
 mod length;
 mod origins;
 mod settings;
