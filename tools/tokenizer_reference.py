@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes the token ids that Hugging Face's BertTokenizerFast gives for generated texts.
+"""Writes the token ids that Hugging Face's tokenizers give for generated texts.
 
     tokenizer_reference.py DIRECTORY -o FILE [--count N] [--seed S] [--settings JSON]...
 
-DIRECTORY holds a tokenizer as a checkpoint has it. With --settings, only its vocab.txt is taken, and each JSON stands for
-a tokenizer_config.json beside it. The first line of FILE says how it was made; each other line is a case:
+DIRECTORY holds a tokenizer as a checkpoint has it: with a vocab.txt BertTokenizerFast reads it, else AutoTokenizer does. With
+--settings, only its vocab.txt is taken, and each JSON stands for a tokenizer_config.json beside it. The first line of FILE says how it was made; each other line is a case:
 {"text": ..., "pair": ... or absent, "max": ... or absent, "rows": [[ids of type 0, ids of type 1], ...]} with one row for
 each --settings, special tokens included. Everything is ASCII, other characters are escaped.
 
@@ -12,6 +12,9 @@ The committed sample, tests/data/tokenizer/sample.jsonl, is made with
     tools/tokenizer_reference.py tests/data/tokenizer -o tests/data/tokenizer/sample.jsonl --count 340 --seed 1 \
         --settings '{"do_lower_case": false}' --settings '{"do_lower_case": true}' \
         --settings '{"do_lower_case": true, "strip_accents": false, "tokenize_chinese_chars": false}'
+
+and that of Unigram, tests/data/tokenizer/unigram/sample.jsonl, with
+    tools/tokenizer_reference.py tests/data/tokenizer/unigram -o tests/data/tokenizer/unigram/sample.jsonl --count 240 --seed 1
 """
 
 import argparse
@@ -27,7 +30,7 @@ import needs
 with needs.packages("tokenizers", "transformers"):
     import tokenizers
     import transformers
-    from transformers import BertTokenizerFast
+    from transformers import AutoTokenizer, BertTokenizerFast
 
 # Cases that people have got wrong before, and those that the README names.
 FIXED = [
@@ -118,6 +121,7 @@ def cases(seed, count, words, longest):
 def encode(tokenizer, case):
     options = {"truncation": True, "max_length": case["max"]} if "max" in case else {}
     # As a batch of one: outside of a batch, transformers takes an empty pair for none.
+    options["return_token_type_ids"] = True
     encoding = tokenizer([case["text"]], [case["pair"]] if "pair" in case else None, **options)
     [ids], [types] = encoding["input_ids"], encoding["token_type_ids"]
     first = types.count(0)
@@ -127,7 +131,8 @@ def encode(tokenizer, case):
 
 def load(directory, settings):
     if settings is None:
-        return BertTokenizerFast.from_pretrained(directory)
+        has_words = (directory / "vocab.txt").is_file()
+        return (BertTokenizerFast if has_words else AutoTokenizer).from_pretrained(directory)
     with tempfile.TemporaryDirectory() as copy:
         shutil.copyfile(directory / "vocab.txt", Path(copy, "vocab.txt"))
         Path(copy, "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
@@ -157,14 +162,14 @@ def main():
     args = parser.parse_args()
     if args.count < 1 or args.longest < 1:
         parser.error("--count and --longest are numbers from 1")
-    if not (args.directory / "vocab.txt").is_file():
+    if not any((args.directory / name).is_file() for name in ["vocab.txt", *([] if args.settings else ["tokenizer.json"])]):
         parser.error(f"{args.directory}: no directory of a tokenizer, it has no vocab.txt")
     if not args.output.absolute().parent.is_dir():
         parser.error(f"{args.output}: there is no such directory to write it to")
     needs.check()
     settings = args.settings or [None]
     loaded = [load(args.directory, each) for each in settings]
-    words = args.directory.joinpath("vocab.txt").read_text(encoding="utf-8").split()
+    words = sorted(loaded[0].get_vocab(), key=loaded[0].get_vocab().get)
     versions = {"transformers": transformers.__version__, "tokenizers": tokenizers.__version__}
     header = {"seed": args.seed, "count": args.count, "longest": args.longest, **versions, "settings": settings}
     with args.output.open("w", encoding="ascii") as file:

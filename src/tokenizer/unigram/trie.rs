@@ -4,6 +4,8 @@
 //! nodes have the same base, so a unit with the right byte is the right unit. What no other token shares with one is not in the
 //! trie, but compared. Whatever the units are, a search looks at one for each byte of the text at most, and at none outside.
 
+use std::collections::VecDeque;
+
 use bytemuck::{Pod, Zeroable};
 
 /// A token.
@@ -165,26 +167,40 @@ fn beginning(token: &[u8]) -> u128 {
 /// Where units are put.
 struct Blocks {
     units: Vec<u64>,
-    /// Of each block that may still have room, which of its units are free, and which are no node's base.
-    open: std::collections::VecDeque<(usize, [bool; 256], [bool; 256])>,
+    /// Those that may still have room.
+    open: VecDeque<Block>,
 }
 
+/// 256 units in a row, each of which is a bit here.
+struct Block {
+    start: usize,
+    /// Which are free.
+    free: Bits,
+    /// Which are no node's base.
+    bases: Bits,
+    /// How often it had no room.
+    refusals: u32,
+}
+
+type Bits = [u64; 4];
+
 impl Blocks {
-    /// Older blocks are nearly full.
+    /// A block that has refused so many nodes is nearly full.
+    const PATIENCE: u32 = 32;
     const OPEN: usize = 16;
 
     fn new() -> Self {
-        let mut blocks = Self { units: Vec::new(), open: std::collections::VecDeque::new() };
+        let mut blocks = Self { units: Vec::new(), open: VecDeque::new() };
         blocks.add();
         // The root, and the base that stands for none.
-        let (_, free, bases) = &mut blocks.open[0];
-        (free[0], bases[0]) = (false, false);
+        (blocks.open[0].free[0], blocks.open[0].bases[0]) = (!1, !1);
         blocks
     }
 
     fn add(&mut self) {
-        self.open.push_back((self.units.len(), [true; 256], [true; 256]));
-        self.units.resize(self.units.len() + 256, 0);
+        let start = self.units.len();
+        self.open.push_back(Block { start, free: [!0; 4], bases: [!0; 4], refusals: 0 });
+        self.units.resize(start + 256, 0);
         if self.open.len() > Self::OPEN {
             self.open.pop_front();
         }
@@ -193,19 +209,54 @@ impl Blocks {
     /// Takes units for the children of a node, and gives its base.
     fn place(&mut self, children: &[(u8, usize, usize)]) -> u32 {
         loop {
-            for (start, free, bases) in &mut self.open {
-                let fits = |&base: &usize| {
-                    bases[base] && children.iter().all(|&(byte, ..)| free[base ^ usize::from(byte)])
-                };
-                if let Some(base) = (0..256).find(fits) {
-                    bases[base] = false;
-                    for &(byte, ..) in children {
-                        free[base ^ usize::from(byte)] = false;
-                    }
-                    return (*start + base) as u32;
-                }
+            if let Some(base) = self.open.iter_mut().find_map(|block| block.place(children)) {
+                return base;
             }
+            self.open.retain(|block| block.refusals < Self::PATIENCE);
             self.add();
         }
     }
+}
+
+impl Block {
+    fn place(&mut self, children: &[(u8, usize, usize)]) -> Option<u32> {
+        let mut bases = self.bases;
+        for &(byte, ..) in children {
+            let free = exchanged(self.free, byte);
+            bases.iter_mut().zip(free).for_each(|(bases, free)| *bases &= free);
+        }
+        let Some(word) = bases.iter().position(|&bits| bits != 0) else {
+            self.refusals += 1;
+            return None;
+        };
+        let base = 64 * word + bases[word].trailing_zeros() as usize;
+        clear(&mut self.bases, base);
+        for &(byte, ..) in children {
+            clear(&mut self.free, base ^ usize::from(byte));
+        }
+        Some((self.start + base) as u32)
+    }
+}
+
+fn clear(bits: &mut Bits, at: usize) {
+    bits[at / 64] &= !(1 << (at % 64));
+}
+
+/// Bit i is what bit i, exclusive or `by`, was.
+fn exchanged(bits: Bits, by: u8) -> Bits {
+    const LOWER: [u64; 6] = [
+        0x5555_5555_5555_5555,
+        0x3333_3333_3333_3333,
+        0x0f0f_0f0f_0f0f_0f0f,
+        0x00ff_00ff_00ff_00ff,
+        0x0000_ffff_0000_ffff,
+        0x0000_0000_ffff_ffff,
+    ];
+    let mut words = [0, 1, 2, 3].map(|word| bits[word ^ usize::from(by >> 6)]);
+    for (power, lower) in LOWER.into_iter().enumerate().filter(|(power, _)| by >> power & 1 == 1) {
+        for word in &mut words {
+            *word = (*word & lower) << (1 << power) | *word >> (1 << power) & lower;
+        }
+    }
+    words
 }
