@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nimbert::{Activation, Config, Scoring};
+use nimbert::{Activation, Config, Family, Scoring};
 use serde_json::{Value, json};
 
 fn base() -> Value {
@@ -235,4 +235,85 @@ fn labels_that_are_none() {
     }
     let message = refused(&[("id2label", json!({"0": "a"})), ("num_labels", json!(2))]);
     assert_eq!(message, "config.json: id2label: 1 labels, but num_labels is 2");
+}
+
+/// Of a family that is not BERT.
+fn family(name: &str, changes: &[(&str, Value)]) -> Result<Config, String> {
+    let mut config = match name {
+        "distilbert" => json!({"vocab_size": 50, "dim": 72, "n_layers": 3, "n_heads": 6, "hidden_dim": 100}),
+        _ => base(),
+    };
+    config["model_type"] = json!(name);
+    for (key, value) in changes {
+        config[*key] = value.clone();
+    }
+    let config = Config::from_json(config.to_string().as_bytes(), Path::new("config.json"));
+    config.map_err(|error| error.to_string())
+}
+
+#[test]
+fn every_family_is_read_and_written() {
+    for (family_name, class, prefix, tokens) in [
+        (Family::Roberta, "RobertaForSequenceClassification", "roberta.", 510),
+        (Family::XlmRoberta, "XLMRobertaForSequenceClassification", "roberta.", 510),
+        (Family::Camembert, "CamembertForSequenceClassification", "roberta.", 510),
+        (Family::DistilBert, "DistilBertForSequenceClassification", "distilbert.", 512),
+        (Family::Mpnet, "MPNetForSequenceClassification", "mpnet.", 510),
+    ] {
+        let config = family(family_name.model_type(), &[]).unwrap();
+        assert_eq!((config.family, config.class()), (family_name, class));
+        assert_eq!(config.encoder.max_tokens(), tokens, "{class}");
+        assert!(config.quantized_parts().iter().take(5).all(|part| part.starts_with(prefix)), "{class}");
+        for (kind, changes) in [
+            ("ForTokenClassification", json!({"0": "O", "1": "B"})),
+            ("ForQuestionAnswering", Value::Null),
+            ("ForMaskedLM", Value::Null),
+            ("Model", Value::Null),
+            ("ForSequenceClassification", json!({"0": "no", "1": "yes"})),
+        ] {
+            let class = class.replace("ForSequenceClassification", kind);
+            let changes = [("architectures", json!([class])), ("id2label", changes)];
+            let config = family(family_name.model_type(), &changes).unwrap();
+            assert_eq!(config.class(), class);
+            let again = Config::from_json(config.to_json().as_bytes(), Path::new("packed")).unwrap();
+            assert_eq!((again.to_json(), &again), (config.to_json(), &config));
+        }
+        let other = family(family_name.model_type(), &[("architectures", json!(["BertModel"]))]).unwrap_err();
+        assert!(other.starts_with("config.json: architectures: [\"BertModel\"] is none of "), "{other}");
+    }
+}
+
+/// What a family has that others have not, and where positions do not reach.
+#[test]
+fn quirks_of_families_are_read_or_refused() {
+    let read = |name, changes: &[(&str, Value)]| family(name, changes).unwrap().encoder;
+    let roberta = read("roberta", &[("pad_token_id", json!(7)), ("max_position_embeddings", json!(20))]);
+    assert_eq!((roberta.padding_idx, roberta.max_tokens(), roberta.type_vocab_size), (Some(7), 12, 2));
+    let mpnet = read("mpnet", &[("pad_token_id", json!(7)), ("relative_attention_num_buckets", json!(40))]);
+    assert_eq!((mpnet.padding_idx, mpnet.relative_attention_num_buckets), (Some(1), Some(40)));
+    let distilbert =
+        read("distilbert", &[("activation", json!("relu")), ("sinusoidal_pos_embds", json!(true))]);
+    assert_eq!((distilbert.type_vocab_size, distilbert.hidden_act), (0, Activation::Relu));
+    for (name, key, value, words) in [
+        ("roberta", "max_position_embeddings", json!(3), "begin after the id of padding"),
+        ("mpnet", "max_position_embeddings", json!(2), "begin after the id of padding"),
+        ("camembert", "pad_token_id", json!(600), "begin after the id of padding"),
+        ("xlm-roberta", "pad_token_id", Value::Null, "null is not a whole number"),
+        ("roberta", "pad_token_id", json!(-1), "-1 is not a whole number"),
+        ("mpnet", "relative_attention_num_buckets", json!(31), "fall into 32 buckets"),
+        ("mpnet", "relative_attention_num_buckets", json!(1 << 30), "is not a whole number"),
+        ("distilbert", "dim", json!(70), "70 is not a multiple of n_heads 6"),
+        ("distilbert", "n_layers", json!(0), "0 is not a whole number"),
+        ("distilbert", "activation", json!("swish"), "\"swish\" is not supported"),
+        ("roberta", "position_embedding_type", json!("relative_key"), "is not supported"),
+        ("roberta", "is_decoder", json!(true), "is not supported"),
+        ("distilbert", "auto_map", json!({"AutoModel": "a.B"}), "code"),
+    ] {
+        let message = family(name, &[(key, value.clone())]).unwrap_err();
+        let key = if words.contains("padding") { "max_position_embeddings" } else { key };
+        assert!(
+            message.starts_with(&format!("config.json: {key}: ")) && message.contains(words),
+            "{message}"
+        );
+    }
 }

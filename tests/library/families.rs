@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::Good as _;
 
-const CLASSIFIERS: [&str; 5] = [
+const CLASSIFIERS: [&str; 6] = [
     "bert-rerank",
-    //ROB
+    "roberta-classify",
     "xlm-roberta-rerank",
     "camembert-classify",
     "distilbert-classify",

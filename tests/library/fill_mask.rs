@@ -30,7 +30,7 @@ fn check(found: &[Filled], expected: &Value) {
 
 #[test]
 fn transformers_finds_the_same_words() {
-    for name in ["bert-mlm", "distilbert-mlm"] {
+    for name in ["bert-mlm", "roberta-mlm", "distilbert-mlm"] {
         if let Some(dir) = shared(&format!("family/{name}")) {
             finds_the_same_words(&dir);
         }
@@ -67,7 +67,7 @@ fn finds_the_same_words(dir: &Path) {
 /// In fewer bits the words stay near: int8 within a twentieth of the logits' spread, as for the other tasks.
 #[test]
 fn logits_stay_near_in_fewer_bits() {
-    for name in ["bert-mlm", "distilbert-mlm"] {
+    for name in ["bert-mlm", "roberta-mlm", "distilbert-mlm"] {
         if let Some(dir) = shared(&format!("family/{name}")) {
             stays_near_in_fewer_bits(&dir);
         }

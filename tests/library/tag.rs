@@ -28,7 +28,7 @@ fn expected(dir: &Path) -> Vec<Value> {
 
 #[test]
 fn transformers_finds_the_same_entities() {
-    for name in ["bert-ner", "xlm-roberta-ner", "distilbert-ner"] {
+    for name in ["bert-ner", "roberta-ner", "xlm-roberta-ner", "distilbert-ner"] {
         if let Some(dir) = shared(&format!("family/{name}")) {
             finds_the_same_entities(&dir);
         }
@@ -75,7 +75,7 @@ fn finds_the_same_entities(dir: &Path) {
 /// Logits of every token, at each precision: int8 within a twentieth of their spread, as for the other tasks.
 #[test]
 fn logits_are_those_of_transformers() {
-    for name in ["bert-ner", "xlm-roberta-ner", "distilbert-ner"] {
+    for name in ["bert-ner", "roberta-ner", "xlm-roberta-ner", "distilbert-ner"] {
         if let Some(dir) = shared(&format!("family/{name}")) {
             has_the_same_logits(&dir);
         }

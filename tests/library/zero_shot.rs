@@ -38,7 +38,7 @@ fn check(model: &ZeroShot, row: &Value) {
 
 #[test]
 fn transformers_gives_the_same_labels() {
-    for name in ["bert-nli"] {
+    for name in ["bert-nli", "roberta-nli"] {
         if let Some(dir) = shared(&format!("family/{name}")) {
             gives_the_same_labels(&dir);
         }
