@@ -175,6 +175,8 @@ def main():
     with args.output.open("w", encoding="ascii") as file:
         for line in [header, *cases(args.seed, args.count, words, args.longest)]:
             if "text" in line:
+                if "max" in line:
+                    line["max"] = max(line["max"], *(each.num_special_tokens_to_add("pair" in line) for each in loaded), 0)
                 line["rows"] = [encode(tokenizer, line) for tokenizer in loaded]
             file.write(json.dumps(line, separators=(",", ":")) + "\n")
     print(f"{args.count} cases, {len(settings)} tokenizers: {args.output}", file=sys.stderr)

@@ -22,8 +22,6 @@ use crate::{
 const WINDOW: usize = 384;
 /// Tokens that two windows have in common, unless said otherwise or half a window is less.
 const STRIDE: usize = 128;
-/// `[CLS]` and twice `[SEP]`.
-const SPECIAL: usize = 3;
 
 /// A model that finds answers. Cloning shares it; any number of threads may use one at a time.
 ///
@@ -170,8 +168,9 @@ impl Reader {
     /// A question and its context in windows.
     fn ask(&self, question: &str, context: &str, options: &ReadOptions) -> Result<Asked, String> {
         let tokenizer = self.engine.tokenizer();
+        let [alone, together] = [false, true].map(|has_pair| tokenizer.special_tokens(has_pair));
         let count =
-            |text, most: usize| tokenizer.windows(text, None, most.saturating_add(2), Cut::First, None);
+            |text, most: usize| tokenizer.windows(text, None, most.saturating_add(alone), Cut::First, None);
         let mut asked = Cow::from(question);
         let head = count(question, options.max_question_tokens)?.remove(0);
         let Some(last) = head.origins.iter().rev().flatten().next() else {
@@ -184,8 +183,8 @@ impl Reader {
             }
             asked = Characters::of(question).slice(0, last.end).to_owned().into();
         }
-        let tokens = head.encoding.token_ids.len() - 2;
-        let room = self.window.checked_sub(SPECIAL + tokens).filter(|&room| room > 0).ok_or_else(|| {
+        let tokens = head.encoding.token_ids.len() - alone;
+        let room = self.window.checked_sub(together + tokens).filter(|&room| room > 0).ok_or_else(|| {
             format!(
                 "a question of {tokens} tokens leaves no room for a context in windows of {}",
                 self.window

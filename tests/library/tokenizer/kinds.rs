@@ -28,10 +28,16 @@ pub(super) fn ours(file: &Value) -> Tokenizer {
 
 /// Words, marks and spaces of many kinds, put together by chance, around and beyond the size of a chunk.
 fn texts(seed: u64, count: usize) -> Vec<String> {
-    const PARTS: [&str; 59] = [
+    const PARTS: [&str; 65] = [
         "film",
         "x好看",
         "the",
+        "filmx",
+        "theme",
+        "don't",
+        "we'll",
+        "'s",
+        "I've 1st",
         "library",
         "Ångström",
         "e\u{301}te\u{301}",
@@ -94,16 +100,16 @@ fn texts(seed: u64, count: usize) -> Vec<String> {
     let mut texts: Vec<_> =
         (0..count).map(|_| (0..next(30)).map(|_| PARTS[next(PARTS.len())]).collect::<String>()).collect();
     // Beyond a chunk, with words of one script for the most part or of all.
-    for kind in [PARTS.len(), 3, 12, 24, 1] {
-        let parts: Vec<_> = (0..900 + next(100)).map(|_| PARTS[next(kind)]).collect();
+    for kind in [PARTS.len(), 12, 2] {
+        let parts: Vec<_> = (0..600 + next(100)).map(|_| PARTS[next(kind)]).collect();
         texts.push(parts.join(if kind == 12 { "" } else { " " }));
     }
     texts.extend(
         ["", " ", "\u{1}", "\u{1} ", "\u{1}\u{2}a b", "  a  ", "<mask>", "<mask><mask>", "a <mask>b"]
             .map(str::to_owned),
     );
-    texts.push("x".repeat(3000));
-    texts.push("é\u{301}".repeat(800));
+    texts.push("x".repeat(2500));
+    texts.push("é\u{301}".repeat(300));
     texts
 }
 
