@@ -1,6 +1,7 @@
 //! What is packed comes back; what is damaged is found; what fails leaves nothing behind.
 
 mod numbers;
+mod tokens;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
