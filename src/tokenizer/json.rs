@@ -2,20 +2,22 @@
 
 use std::{borrow::Cow, path::Path};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeOwned, MapAccess, SeqAccess, Visitor},
-};
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
     bpe::{self, WrittenMerge},
     model::Lexicon,
-    spec::{self, AddedToken, Decoding, Part, PostProcessing, SequenceId, Spec, TemplatePiece},
+    spec::{self, AddedToken, Decoding, Part, PostProcessing, Spec},
     unigram,
-    vocabulary::{Key, Vocabulary},
+    vocabulary::Vocabulary,
 };
 use crate::error::{Error, Result};
+use post_processor::{as_bert, special_tokens};
+use tokens::Tokens;
+
+mod post_processor;
+mod tokens;
 
 /// The file. `truncation` and `padding` are the caller's business.
 #[derive(Deserialize)]
@@ -53,42 +55,6 @@ struct Model<'a> {
     merges: Option<Vec<WrittenMerge<'a>>>,
     #[serde(borrow)]
     vocab: Tokens<'a>,
-}
-
-/// The tokens of a model, in the order of the file.
-enum Tokens<'a> {
-    Ids(Vec<(u32, Cow<'a, str>)>),
-    Scores(Vec<(Cow<'a, str>, f64)>),
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Tokens<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = Tokens<'de>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object of tokens and ids, or a list of tokens and scores")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tokens<'de>, A::Error> {
-                let mut tokens = Vec::new();
-                while let Some((Key(token), id)) = map.next_entry()? {
-                    tokens.push((id, token));
-                }
-                Ok(Tokens::Ids(tokens))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Tokens<'de>, A::Error> {
-                let mut tokens = Vec::new();
-                while let Some((Key(token), score)) = list.next_element()? {
-                    tokens.push((token, score));
-                }
-                Ok(Tokens::Scores(tokens))
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
 }
 
 /// Reads the text of a `tokenizer.json`; `path` only names the file in errors.
@@ -243,60 +209,6 @@ fn refuse_others<T: Part>(value: &Value, path: &Path) -> Result<()> {
         .into_iter()
         .flatten()
         .try_for_each(|part| refuse_others::<T>(part, path))
-}
-
-/// Which special tokens the part names with their ids. In its place it has their names alone afterwards.
-fn special_tokens(part: &mut Value) -> Result<Vec<(String, u32)>, String> {
-    let mut tokens = Vec::new();
-    for part in part.get_mut(PostProcessing::PARTS).and_then(Value::as_array_mut).into_iter().flatten() {
-        tokens.extend(special_tokens(part)?);
-    }
-    let Some(part) = part.as_object_mut() else { return Ok(tokens) };
-    for key in ["cls", "sep"] {
-        if let Some(value) = part.get_mut(key) {
-            let (token, id) =
-                <(String, u32)>::deserialize(&*value).map_err(|error| format!("{key}: {error}"))?;
-            *value = token.clone().into();
-            tokens.push((token, id));
-        }
-    }
-    if part.get("type").and_then(Value::as_str) == Some("TemplateProcessing") {
-        let special = part.remove("special_tokens").unwrap_or_default();
-        for key in ["single", "pair"] {
-            for piece in part.get(key).and_then(Value::as_array).into_iter().flatten() {
-                let Some(token) = piece.pointer("/SpecialToken/id").and_then(Value::as_str) else { continue };
-                let ids = special.get(token).and_then(|token| token.get("ids")).and_then(Value::as_array);
-                let id = match ids.map(Vec::as_slice) {
-                    Some([id]) => id.as_u64().and_then(|id| u32::try_from(id).ok()),
-                    _ => None,
-                };
-                tokens.push((
-                    token.to_owned(),
-                    id.ok_or_else(|| format!("special_tokens: {token:?} has not one id"))?,
-                ));
-            }
-        }
-    }
-    Ok(tokens)
-}
-
-/// A template that is BERT's in the form in which BERT has it.
-fn as_bert(processing: PostProcessing) -> PostProcessing {
-    use TemplatePiece::{Sequence, SpecialToken};
-    let PostProcessing::TemplateProcessing { single, pair } = &processing else { return processing };
-    let [
-        SpecialToken { id: cls, type_id: 0 },
-        Sequence { id: SequenceId::A, type_id: 0 },
-        SpecialToken { id: sep, type_id: 0 },
-    ] = single.as_slice()
-    else {
-        return processing;
-    };
-    let second = [Sequence { id: SequenceId::B, type_id: 1 }, SpecialToken { id: sep.clone(), type_id: 1 }];
-    if pair[..] == [single.as_slice(), &second].concat() {
-        return PostProcessing::BertProcessing { cls: cls.clone(), sep: sep.clone() };
-    }
-    processing
 }
 
 /// Whether a decoder is what a model has without one.

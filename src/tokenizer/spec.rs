@@ -3,6 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use added_token::AddedToken;
+pub(super) use metaspace::{Metaspace, PrependScheme};
+
+mod added_token;
+mod metaspace;
+
 /// The settings of a tokenizer, whatever files they came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -159,50 +165,6 @@ fn yes() -> bool {
     true
 }
 
-/// Spaces become `replacement`, which begins a word.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "MetaspaceForms")]
-pub(super) struct Metaspace {
-    pub(super) replacement: char,
-    pub(super) prepend_scheme: PrependScheme,
-    /// Whether it begins one in the middle of a text.
-    pub(super) split: bool,
-}
-
-/// Which texts begin with a `replacement` though they have no space there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum PrependScheme {
-    Always,
-    /// That which is at the start of the whole text.
-    First,
-    Never,
-}
-
-/// What files have: `add_prefix_space` is what came before `prepend_scheme`.
-#[derive(Deserialize)]
-struct MetaspaceForms {
-    replacement: char,
-    add_prefix_space: Option<bool>,
-    prepend_scheme: Option<PrependScheme>,
-    split: Option<bool>,
-}
-
-impl TryFrom<MetaspaceForms> for Metaspace {
-    type Error = &'static str;
-
-    fn try_from(forms: MetaspaceForms) -> Result<Self, Self::Error> {
-        let prepend_scheme = match (forms.prepend_scheme, forms.add_prefix_space) {
-            (None, Some(false)) => PrependScheme::Never,
-            (Some(PrependScheme::Always | PrependScheme::First), Some(false)) => {
-                return Err("add_prefix_space is false, but prepend_scheme is not \"never\"");
-            }
-            (scheme, _) => scheme.unwrap_or(PrependScheme::Always),
-        };
-        Ok(Self { replacement: forms.replacement, prepend_scheme, split: forms.split.unwrap_or(true) })
-    }
-}
-
 /// How a word becomes tokens of the vocabulary.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", deny_unknown_fields)]
@@ -357,45 +319,5 @@ impl Spec {
             model_max_length: None,
             mask_token: None,
         }
-    }
-}
-
-/// A token that is looked for in the text as a whole, as Hugging Face describes it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct AddedToken {
-    /// `None`: the vocabulary's, or the next free one.
-    #[serde(default)]
-    pub(super) id: Option<u32>,
-    pub(super) content: String,
-    #[serde(default)]
-    pub(super) single_word: bool,
-    #[serde(default)]
-    pub(super) lstrip: bool,
-    #[serde(default)]
-    pub(super) rstrip: bool,
-    /// `None`: unless it is special.
-    #[serde(default)]
-    pub(super) normalized: Option<bool>,
-    #[serde(default)]
-    pub(super) special: bool,
-}
-
-impl AddedToken {
-    /// A special token of which only the text is known.
-    pub(super) fn special(content: &str) -> Self {
-        Self {
-            id: None,
-            content: content.to_owned(),
-            single_word: false,
-            lstrip: false,
-            rstrip: false,
-            normalized: None,
-            special: true,
-        }
-    }
-
-    pub(super) fn is_normalized(&self) -> bool {
-        self.normalized.unwrap_or(!self.special)
     }
 }

@@ -50,21 +50,19 @@ impl Hash {
 }
 
 /// Hashes two ids as one, with keys as those of [`Hash`].
-pub(super) struct PairHash {
-    start: u64,
-    step: u64,
-}
+pub(super) struct PairHash(Hash);
 
 impl PairHash {
     pub(super) fn new() -> Self {
-        let Hash { start, step, .. } = Hash::new();
-        Self { start, step }
+        Self(Hash::new())
     }
 
     /// A place below `len`.
     #[inline]
     pub(super) fn of(&self, left: u32, right: u32, len: usize) -> usize {
-        let hash = fold(self.start ^ (u64::from(left) << 32 | u64::from(right)), self.step);
+        let Hash { start, step, finish } = self.0;
+        // As in a table of tokens, a step alone would leave pairs in rows that differ by little.
+        let hash = fold(fold(start ^ (u64::from(left) << 32 | u64::from(right)), step), finish);
         ((u128::from(hash) * len as u128) >> 64) as usize
     }
 }

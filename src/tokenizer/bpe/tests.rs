@@ -197,7 +197,7 @@ fn pairs_spread() {
             let list = (0..4000_u32).map(|i| [i * left, i * right, i]);
             let merges = Merges::new(list);
             assert_eq!(merges.to_bytes().len(), 12 * 4000);
-            assert!(merges.longest_run() < 300, "{left} {right}: {}", merges.longest_run());
+            assert!(merges.longest_run() < 100, "{left} {right}: {}", merges.longest_run());
         }
     }
 }
