@@ -4,6 +4,10 @@ import sys
 from pathlib import Path
 
 FAMILIES = json.loads((Path(__file__).resolve().parent.parent / "tests" / "data" / "families.json").read_text())
+# A name in place of the parts: all is as in that family.
+FAMILIES |= {name: FAMILIES[parts] for name, parts in FAMILIES.items() if isinstance(parts, str)}
+# What a model may take, in the order in which all have them here.
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 def family(config):
@@ -18,6 +22,17 @@ def size(config, key):
     """The number under the key that BERT has for it; 0 of token types where there are none."""
     key = family(config)["keys"].get(key, key)
     return config.get(key, 0) if key == "type_vocab_size" else config[key]
+
+
+def tokens(config):
+    """How many a text may have: some families number positions from the one after the padding id."""
+    after_padding = family(config).get("positions_after_padding", False)
+    return config["max_position_embeddings"] - (config.get("pad_token_id", 1) + 1 if after_padding else 0)
+
+
+def inputs(config):
+    """Those that a model takes: no token types where there is one or none."""
+    return INPUTS if size(config, "type_vocab_size") > 1 else INPUTS[:2]
 
 
 def own_name(config, name):

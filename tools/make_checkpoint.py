@@ -14,9 +14,10 @@ The specification is a JSON file (see tests/data/checkpoints):
               position_ids    whether the integer buffer that older transformers saved is there too
               shards          into how many files the tensors go (1: model.safetensors, else an index and shards)
   rows      lengths of the rows of random token ids for export_reference.py --token-rows, written to rows.tsv
+  tokenizer "unigram" for one in XLM-RoBERTa's form (unigram.py), in place of a vocabulary
 
 The vocabulary is [PAD] [UNK] [CLS] [SEP] [MASK] and then one character a token, from U+4E00 on.
-The Rust tests write the same directory, to the bit (tests/support/checkpoint.rs).
+The Rust tests write the same directory, to the bit (tests/support/checkpoint.rs), where the specification names no tokenizer.
 """
 import argparse
 import json
@@ -55,6 +56,8 @@ def read(path):
 def check(spec):
     """Refuses what `write` would not write as the specification says."""
     files, config = spec["files"], spec["config"]
+    if not isinstance(config, dict):
+        raise ValueError("config is not a JSON object")
     count = len(seeded.shapes(config))
     for key in SIZES:
         found = size(config, key)
@@ -73,6 +76,8 @@ def check(spec):
             raise ValueError(f"{key} is {files[key]!r}, not true or false")
     if not all(isinstance(length, int) and length > 0 for length in spec["rows"]):
         raise ValueError("rows are not numbers of tokens from 1")
+    if spec.get("tokenizer", "unigram") != "unigram":
+        raise ValueError(f"tokenizer is {spec['tokenizer']!r}, not unigram")
 
 
 def stored_name(name, spec):
@@ -114,16 +119,28 @@ def write_weights(spec, out):
     (out / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n")
 
 
-def write(spec, out):
-    """The whole directory."""
-    out.mkdir(parents=True, exist_ok=True)
-    config = spec["config"]
-    (out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+def write_vocabulary(config, out):
+    """vocab.txt, and the settings of BERT's tokenizer."""
     vocab = SPECIAL + [chr(0x4E00 + place) for place in range(config["vocab_size"] - len(SPECIAL))]
     (out / "vocab.txt").write_text("".join(token + "\n" for token in vocab), encoding="utf-8")
     tokenizer = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "strip_accents": None,
                  "tokenize_chinese_chars": True, "model_max_length": config["max_position_embeddings"]}
     (out / "tokenizer_config.json").write_text(json.dumps(tokenizer, indent=2) + "\n")
+
+
+def write(spec, out):
+    """The whole directory."""
+    out.mkdir(parents=True, exist_ok=True)
+    config = spec["config"]
+    (out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    if "tokenizer" in spec:
+        # What it needs, no other specification does.
+        import unigram
+
+        needs.check()
+        unigram.write(config, out)
+    else:
+        write_vocabulary(config, out)
     write_weights(spec, out)
     with open(out / "rows.tsv", "w") as file:
         for index, length in enumerate(spec["rows"]):

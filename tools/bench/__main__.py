@@ -11,7 +11,9 @@ import environment
 import arguments
 import contrast
 import engines
+import families
 import machine
+import models
 import prepare
 import rounds
 import table
@@ -23,22 +25,29 @@ from figures import Figures
 from record import Recorder, Row, read
 
 QUICK_WINDOWS = 2
-QUICK = {"shapes": workloads.QUICK_SHAPES, "seconds": 0.2, "rounds": 1}
-USUAL = {"shapes": workloads.SHAPES, "seconds": 1.0, "rounds": 3}
-USUAL_OF_TASKS = USUAL | {"shapes": workloads.TASKS_SHAPES}
+QUICK = {"workloads": workloads.QUICK, "seconds": 0.2, "rounds": 1}
+USUAL = {"workloads": workloads.USUAL, "seconds": 1.0, "rounds": 3}
+USUAL_OF_TASKS = USUAL | {"workloads": workloads.USUAL_OF_TASKS}
 
 
 def plan(args: Namespace, config: dict) -> workloads.Plan:
     """What to run, checked against the model: all that can be wrong comes before anything that takes time."""
+    if config.get("model_type", "bert") != "bert" and args.tasks != [tasks.CLASSIFY]:
+        raise ValueError(f"--task: of {config['model_type']} only the logits of texts are measured")
     usual = QUICK if args.quick else USUAL if args.tasks == [tasks.CLASSIFY] else USUAL_OF_TASKS
-    shapes = workloads.parse_shapes(usual["shapes"]) if args.shapes is None else args.shapes
-    limit = config["max_position_embeddings"]
+    chosen = args.workloads
+    if chosen is None:
+        chosen = workloads.choose(usual["workloads"])
+        # The limits are of what starts from ids of one length.
+        chosen = [each for each in chosen if args.command != "roofline" or each not in workloads.NAMED]
+    shapes, limit = [each for each in chosen if each not in workloads.NAMED], families.tokens(config)
     if too_long := [str(shape) for shape in shapes if shape.tokens > limit]:
-        raise ValueError(f"--shapes {too_long[0]}: the model takes at most {limit} tokens")
-    lengths = [min(length, limit) for length in workloads.read_lengths(workloads.LENGTHS)]
-    lengths, texts = (lengths[:16], workloads.texts(16)) if args.quick else (lengths, workloads.texts())
-    if args.command == "roofline":
-        lengths, texts = [], []
+        raise ValueError(f"--workloads {too_long[0]}: the model takes at most {limit} tokens")
+    few, lengths, texts = 16 if args.quick else None, [], []
+    if "mixed" in chosen:
+        lengths = [min(length, limit) for length in workloads.read_lengths(workloads.LENGTHS)[:few]]
+    if "texts" in chosen:
+        texts = workloads.texts(few)
     time = usual["seconds"] if args.seconds is None else args.seconds
     windows = workloads.windows(limit)[:QUICK_WINDOWS if args.quick else None] if tasks.ANSWER in args.tasks else []
     return workloads.Plan(shapes, lengths, texts, time, args.batch, windows)
@@ -83,12 +92,13 @@ def run(args: Namespace) -> int:
     turns = tasks.turns(chosen, args.tasks)
     number = args.rounds or (QUICK if args.quick else USUAL)["rounds"]
     cores = {threads: machine.choose(threads) for threads in args.threads}
-    todo = plan(args, prepare.config(args.checkpoint))
+    source = args.checkpoint or models.SHAPES[args.shape]
+    todo = plan(args, models.config(source))
     directory(args.output)
     directory(args.cache)
     python = environment.python(args.cache, args.python, environment.packages(args.command, chosen))
     versions = environment.versions(python)
-    bench = prepare.prepare(args.cache, python, args.checkpoint, turns, versions)
+    bench = prepare.prepare(args.cache, python, source, turns, versions)
 
     def pin(threads: int) -> None:
         # The engines' processes inherit it.

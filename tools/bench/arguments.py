@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import environment
+import models
 import needs
 import tasks
 import workloads
@@ -72,6 +73,7 @@ Measures nimbert beside other engines on this machine: one command from nothing 
     python3 tools/bench --engines nimbert,openvino-int8
     python3 tools/bench --task classify,embed   logits and vectors in the same rounds, beside each other
     python3 tools/bench --task classify,tag,answer   beside them a classifier of tokens, and answers to a question
+    python3 tools/bench --shape xlm-roberta-base --workloads 1x32,1x128,mixed    a model of another shape
     python3 tools/bench roofline            nimbert alone, beside what the machine allows
     python3 tools/bench table FILE.csv      the tables of a record
     python3 tools/bench charts FILE.csv     the tables and the charts of a record, drawn again
@@ -104,12 +106,17 @@ def installing() -> argparse.ArgumentParser:
 def timing() -> argparse.ArgumentParser:
     """The options of commands that measure."""
     out = argparse.ArgumentParser(add_help=False)
-    out.add_argument("--checkpoint", metavar="DIR", type=Path,
-                     help="a Hugging Face BERT classifier (default: bert-base-chinese's shape, weights from a seed)")
+    model = out.add_mutually_exclusive_group()
+    model.add_argument("--shape", metavar="NAME", choices=[*models.SHAPES], default=models.DEFAULT,
+                       help=f"of the model: {', '.join(models.SHAPES)}, with weights from a seed (default: "
+                            f"{models.DEFAULT})")
+    model.add_argument("--checkpoint", metavar="DIR", type=Path,
+                       help="a Hugging Face classifier of the BERT family instead")
     out.add_argument("--threads", metavar="N,...", type=thread_counts, default=[1],
                      help="threads of each engine, several counts one after the other (default: 1)")
-    out.add_argument("--shapes", metavar="SHAPES", type=reason(workloads.parse_shapes),
-                     help=f"TEXTSxTOKENS with commas between them, - for none (default: {workloads.SHAPES})")
+    out.add_argument("--workloads", metavar="NAMES", type=reason(workloads.choose),
+                     help="TEXTSxTOKENS, mixed and texts, with commas between them, - for none; load and memory are "
+                          f"always measured (default: {workloads.USUAL})")
     out.add_argument("--batch", metavar="N", type=positive, default=workloads.PADDED_BATCH,
                      help="texts of mixed lengths that the others get at once, sorted and padded (default: "
                           f"{workloads.PADDED_BATCH}, their best)")
@@ -118,7 +125,7 @@ def timing() -> argparse.ArgumentParser:
     out.add_argument("--rounds", metavar="N", type=positive,
                      help="how often all engines take their turn (default: 3)")
     out.add_argument("--quick", action="store_true",
-                     help=f"shapes {workloads.QUICK_SHAPES}, few texts, 0.2 seconds, 1 round unless said otherwise")
+                     help=f"workloads {workloads.QUICK}, few texts, 0.2 seconds, 1 round unless said otherwise")
     return out
 
 
@@ -132,15 +139,16 @@ def parser() -> argparse.ArgumentParser:
                                    epilog=example(*examples), formatter_class=raw)
 
     run = command("run", "measure all engines (done without a command, too)", "run --quick",
-                  "run --threads 1,2 --output target/threads", "run --engines pytorch-f32,nimbert --shapes 1x128",
+                  "run --threads 1,2 --output target/threads", "run --engines pytorch-f32,nimbert --workloads 1x128,mixed",
+                  "run --shape xlm-roberta-base --workloads 1x32,1x128,mixed",
                   "run --task classify,embed --pooling mean,cls",
                   parents=[installing(), timing()])
     run.add_argument("--task", metavar="TASKS", type=reason(lambda text: tasks.choose(tasks.NAMES, text)),
                      default=["classify"],
                      help="classify, embed, tag, answer, several with commas: forwards to the logits of a text, to its "
                           "pooled vector, to the logits of each of its tokens, or from the windows of a question's long "
-                          "context to the best answer (default: classify; with others the shapes are "
-                          f"{workloads.TASKS_SHAPES} unless said otherwise, and answer has none)")
+                          "context to the best answer (default: classify; with others the workloads are "
+                          f"{workloads.USUAL_OF_TASKS} unless said otherwise, and answer has its own alone)")
     run.add_argument("--pooling", metavar="HOW", type=reason(lambda text: tasks.choose(tasks.POOLINGS, text)),
                      help="of --task embed: mean, cls or both with a comma (default: mean)")
     run.add_argument("--engines", metavar="NAMES", type=reason(select), default=list(ENGINES),

@@ -1,7 +1,7 @@
 """Writes the files that each engine reads, from one Hugging Face checkpoint; those that are there stay.
 
 Runs in the environment of the engines:  python export.py JOB.json
-The job has: checkpoint, a directory to read, or null for one that make_checkpoint.py writes; out, the directory to
+The job has: source, a directory to read, or a specification that make_checkpoint.py writes; out, the directory to
 write; texts; questions, each with its context, and window and stride, how many tokens a window has and two have in
 common; turns, each with engine, task, pooling and a name; failed, a file that gets one JSON object, name -> reason, of
 what cannot be written. Out gets
@@ -22,13 +22,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import networks
+from families import inputs, size, tokens
 from tasks import ANSWER, TAG, Task
 
-HERE = Path(__file__).resolve().parent
-SPEC = HERE.parent.parent / "tests" / "data" / "checkpoints" / "bert-base-chinese.json"
 # Of heads that the checkpoint has not.
 SEED = 8
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 # Rows longer than this take NNCF long and teach it little.
 CALIBRATION_TOKENS = 128
 # The usual labels of names: of persons, organizations, places and others, where each begins and goes on.
@@ -36,20 +34,19 @@ TAGS = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC", "B-MISC", "I-
 TOKENIZER = ("vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 
 
-def write_checkpoint(source: str | None, out: Path) -> None:
+def write_checkpoint(source: Path, out: Path) -> None:
     """The checkpoint in one form for all: f32 safetensors in one file, so that candle reads it too."""
-    if source is None:
-        sys.path.insert(0, str(HERE.parent))
+    if source.is_file():
         import make_checkpoint
 
-        make_checkpoint.write(json.loads(SPEC.read_text(encoding="utf-8")), out)
+        make_checkpoint.write(make_checkpoint.read(source), out)
         return
     import torch
-    from transformers import BertForSequenceClassification
+    from transformers import AutoModelForSequenceClassification
 
-    model = BertForSequenceClassification.from_pretrained(source, dtype=torch.float32)
+    model = AutoModelForSequenceClassification.from_pretrained(source, dtype=torch.float32)
     model.save_pretrained(out)
-    copy_tokenizer(Path(source), out)
+    copy_tokenizer(source, out)
 
 
 def copy_tokenizer(source: Path, out: Path) -> None:
@@ -62,12 +59,10 @@ def copy_tokenizer(source: Path, out: Path) -> None:
 def write_head(checkpoint: Path, task: Task, out: Path) -> None:
     """The encoder of a checkpoint with the head of another task, made up: no time depends on its weights."""
     import torch
+    import seeded
     from safetensors.torch import load_file, save_file
 
-    sys.path.insert(0, str(HERE.parent))
-    import seeded
-
-    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    config = networks.config(checkpoint)
     for key in ("id2label", "label2id", "num_labels", "problem_type"):
         config.pop(key, None)
     config["architectures"] = ["BertForTokenClassification" if task == TAG else "BertForQuestionAnswering"]
@@ -88,7 +83,7 @@ def write_rows(checkpoint: Path, texts: list[str], out: Path) -> None:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-    limit = json.loads((checkpoint / "config.json").read_text())["max_position_embeddings"]
+    limit = tokens(networks.config(checkpoint))
     out.write_text(json.dumps([tokenizer(text, truncation=True, max_length=limit)["input_ids"] for text in texts]))
 
 
@@ -119,10 +114,13 @@ def write_onnx(checkpoint: Path, out: Path, task: Task) -> None:
     import torch
 
     network = networks.load(checkpoint, task, attn_implementation="eager")
-    ids, answers = torch.ones((2, 16), dtype=torch.int64), "vectors" if task.pooling else "logits"
-    axes = {name: {0: "texts", 1: "tokens"} for name in INPUTS}
+    # Neither padding nor a special token of any family.
+    ids, answers = torch.full((2, 16), 9), "vectors" if task.pooling else "logits"
+    names = inputs(networks.config(checkpoint))
+    axes = {name: {0: "texts", 1: "tokens"} for name in names}
     axes[answers] = {0: "texts", 1: "tokens"} if task.head else {0: "texts"}
-    torch.onnx.export(network, (ids, ids, torch.zeros_like(ids)), str(out), input_names=list(INPUTS),
+    examples = ids, torch.ones_like(ids), torch.zeros_like(ids)
+    torch.onnx.export(network, examples[:len(names)], str(out), input_names=list(names),
                       output_names=[answers], dynamic_axes=axes, opset_version=17, dynamo=False)
 
 
@@ -130,9 +128,8 @@ def write_compiled(checkpoint: Path, out: Path, task: Task) -> None:
     """PyTorch's compiler ahead of time: one program for all shapes, with the weights laid out for it."""
     import torch
 
-    config = json.loads((checkpoint / "config.json").read_text())
     sizes = {0: torch.export.Dim("texts", min=1, max=1 << 16),
-             1: torch.export.Dim("tokens", min=2, max=config["max_position_embeddings"])}
+             1: torch.export.Dim("tokens", min=2, max=tokens(networks.config(checkpoint)))}
     ids = torch.ones((4, 24), dtype=torch.int64)
     # Single texts do without token types.
     names = ("ids", "mask", "types") if task == ANSWER else ("ids", "mask")
@@ -148,11 +145,11 @@ def write_fused(checkpoint: Path, onnx: Path, out: Path) -> None:
     """ONNX Runtime's own graph for BERT: attention, biased GELU and skipped layer norms as one node each."""
     from onnxruntime.transformers import optimizer
 
-    config = json.loads((checkpoint / "config.json").read_text())
-    graph = optimizer.optimize_model(str(onnx), model_type="bert", num_heads=config["num_attention_heads"],
-                                     hidden_size=config["hidden_size"], opt_level=0)
+    config = networks.config(checkpoint)
+    graph = optimizer.optimize_model(str(onnx), model_type="bert", num_heads=size(config, "num_attention_heads"),
+                                     hidden_size=size(config, "hidden_size"), opt_level=0)
     fused = graph.get_fused_operator_statistics()
-    if fused.get("Attention", 0) != config["num_hidden_layers"]:
+    if fused.get("Attention", 0) != size(config, "num_hidden_layers"):
         raise RuntimeError(f"the graph was not fused: {fused}")
     graph.save_model_to_file(str(out))
 
@@ -165,16 +162,18 @@ def write_fused_int8(fused: Path, out: Path) -> None:
     quantize_dynamic(str(fused), str(out), weight_type=QuantType.QInt8, per_channel=True, extra_options=options)
 
 
-def write_openvino_int8(onnx: Path, rows: list[tuple[list[int], int]], out: Path) -> None:
+def write_openvino_int8(checkpoint: Path, onnx: Path, rows: list[tuple[list[int], int]], out: Path) -> None:
     """Calibrated on rows, each with how many of its tokens come before the second text."""
     import nncf
     import numpy as np
     import openvino
 
+    names = inputs(networks.config(checkpoint))
+
     def samples() -> Iterator[dict]:
         for row, first in rows:
             ids = np.array([row[:CALIBRATION_TOKENS]])
-            yield dict(zip(INPUTS, (ids, np.ones_like(ids), (np.arange(ids.size)[None] >= first).astype(ids.dtype))))
+            yield dict(zip(names, (ids, np.ones_like(ids), (np.arange(ids.size)[None] >= first).astype(ids.dtype))))
 
     model = nncf.quantize(openvino.Core().read_model(onnx), nncf.Dataset(list(samples())),
                           model_type=nncf.ModelType.TRANSFORMER, subset_size=len(rows))
@@ -232,7 +231,7 @@ def export(engine: str, task: Task, out: Path, checkpoint: Path) -> None:
     elif engine == "openvino-f32":
         onnx()
     elif engine == "openvino-int8":
-        file("openvino-int8", lambda path: write_openvino_int8(onnx(), calibration(out, task), path))
+        file("openvino-int8", lambda path: write_openvino_int8(own, onnx(), calibration(out, task), path))
     elif engine.startswith("ctranslate2"):
         # Its encoder gives the hidden states, whatever is made of them.
         quantization = "int8" if engine.endswith("int8") else None
@@ -243,7 +242,7 @@ def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text())
     out = Path(job["out"])
     out.mkdir(parents=True, exist_ok=True)
-    checkpoint = once(out / "checkpoint", lambda path: write_checkpoint(job["checkpoint"], path))
+    checkpoint = once(out / "checkpoint", lambda path: write_checkpoint(Path(job["source"]), path))
     once(out / "rows.json", lambda path: write_rows(checkpoint, job["texts"], path))
     once(out / "questions.json", lambda path: write_questions(checkpoint, job, path))
     failed = {}

@@ -162,7 +162,7 @@ def measure(bench: Bench, turn: Turn, threads: int, plan: Plan) -> Iterator[Samp
     if turn.engine.ours:
         yield from _nimbert(bench, turn, threads, plan)
         return
-    command = _job(bench, turn, threads, seconds=plan.seconds, workloads=plan.jobs(bench.config()["vocab_size"]),
+    command = _job(bench, turn, threads, seconds=plan.seconds, workloads=plan.jobs(bench.words()),
                    texts=plan.texts)
     for line in _lines(command, threads, _log(bench, turn)):
         result = json.loads(line)

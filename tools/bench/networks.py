@@ -1,7 +1,23 @@
 """The model as a PyTorch module from ids to answers: what PyTorch runs, and what is exported for other engines."""
+import json
+import sys
 from pathlib import Path
 
+# Of families, and of what writes checkpoints.
+sys.path.append(str(Path(__file__).resolve().parent.parent))
 from tasks import Task
+
+
+def config(checkpoint: Path) -> dict:
+    """Its config.json."""
+    return json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+
+
+def named(checkpoint: Path) -> type:
+    """The class of transformers that its configuration names, whose module is imported with it."""
+    import transformers
+
+    return getattr(transformers, config(checkpoint)["architectures"][0])
 
 
 def load(checkpoint: Path, task: Task, **how):
@@ -12,12 +28,14 @@ def load(checkpoint: Path, task: Task, **how):
     import transformers
 
     class Logits(torch.nn.Module):
-        def __init__(self, loader):
+        def __init__(self):
             super().__init__()
-            self.model = loader.from_pretrained(checkpoint, **how)
+            self.model = named(checkpoint).from_pretrained(checkpoint, **how)
 
         def forward(self, ids, mask=None, types=None):
-            return self.model(input_ids=ids, attention_mask=mask, token_type_ids=types, return_dict=False)[0]
+            # Some families have no token types at all.
+            kept = {} if types is None else {"token_type_ids": types}
+            return self.model(input_ids=ids, attention_mask=mask, **kept, return_dict=False)[0]
 
     class Spans(Logits):
         def forward(self, ids, mask=None, types=None):
@@ -39,7 +57,4 @@ def load(checkpoint: Path, task: Task, **how):
             weights = mask.unsqueeze(-1).to(hidden.dtype)
             return (hidden * weights).sum(1) / weights.sum(1)
 
-    networks = {"classify": lambda: Logits(transformers.BertForSequenceClassification), "embed": Vectors,
-                "tag": lambda: Logits(transformers.BertForTokenClassification),
-                "answer": lambda: Spans(transformers.BertForQuestionAnswering)}
-    return networks[task.name]().eval()
+    return {"embed": Vectors, "answer": Spans}.get(task.name, Logits)().eval()

@@ -1,6 +1,5 @@
 """The engines in Python: how each loads the model, and how it gets from token ids to logits or vectors."""
 import importlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import networks
-from export import INPUTS
+from families import INPUTS, inputs, tokens
 from tasks import ANSWER, CLASSIFY, Task
 
 Rows = list[list[int]]
@@ -28,7 +27,8 @@ class Peer:
 
 
 def padded(rows: Rows, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ids as long as the longest row, a mask of the real ones, and token types: 1 after so many tokens, or nowhere."""
+    """Ids as long as the longest row, a mask of the real ones, and token types: 1 after so many tokens, or nowhere. Where
+    the mask is 0, it does not matter of which family the padding id is: no real token comes after it."""
     ids = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
     mask, types = np.zeros_like(ids), np.zeros_like(ids)
     for place, row in enumerate(rows):
@@ -80,8 +80,8 @@ def torch_compile(model_dir: Path, precision: str, threads: int, task: Task) -> 
         with torch.inference_mode():
             return program(*inputs).numpy()
 
-    inputs = 3 if task == ANSWER else 2
-    return Peer(lambda rows, first: tuple(map(torch.from_numpy, padded(rows, first)[:inputs])), run)
+    count = 3 if task == ANSWER else 2
+    return Peer(lambda rows, first: tuple(map(torch.from_numpy, padded(rows, first)[:count])), run)
 
 
 def onnxruntime(model_dir: Path, precision: str, threads: int, task: Task) -> Peer:
@@ -95,8 +95,8 @@ def onnxruntime(model_dir: Path, precision: str, threads: int, task: Task) -> Pe
     wanted = {each.name: types[each.type] for each in session.get_inputs()}
 
     def prepare(rows: Rows, first: int) -> dict:
-        inputs = dict(zip(INPUTS, padded(rows, first)))
-        return {name: inputs[name].astype(dtype) for name, dtype in wanted.items()}
+        found = dict(zip(INPUTS, padded(rows, first)))
+        return {name: found[name].astype(dtype) for name, dtype in wanted.items()}
 
     return Peer(prepare, lambda inputs: session.run(None, inputs)[0])
 
@@ -108,8 +108,9 @@ def openvino(model_dir: Path, precision: str, threads: int, task: Task) -> Peer:
     settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1,
                 "INFERENCE_PRECISION_HINT": "f32"}
     request = ov.Core().compile_model(model_dir / name, "CPU", settings).create_infer_request()
+    wanted = inputs(networks.config(model_dir / task.weights("checkpoint")))
 
-    return Peer(lambda rows, first: dict(zip(INPUTS, padded(rows, first))),
+    return Peer(lambda rows, first: dict(zip(wanted, padded(rows, first))),
                 lambda inputs: request.infer(inputs, share_inputs=True, share_outputs=True)[0])
 
 
@@ -144,14 +145,17 @@ LOADERS = {"pytorch": pytorch, "compile": torch_compile, "onnxruntime": onnxrunt
 
 
 # What loading imports; the time that it takes is not part of loading a model.
-LIBRARIES = {"pytorch": ("torch", "transformers.models.bert.modeling_bert"),
+LIBRARIES = {"pytorch": ("torch",),
              "compile": ("torch", "torch._inductor"),
              "onnxruntime": ("onnxruntime",), "openvino": ("openvino",), "ctranslate2": ("ctranslate2", "safetensors")}
 
 
-def import_libraries(name: str) -> None:
-    for module in LIBRARIES[name.rsplit("-", 1)[0]]:
+def import_libraries(name: str, model_dir: Path, task: Task) -> None:
+    family = name.rsplit("-", 1)[0]
+    for module in LIBRARIES[family]:
         importlib.import_module(module)
+    if family == "pytorch":
+        networks.named(model_dir / task.weights("checkpoint"))
 
 
 def load(name: str, model_dir: Path, threads: int, task: Task) -> Peer:
@@ -164,6 +168,8 @@ def pipeline(peer: Peer, checkpoint: Path, batch: int) -> Callable[[list[str]], 
     """transformers' pipeline, from texts to scores."""
     from transformers import AutoTokenizer, TextClassificationPipeline
 
-    limit = json.loads((checkpoint / "config.json").read_text())["max_position_embeddings"]
-    run = TextClassificationPipeline(model=peer.model, tokenizer=AutoTokenizer.from_pretrained(checkpoint), device=-1)
-    return lambda texts: run(texts, batch_size=batch, truncation=True, max_length=limit, top_k=None)
+    config = networks.config(checkpoint)
+    # The tokenizer is to give what the model takes.
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint, model_input_names=inputs(config))
+    run = TextClassificationPipeline(model=peer.model, tokenizer=tokenizer, device=-1)
+    return lambda texts: run(texts, batch_size=batch, truncation=True, max_length=tokens(config), top_k=None)

@@ -8,12 +8,17 @@ from pathlib import Path
 
 import environment
 import export
+import families
+import models
 import needs
 import networks
+import unigram
 import workloads
 from tasks import ANSWER, CLASSIFY, Task, Turn
 
-MADE_UP = "bert-base-chinese's shape, weights from a seed"
+# Engines that are left out of other families.
+BERT_ALONE = {"candle": "its program in candle/ computes BERT alone",
+              "ctranslate2": "its converter has the pooler of BERT alone, before a classifier"}
 
 
 @dataclass
@@ -35,8 +40,9 @@ class Bench:
     def packed(self, precision: str, task: Task) -> Path:
         return self.model / task.weights(f"{precision}.nimbert")
 
-    def config(self) -> dict:
-        return json.loads((self.checkpoint / "config.json").read_text(encoding="utf-8"))
+    def words(self) -> list[int]:
+        """The ids that workloads are made of."""
+        return workloads.vocabulary(networks.config(self.checkpoint))
 
     def check(self, task: Task) -> list:
         """What engines have to agree on: batches of texts as ids, or questions."""
@@ -51,66 +57,57 @@ class Bench:
         return sum(len(row) for each in batches for row in (each["windows"] if task == ANSWER else each))
 
 
-def config(checkpoint: Path | None) -> dict:
-    """The model's config.json, before anything is prepared."""
-    path = checkpoint / "config.json" if checkpoint else export.SPEC
-    if not path.is_file():
-        raise ValueError(f"{checkpoint}: not a checkpoint directory, it has no config.json")
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        found = found if checkpoint else found["config"]
-        limit = found["max_position_embeddings"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: not the config.json of a BERT: {type(error).__name__}: {error}") from None
-    if not isinstance(limit, int) or limit < 1:
-        raise ValueError(f"{path}: max_position_embeddings is {limit!r}, not a number of tokens")
-    return found
-
-
-def checkpoint_key(checkpoint: Path | None, versions: dict[str, str]) -> str:
+def key(source: Path, versions: dict[str, str]) -> str:
     """Changes when the exported files would."""
-    sources = [Path(module.__file__).read_text(encoding="utf-8") for module in (export, networks)]
+    sources = [Path(module.__file__).read_text(encoding="utf-8") for module in (export, families, networks, unigram)]
     # What is not installed wrote nothing yet: it counts as pinned, so that nothing is written again when it comes.
     pinned = {name: pin.version for name, pin in needs.pins(environment.REQUIREMENTS).items()}
     writers = {name: version for name, version in (pinned | versions).items() if name != "matplotlib"}
     asked = json.dumps([workloads.WINDOW, workloads.STRIDE, workloads.questions()])
     parts = [json.dumps(writers, sort_keys=True), *sources, *workloads.texts(), asked]
-    if checkpoint is None:
-        parts.append(export.SPEC.read_text(encoding="utf-8"))
+    if models.seeded(source):
+        parts.append(source.read_text(encoding="utf-8"))
     else:
-        parts.append(str(checkpoint.resolve()))
-        for file in sorted(checkpoint.iterdir()):
+        parts.append(str(source.resolve()))
+        for file in sorted(source.iterdir()):
             parts.append(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def model_directory(cache: Path, checkpoint: Path | None, versions: dict[str, str]) -> Path:
+def model_directory(cache: Path, source: Path, versions: dict[str, str]) -> Path:
     """Where the model's files are; emptied when they are out of date."""
-    out = cache / "models" / (checkpoint.resolve().name if checkpoint else "bert-base-chinese-seeded")
-    key, key_file = checkpoint_key(checkpoint, versions), out / "key"
-    if not (key_file.exists() and key_file.read_text() == key):
+    out = cache / "models" / (f"{source.stem}-seeded" if models.seeded(source) else source.resolve().name)
+    current, key_file = key(source, versions), out / "key"
+    if not (key_file.exists() and key_file.read_text() == current):
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
-        key_file.write_text(key)
+        key_file.write_text(current)
     return out
 
 
-def prepare(cache: Path, python: str, checkpoint: Path | None, turns: list[Turn], versions: dict[str, str]) -> Bench:
+def prepare(cache: Path, python: str, source: Path, turns: list[Turn], versions: dict[str, str]) -> Bench:
     """Builds, exports and packs what is not there yet."""
     for needed in ("torch", "transformers"):
         if needed not in versions:
             raise ValueError(f"{python} has no {needed}, which writes the files of every engine")
-    out = model_directory(cache, checkpoint, versions)
-    bench = Bench(cache, python, out, checkpoint.resolve().name if checkpoint else MADE_UP, environment.nimbert())
+    out = model_directory(cache, source, versions)
+    bench = Bench(cache, python, out, models.title(source), environment.nimbert())
     for turn in turns:
-        if absent := [package for package in turn.engine.packages if package not in versions]:
-            bench.missing[turn.name] = f"not installed: {', '.join(absent)}"
-    prepare_candle(bench, [turn for turn in turns if turn.engine.family == "candle"])
-    bench.missing |= run_export(bench, checkpoint, [turn for turn in turns if turn.name not in bench.missing])
+        if reason := lacking(turn, models.config(source), versions):
+            bench.missing[turn.name] = reason
+    prepare_candle(bench, [turn for turn in turns if turn.engine.family == "candle" and turn.name not in bench.missing])
+    bench.missing |= run_export(bench, source, [turn for turn in turns if turn.name not in bench.missing])
     # One file for all tasks with the same weights.
     for turn in {bench.packed(turn.engine.precision, turn.task): turn for turn in turns if turn.engine.ours}.values():
         pack(bench, turn.task, turn.engine.precision)
     return bench
+
+
+def lacking(turn: Turn, config: dict, versions: dict[str, str]) -> str:
+    """Why an engine cannot run a model at all; nothing where it can."""
+    if absent := [package for package in turn.engine.packages if package not in versions]:
+        return f"not installed: {', '.join(absent)}"
+    return BERT_ALONE.get(turn.engine.family, "") if config.get("model_type", "bert") != "bert" else ""
 
 
 def pack(bench: Bench, task: Task, precision: str) -> None:
@@ -134,7 +131,7 @@ def prepare_candle(bench: Bench, turns: list[Turn]) -> None:
             bench.missing["candle-f32"] = str(error)
 
 
-def run_export(bench: Bench, checkpoint: Path | None, turns: list[Turn]) -> dict[str, str]:
+def run_export(bench: Bench, source: Path, turns: list[Turn]) -> dict[str, str]:
     """Runs export.py in the engines' environment; returns what it could not write, by turn, and why."""
     count = len({turn.engine for turn in turns})
     environment.say(f"preparing {bench.model_name} for {count} engines in {bench.model}")
@@ -142,8 +139,8 @@ def run_export(bench: Bench, checkpoint: Path | None, turns: list[Turn]) -> dict
     failed.unlink(missing_ok=True)
     named = [{"name": turn.name, "engine": turn.engine.name, "task": turn.task.name, "pooling": turn.task.pooling}
              for turn in turns]
-    window, stride = workloads.window_sizes(config(checkpoint)["max_position_embeddings"])
-    job.write_text(json.dumps({"checkpoint": str(checkpoint.resolve()) if checkpoint else None, "out": str(bench.model),
+    window, stride = workloads.window_sizes(families.tokens(models.config(source)))
+    job.write_text(json.dumps({"source": str(source.resolve()), "out": str(bench.model),
                                "texts": workloads.texts(), "questions": workloads.questions(), "window": window,
                                "stride": stride, "turns": named, "failed": str(failed)}))
     with log.open("w") as file:

@@ -91,10 +91,10 @@ def main() -> None:
     import peers
     import tasks
 
-    peers.import_libraries(job["engine"])
+    model, task = Path(job["model"]), tasks.Task(job["task"], job["pooling"])
+    peers.import_libraries(job["engine"], model, task)
     start = time.perf_counter()
-    task = tasks.Task(job["task"], job["pooling"])
-    peer = peers.load(job["engine"], Path(job["model"]), job["threads"], task)
+    peer = peers.load(job["engine"], model, job["threads"], task)
     tell(workload="load", runs=[(time.perf_counter() - start) * 1e3])
     if job["check"]:
         tell(answers=answers(peer, task, job["check"]))
@@ -103,7 +103,7 @@ def main() -> None:
         attempt(work["name"], lambda: run_times(run, warm_up, work["warm_up"], work["least"], job["seconds"]))
     attempt("memory", lambda: [peak_memory()])
     if job["texts"] and peer.model is not None:
-        pipeline = peers.pipeline(peer, Path(job["model"]) / "checkpoint", TEXTS_AT_ONCE)
+        pipeline = peers.pipeline(peer, model / "checkpoint", TEXTS_AT_ONCE)
         attempt("texts", lambda: run_times(lambda: pipeline(job["texts"]), lambda: pipeline(job["texts"][:2]), 1, 2,
                                            job["seconds"]))
 

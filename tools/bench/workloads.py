@@ -1,5 +1,6 @@
 """What is measured: batches of token ids of given lengths, texts, and questions."""
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,10 +10,13 @@ HERE = Path(__file__).resolve().parent
 COMMENTS = HERE.parent.parent / "tests" / "data" / "comments.txt"
 LENGTHS = HERE / "lengths.txt"
 
+# Those that are chosen from, beside shapes of batches.
+NAMED = ("mixed", "texts")
 SHAPES = "1x8,1x16,1x32,1x64,1x128,1x256,1x512,32x32"
+USUAL = f"{SHAPES},mixed,texts"
 # Where tasks are compared with each other, which takes that many times as long.
-TASKS_SHAPES = "1x8,1x16,1x32,1x128,1x512,32x32"
-QUICK_SHAPES = "1x8,1x128,8x32"
+USUAL_OF_TASKS = "1x8,1x16,1x32,1x128,1x512,32x32,mixed,texts"
+QUICK = "1x8,1x128,8x32,mixed,texts"
 # Texts of the mixed lengths that nimbert gets at once.
 BATCH = 32
 # Texts of them that the others get at once, padded to the longest: of 1, 2, 4, 8, 16 and 32 the fastest, or close to
@@ -44,15 +48,16 @@ class Shape:
         parts = text.split("x")
         if len(parts) == 2 and all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
             return cls(*map(int, parts))
-        raise ValueError(f"{text!r} is not a shape such as 32x128, texts x tokens")
+        raise ValueError(f"{text!r} is not a shape such as 32x128, texts x tokens, nor one of {', '.join(NAMED)}")
 
     def __str__(self) -> str:
         return f"{self.texts}x{self.tokens}"
 
 
-def parse_shapes(text: str) -> list[Shape]:
-    """The shapes of a list such as `1x8,32x32`, each once; `-` is none."""
-    return [] if text == "-" else list(dict.fromkeys(Shape.parse(part) for part in text.split(",")))
+def choose(text: str) -> list[str | Shape]:
+    """The shapes and names of a list such as `1x8,32x32,mixed`, each once; `-` is none."""
+    chosen = [] if text == "-" else text.split(",")
+    return list(dict.fromkeys(part if part in NAMED else Shape.parse(part) for part in chosen))
 
 
 def read_lengths(path: Path) -> list[int]:
@@ -92,15 +97,20 @@ def questions() -> list[tuple[str, str]]:
     return [(text, "".join(long if place % 10 == 0 else long[place::10])) for place, text in enumerate(short)]
 
 
-def rows(lengths: list[int], vocabulary: int) -> list[list[int]]:
+def vocabulary(config: dict) -> list[int]:
+    """The ids that rows are made of. Not that of padding, which some families give no position of its own."""
+    return [word for word in range(config["vocab_size"]) if word != config.get("pad_token_id", 0)]
+
+
+def rows(lengths: list[int], words: Sequence[int]) -> list[list[int]]:
     """Rows of made-up ids, the same ones each time. Only their number matters to the time."""
-    words = random.Random(0)
-    return [[words.randrange(vocabulary) for _ in range(length)] for length in lengths]
+    made_up = random.Random(0)
+    return [made_up.choices(words, k=length) for length in lengths]
 
 
-def batched(lengths: list[int], size: int, vocabulary: int) -> list[list[list[int]]]:
+def batched(lengths: list[int], size: int, words: Sequence[int]) -> list[list[list[int]]]:
     """Mixed lengths as a careful user of padded batches has them: sorted, the longest first, and then cut."""
-    all_rows = rows(sorted(lengths, reverse=True), vocabulary)
+    all_rows = rows(sorted(lengths, reverse=True), words)
     return [all_rows[start:start + size] for start in range(0, len(all_rows), size)]
 
 
@@ -131,15 +141,15 @@ class Plan:
         question = ["question"] * bool(self.windows)
         return ["load", *map(str, self.shapes), *mixed, *question, *text, "memory"]
 
-    def jobs(self, vocabulary: int) -> list[dict]:
+    def jobs(self, words: Sequence[int]) -> list[dict]:
         """The workloads of ids for a worker: run as often as by `nimbert bench`, but for the warm-up of mixed lengths,
         which is the longest batch alone."""
         out = [{"name": str(shape), "warm_up": 2, "least": 5, "question": 0,
-                "batches": [rows([shape.tokens] * shape.texts, vocabulary)]} for shape in self.shapes]
+                "batches": [rows([shape.tokens] * shape.texts, words)]} for shape in self.shapes]
         if self.lengths:
             out.append({"name": "mixed", "warm_up": 1, "least": 2, "question": 0,
-                        "batches": batched(self.lengths, self.batch, vocabulary)})
+                        "batches": batched(self.lengths, self.batch, words)})
         if self.windows:
             out.append({"name": "question", "warm_up": 1, "least": 2, "question": QUESTION + 2,
-                        "batches": batched(self.windows, WINDOWS_AT_ONCE, vocabulary)})
+                        "batches": batched(self.windows, WINDOWS_AT_ONCE, words)})
         return out

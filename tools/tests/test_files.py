@@ -40,9 +40,9 @@ class Specifications(InADirectory):
                 (("seed",), -1, "seed is -1"), (("files", "dtype"), "f64", "dtype is 'f64', not one of f32, f16, bf16"),
                 (("files", "shards"), 0, "shards is 0"), (("files", "shards"), 10**6, "not a number from 1 to "),
                 (("files", "prefix"), "yes", "prefix is 'yes'"), (("rows",), [3, 0], "rows are not"),
-                (("config", "architectures"), ["BertModel"], "the class is BertModel, not one of BertForSequence"),
+                (("config", "architectures"), ["BertModel"], "the class is BertModel, none that ends in ForSequence"),
                 (("config", "hidden_size"), "11", "hidden_size is '11'"),
-                (("config", "vocab_size"), 5, "vocab_size is 5")):
+                (("config", "vocab_size"), 5, "vocab_size is 5"), (("tokenizer",), "bpe", "tokenizer is 'bpe', not unigram")):
             spec = copy.deepcopy(good)
             inner = spec if len(keys) == 1 else spec[keys[0]]
             inner[keys[-1]] = value
@@ -53,7 +53,7 @@ class Specifications(InADirectory):
 
     def test_what_is_no_specification_is_refused(self):
         for text, said in (("[]", "not a JSON object"), ("{}", "lacks 'files'"), ("{", "Expecting"),
-                           ('{"files": {}, "config": 5}', "not subscriptable")):
+                           ('{"files": {}, "config": 5}', "config is not a JSON object")):
             with self.subTest(text), self.assertRaisesRegex(ValueError, said):
                 make_checkpoint.read(self.write(text))
 

@@ -15,7 +15,9 @@ impl Family {
         let text = fs::read(data("families.json")).expect("the families are committed");
         let mut families: Value = serde_json::from_slice(&text).expect("the families are JSON");
         let name = config["model_type"].as_str().unwrap_or("bert");
-        Self(families.get_mut(name).expect("a family that is written").take())
+        let parts = families.get_mut(name).expect("a family that is written").take();
+        // A name in place of the parts: all is as in that family.
+        Self(parts.as_str().map_or(parts.clone(), |other| families[other].take()))
     }
 
     /// What the names of the encoder's tensors begin with.

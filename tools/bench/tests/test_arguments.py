@@ -20,16 +20,22 @@ class Engines(unittest.TestCase):
 
 
 class Workloads(unittest.TestCase):
-    def test_shapes(self):
-        self.assertEqual(workloads.parse_shapes("1x8,32x128,1x8"), [Shape(1, 8), Shape(32, 128)])
-        self.assertEqual(workloads.parse_shapes("-"), [])
-        for wrong in ("", "8", "1x", "x8", "0x8", "1x8x2", "1x-8", "1X8", "1x8,"):
+    def test_what_is_chosen(self):
+        self.assertEqual(workloads.choose("1x8,mixed,32x128,1x8"), [Shape(1, 8), "mixed", Shape(32, 128)])
+        self.assertEqual(workloads.choose("texts"), ["texts"])
+        self.assertEqual(workloads.choose("-"), [])
+        for wrong in ("", "8", "1x", "x8", "0x8", "1x8x2", "1x-8", "1X8", "1x8,", "load", "-,1x8"):
             with self.subTest(wrong), self.assertRaises(ValueError):
-                workloads.parse_shapes(wrong)
+                workloads.choose(wrong)
+
+    def test_made_up_words_are_all_but_padding(self):
+        words = workloads.vocabulary({"vocab_size": 5, "pad_token_id": 1})
+        self.assertEqual(words, [0, 2, 3, 4])
+        self.assertEqual({word for row in workloads.rows([40, 60], words) for word in row}, set(words))
 
     def test_mixed_lengths_are_sorted_before_they_are_cut(self):
         lengths = workloads.read_lengths(workloads.LENGTHS)
-        batches = workloads.batched(lengths, 5, 100)
+        batches = workloads.batched(lengths, 5, range(100))
         self.assertEqual({len(batch) for batch in batches[:-1]}, {5})
         self.assertEqual([len(row) for batch in batches for row in batch], sorted(lengths, reverse=True))
         self.assertTrue(all(0 <= token < 100 for batch in batches for row in batch for token in row))
@@ -45,8 +51,8 @@ class Workloads(unittest.TestCase):
     def test_a_plan_names_what_it_runs(self):
         plan = Plan([Shape(1, 8)], [3, 4], ["a"], 0.1)
         self.assertEqual(plan.names(), ["load", "1x8", "mixed", "texts", "memory"])
-        self.assertEqual([job["name"] for job in plan.jobs(100)], ["1x8", "mixed"])
-        self.assertEqual(Plan([], [], [], 0.1).jobs(100), [])
+        self.assertEqual([job["name"] for job in plan.jobs(range(100))], ["1x8", "mixed"])
+        self.assertEqual(Plan([], [], [], 0.1).jobs(range(100)), [])
 
 
 class Agreement(unittest.TestCase):

@@ -74,7 +74,9 @@ class Parse(unittest.TestCase):
         self.assertIn("table does not take 'b.csv'.", self.refused("table", "a.csv", "b.csv"))
 
     def test_values(self):
-        for words, said in (("--threads 0", "'0' is not a number from 1"), ("--shapes 8", "'8' is not a shape"),
+        for words, said in (("--threads 0", "'0' is not a number from 1"), ("--workloads 8", "'8' is not a shape"),
+                            ("--shape base", "'base' (choose from "),
+                            ("--shape all-MiniLM-L6 --checkpoint a", "--checkpoint: not allowed with argument --shape"),
                             ("--seconds nan", "'nan' is not a number of seconds"), ("charts", "FILE.csv"),
                             ("--engines onnx", "no engine 'onnx'"), ("--rounds two", "'two' is not a number")):
             self.assertIn(said, self.refused(*words.split()))
@@ -187,6 +189,11 @@ class Programs(unittest.TestCase):
     @unittest.skipUnless(hasattr(os, "sched_setaffinity"), "measures on Linux alone")
     def test_what_is_wrong_is_found_before_anything_is_installed(self):
         self.fails("has no config.json", "--checkpoint", self.directory)
-        self.fails("--shapes 1x513: the model takes at most 512 tokens", "--shapes", "1x8,1x513")
+        self.fails("--workloads 1x513: the model takes at most 512 tokens", "--workloads", "1x8,1x513")
+        # Of its 514 positions two are never a token's.
+        self.fails("--workloads 1x513: the model takes at most 512 tokens", "--shape", "xlm-roberta-base", "--workloads",
+                   "1x513")
+        self.fails("--task: of distilbert only the logits of texts are measured", "--shape", "distilbert-base", "--task",
+                   "classify,tag")
         self.fails("100000 threads", "--threads", "100000")
         self.fails("python: ", "--python", self.directory / "python", "--output", self.directory)

@@ -8,6 +8,7 @@ from unittest import mock
 
 import engines
 import environment
+import models
 import needs
 import prepare
 
@@ -126,7 +127,7 @@ class Model(unittest.TestCase):
     """Which changes write a model's files again."""
 
     def key(self, **versions: str) -> str:
-        return prepare.checkpoint_key(None, versions)
+        return prepare.key(models.SHAPES[models.DEFAULT], versions)
 
     def test_engines_that_are_installed_later_leave_what_is_written(self):
         some = self.key(torch="2.11.0", transformers="4.57.1", matplotlib="3.10.7")
@@ -136,12 +137,13 @@ class Model(unittest.TestCase):
         self.assertNotEqual(self.key(torch="2.11.0"), self.key(torch="2.10.0"))
 
     def test_a_config_is_read_before_anything_is_prepared(self):
-        self.assertEqual(prepare.config(None)["max_position_embeddings"], 512)
+        self.assertEqual(models.config(models.SHAPES[models.DEFAULT])["max_position_embeddings"], 512)
         with tempfile.TemporaryDirectory() as name:
             with self.assertRaisesRegex(ValueError, "no config.json"):
-                prepare.config(Path(name))
+                models.config(Path(name))
             for text, said in (("{", "Expecting"), ("[]", "TypeError"), ("{}", "KeyError"),
+                               ('{"max_position_embeddings": 9, "model_type": "albert"}', "'albert', not one of bert, "),
                                ('{"max_position_embeddings": "many"}', "'many', not a number of tokens")):
                 Path(name, "config.json").write_text(text)
                 with self.subTest(text), self.assertRaisesRegex(ValueError, f"config.json: .*{said}"):
-                    prepare.config(Path(name))
+                    models.config(Path(name))

@@ -110,7 +110,7 @@ class Plans(unittest.TestCase):
             workloads.windows(24)
 
     def test_a_job_has_the_windows_and_where_their_context_begins(self):
-        job, = self.plan.of(ANSWER).jobs(100)
+        job, = self.plan.of(ANSWER).jobs(range(100))
         self.assertEqual(job["question"], workloads.QUESTION + 2)
         self.assertEqual([len(row) for batch in job["batches"] for row in batch], [384, 310])
 
