@@ -28,13 +28,23 @@ pub(super) struct Ids<'a, W, P> {
     /// The word's pieces, and how many of them were given.
     found: Vec<Piece>,
     given: usize,
-    /// Bytes of the word, and how many characters begin in them.
+    /// Bytes and characters of the word before the next piece, and the place of the one before.
     counted: (usize, usize),
+    before: P,
 }
 
 impl<'a, W: Words<P>, P: Place> Ids<'a, W, P> {
     pub(super) fn new(words: W, pieces: Pieces<'a>) -> Self {
-        Self { words, pieces, word: Word::new(), read: 0, found: Vec::new(), given: 0, counted: (0, 0) }
+        Self {
+            words,
+            pieces,
+            word: Word::new(),
+            read: 0,
+            found: Vec::new(),
+            given: 0,
+            counted: (0, 0),
+            before: P::default(),
+        }
     }
 
     /// The next piece of the word.
@@ -46,17 +56,18 @@ impl<'a, W: Words<P>, P: Place> Ids<'a, W, P> {
         Some(Token { id: piece.id, word: self.read - 1, place, is_added: false })
     }
 
-    /// Of the characters that a piece is of, or has a part of.
+    /// Where a piece's characters come from: those after the piece before it, or the same.
+    #[inline]
     fn place(&mut self, Piece { start, end, .. }: Piece) -> P {
-        let text = self.word.text.as_bytes();
+        let (from, first) = self.counted;
         let (start, end) = (start as usize, end as usize);
-        let begun = |bytes: &[u8]| bytes.iter().filter(|&&byte| byte & 0xc0 != 0x80).count();
-        let (from, before) = self.counted;
-        let first = before + begun(&text[from..=start]);
-        let last = first + begun(&text[start + 1..end]);
-        // Several pieces may be of the same bytes, but none is of bytes before another's first.
-        self.counted = (start + 1, first);
-        self.word.place(first - 1, last - 1, end == text.len())
+        if start == from {
+            let text = &self.word.text;
+            let next = first + text[start..end].chars().count();
+            self.before = self.word.place(first, next - 1, end == text.len());
+            self.counted = (end, next);
+        }
+        self.before
     }
 }
 
