@@ -30,7 +30,9 @@ use vocabulary::Vocabulary;
 use words::BertWords;
 
 mod added;
+mod bpe;
 mod build;
+mod byte_level;
 mod decode;
 mod encoding;
 mod ids;

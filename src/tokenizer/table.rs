@@ -49,6 +49,26 @@ impl Hash {
     }
 }
 
+/// Hashes two ids as one, with keys as those of [`Hash`].
+pub(super) struct PairHash {
+    start: u64,
+    step: u64,
+}
+
+impl PairHash {
+    pub(super) fn new() -> Self {
+        let Hash { start, step, .. } = Hash::new();
+        Self { start, step }
+    }
+
+    /// A place below `len`.
+    #[inline]
+    pub(super) fn of(&self, left: u32, right: u32, len: usize) -> usize {
+        let hash = fold(self.start ^ (u64::from(left) << 32 | u64::from(right)), self.step);
+        ((u128::from(hash) * len as u128) >> 64) as usize
+    }
+}
+
 /// Both halves of the product, one over the other: every bit of it depends on every bit of `a`.
 fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
