@@ -16,6 +16,7 @@ use crate::{
 pub use encoding::{Cut, Encoding, OnLong, Origin, Window};
 
 use added::{AddedTokens, BertUnits, Units};
+use byte_level::ByteWords;
 use decode::Decoder;
 use ids::{Ids, Token};
 use model::{Lexicon, Model};
@@ -129,6 +130,7 @@ impl Tokenizer {
         match self.model {
             Model::WordPiece(_) => "",
             Model::Unigram(_) => "unigram",
+            Model::Bpe(_) => "bpe",
         }
     }
 
@@ -240,6 +242,10 @@ impl Tokenizer {
             (Normalizer::Bert(bert), Some(PreTokenization::BertPreTokenizer)) => {
                 Tokens::Bert(Ids::new(BertWords::new(self.added.bert_units(text, bert)), pieces))
             }
+            (normalizer, &Some(PreTokenization::ByteLevel(settings))) => {
+                let units = self.added.units(text, normalizer);
+                Tokens::Bytes(Ids::new(ByteWords::new(units, settings), pieces))
+            }
             (normalizer, _) => {
                 let units = self.added.units(text, normalizer);
                 Tokens::Any(Ids::new(SplitWords::new(units, &self.splitters), pieces))
@@ -260,6 +266,7 @@ impl Tokenizer {
 /// See [`Tokenizer::tokens`]: BERT's, which most models have, are compiled apart.
 enum Tokens<'a, P> {
     Bert(Ids<'a, BertWords<BertUnits<'a, P>, P>, P>),
+    Bytes(Ids<'a, ByteWords<Units<'a, P>, P>, P>),
     Any(Ids<'a, SplitWords<'a, Units<'a, P>, P>, P>),
 }
 
@@ -270,6 +277,7 @@ impl<P: Place> Iterator for Tokens<'_, P> {
     fn next(&mut self) -> Option<Token<P>> {
         match self {
             Self::Bert(ids) => ids.next(),
+            Self::Bytes(ids) => ids.next(),
             Self::Any(ids) => ids.next(),
         }
     }

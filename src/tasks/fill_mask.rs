@@ -155,7 +155,7 @@ impl MaskFiller {
             let id = match tokenizer.id(word) {
                 Some(id) => id,
                 None => match *tokenizer.ids(word) {
-                    [id] if id != tokenizer.unknown() => id,
+                    [id] if Some(id) != tokenizer.unknown() => id,
                     ref ids => {
                         let tokens: Vec<_> = ids.iter().filter_map(|&id| tokenizer.token(id)).collect();
                         return refuse(match tokens[..] {

@@ -201,7 +201,7 @@ impl Tagger {
         for (index, ((id, origin), scores)) in ids.zip(&window.origins).zip(scores).enumerate() {
             let Some(Origin { start, end, .. }) = *origin else { continue };
             let own = tokenizer.token(id).unwrap_or_default();
-            let is_unknown = id == tokenizer.unknown();
+            let is_unknown = Some(id) == tokenizer.unknown();
             tokens.push(Token {
                 word: Cow::from(if is_unknown { text.slice(start, end) } else { own }),
                 scores,

@@ -3,8 +3,10 @@
 use std::{cmp::Reverse, collections::BinaryHeap, fmt};
 
 use super::{byte_level::char_of, model::Piece, vocabulary::Vocabulary};
-pub(super) use merges::{Merge, Merges};
+pub(super) use files::{WrittenMerge, lines, read};
+pub(super) use merges::Merges;
 
+mod files;
 mod merges;
 #[cfg(test)]
 mod tests;
@@ -69,7 +71,7 @@ impl Bpe {
 
 impl fmt::Debug for Bpe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Bpe({:?}, {} merges)", self.vocabulary, self.merges.len())
+        write!(f, "Bpe({:?}, {:?})", self.vocabulary, self.merges)
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     decode::Decoder,
     model::{Lexicon, Model},
     normalizer::Normalizer,
-    spec::{AddedToken, Spec},
+    spec::{self, AddedToken, Part as _, PreTokenization, Spec},
     split::Splitter,
     template::Template,
 };
@@ -20,7 +20,7 @@ impl Tokenizer {
         let tell = |part: &str, reason: String| Error::tokenizer(path, format!("{part}: {reason}"));
         let normalizer =
             Normalizer::new(spec.normalizer.as_ref()).map_err(|reason| tell("normalizer", reason))?;
-        let splitters = Splitter::all(spec.pre_tokenizer.as_ref());
+        let splitters = splitters(&spec).map_err(|reason| tell(PreTokenization::KEY, reason))?;
         let decoder = Decoder::new(&spec).map_err(|reason| tell("decoder", reason))?;
         let model = Model::new(&spec.model, lexicon).map_err(|reason| Error::tokenizer(path, reason))?;
 
@@ -47,6 +47,20 @@ impl Tokenizer {
         let added_ids = spec.added_tokens.iter().filter_map(|token| token.id);
         let vocab_size = added_ids.fold(model.highest(), u32::max) as usize + 1;
         Ok(Self { spec, normalizer, splitters, model, template, decoder, added, vocab_size })
+    }
+}
+
+/// How the spec's words are made, if not by [`ByteWords`](super::byte_level::ByteWords), whose bytes one kind of model joins.
+fn splitters(spec: &Spec) -> Result<Vec<Splitter>, String> {
+    match (&spec.pre_tokenizer, &spec.model) {
+        (Some(PreTokenization::ByteLevel(_)), spec::Model::Bpe { .. }) => Ok(vec![]),
+        (_, spec::Model::Bpe { .. }) => {
+            Err("the model \"BPE\" is supported with \"ByteLevel\" alone".to_owned())
+        }
+        (Some(PreTokenization::ByteLevel(_)), _) => {
+            Err("\"ByteLevel\" is supported with the model \"BPE\" alone".to_owned())
+        }
+        (other, _) => Splitter::all(other.as_ref()),
     }
 }
 

@@ -14,6 +14,7 @@ use std::mem;
 use super::{
     added::Unit,
     place::Place,
+    spec::ByteLevel,
     words::{Next, Word, Words},
 };
 use class::Class;
@@ -21,16 +22,7 @@ use class::Class;
 /// A word that has so many bytes ends: nobody writes one, and places in a word are 32 bits.
 const LONGEST: usize = 1 << 28;
 
-/// What is said of a tokenizer's words.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ByteLevel {
-    /// What starts without a space gets one, and as the start counts also what follows an added token.
-    pub(super) add_prefix_space: bool,
-    /// Otherwise all up to the next added token is one word.
-    pub(super) use_regex: bool,
-}
-
-/// See [`ByteLevel`].
+/// A text's words.
 pub(super) struct ByteWords<I, P> {
     units: I,
     settings: ByteLevel,

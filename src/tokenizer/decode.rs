@@ -1,7 +1,7 @@
 //! Token ids → text, as the decoders of the `tokenizers` crate do it.
 
 use super::{
-    Tokenizer,
+    Tokenizer, byte_level,
     normalizer::Finder,
     spec::{AddedToken, Decoding, Metaspace, Model, PrependScheme, Spec},
 };
@@ -33,6 +33,7 @@ pub(super) enum Decoder {
     Metaspace(Metaspace),
     Replace(Finder, String),
     ByteFallback,
+    ByteLevel,
     Fuse,
     Strip {
         content: char,
@@ -48,7 +49,7 @@ impl Decoder {
     pub(super) fn new(spec: &Spec) -> Result<Self, String> {
         match (&spec.decoder, &spec.model) {
             (Some(decoding), _) => Self::of(decoding),
-            (None, Model::Unigram { .. }) => Ok(Self::Spaces),
+            (None, Model::Unigram { .. } | Model::Bpe { .. }) => Ok(Self::Spaces),
             (None, Model::WordPiece { continuing_subword_prefix, .. }) => {
                 Ok(Self::WordPiece { prefix: continuing_subword_prefix.clone(), cleanup: true })
             }
@@ -63,6 +64,7 @@ impl Decoder {
             Decoding::Metaspace(metaspace) => Self::Metaspace(metaspace.clone()),
             Decoding::Replace { pattern, content } => Self::Replace(Finder::new(pattern)?, content.clone()),
             Decoding::ByteFallback => Self::ByteFallback,
+            Decoding::ByteLevel => Self::ByteLevel,
             Decoding::Fuse => Self::Fuse,
             &Decoding::Strip { content, start, stop } => Self::Strip { content, start, stop },
             Decoding::Sequence { decoders } => {
@@ -91,6 +93,7 @@ impl Decoder {
                 }
             }
             Self::ByteFallback => tokens = with_bytes(&tokens),
+            Self::ByteLevel => tokens = vec![byte_level::decode(tokens.iter().map(String::as_str))],
             Self::Fuse => tokens = vec![tokens.concat()],
             &Self::Strip { content, start, stop } => {
                 for token in &mut tokens {
@@ -175,7 +178,7 @@ impl Tokenizer {
     }
 
     /// What a word becomes for which there are no tokens.
-    pub(crate) fn unknown(&self) -> u32 {
+    pub(crate) fn unknown(&self) -> Option<u32> {
         self.model.unknown()
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
+    bpe::{self, WrittenMerge},
     model::Lexicon,
     spec::{self, AddedToken, Decoding, Part, PostProcessing, Spec},
     unigram,
@@ -46,6 +47,12 @@ struct Model<'a> {
     max_input_chars_per_word: Option<usize>,
     unk_id: Option<usize>,
     byte_fallback: Option<bool>,
+    dropout: Option<f64>,
+    end_of_word_suffix: Option<String>,
+    fuse_unk: Option<bool>,
+    ignore_merges: Option<bool>,
+    #[serde(borrow)]
+    merges: Option<Vec<WrittenMerge<'a>>>,
     #[serde(borrow)]
     vocab: Tokens<'a>,
 }
@@ -87,6 +94,7 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<(Spec, Lexicon)> {
 impl Model<'_> {
     fn read(self, path: &Path) -> Result<(spec::Model, Lexicon)> {
         let usual = match self.vocab {
+            Tokens::Ids(_) if self.merges.is_some() => "BPE",
             Tokens::Ids(_) => "WordPiece",
             Tokens::Scores(_) => "Unigram",
         };
@@ -112,12 +120,46 @@ impl Model<'_> {
                     spec::Model::Unigram { unk_id, byte_fallback: self.byte_fallback.unwrap_or(false) };
                 Ok((model, Lexicon::Unigram(unigram::Lexicon::new(&tokens, path)?)))
             }
+            Tokens::Ids(_) if kind == "BPE" => self.read_bpe(path),
             _ => Err(tell(path, "model", &format!("vocab is not that of a {kind}"))),
         }
     }
+
+    /// Of bytes: what no such file asks for is refused.
+    fn read_bpe(self, path: &Path) -> Result<(spec::Model, Lexicon)> {
+        let refuse = |key: &str, value: String| {
+            Err(tell(path, "model", &format!("{key}: {value} is not supported with \"BPE\"")))
+        };
+        let affixes = [
+            ("continuing_subword_prefix", &self.continuing_subword_prefix),
+            ("end_of_word_suffix", &self.end_of_word_suffix),
+        ];
+        for (key, value) in affixes {
+            if let Some(value) = value.as_ref().filter(|value| !value.is_empty()) {
+                return refuse(key, format!("{value:?}"));
+            }
+        }
+        if let Some(value) = self.dropout.filter(|&value| value != 0.0) {
+            return refuse("dropout", value.to_string());
+        }
+        if self.byte_fallback == Some(true) {
+            return refuse("byte_fallback", "true".to_owned());
+        }
+        let (Tokens::Ids(tokens), Some(merges)) = (self.vocab, self.merges) else {
+            return Err(tell(path, "model", "it has no merges"));
+        };
+        let model = spec::Model::Bpe {
+            unk_token: self.unk_token,
+            fuse_unk: self.fuse_unk.unwrap_or(false),
+            ignore_merges: self.ignore_merges.unwrap_or(false),
+        };
+        let vocabulary = Vocabulary::new(tokens, path)?;
+        let merges = bpe::read(&merges, &vocabulary).map_err(|reason| tell(path, "model", &reason))?;
+        Ok((model, Lexicon::Bpe(vocabulary, merges)))
+    }
 }
 
-const MODELS: &[&str] = &["WordPiece", "Unigram"];
+const MODELS: &[&str] = &["WordPiece", "Unigram", "BPE"];
 
 fn tell(path: &Path, part: &str, reason: &str) -> Error {
     Error::tokenizer(path, format!("{part}: {reason}"))

@@ -3,12 +3,17 @@
 use std::path::Path;
 
 use super::{
+    bpe::{self, Bpe, Merges, Unknown},
+    byte_level::char_of,
     spec,
     unigram::{self, Unigram},
     vocabulary::Vocabulary,
     wordpiece::{self, WordPiece},
 };
-use crate::{checkpoint::weights::Bytes, error::Result as Read};
+use crate::{
+    checkpoint::weights::Bytes,
+    error::{Error, Result as Read},
+};
 
 /// Longer words than anyone writes; BERT's own limit is 100.
 const MOST_WORD_CHARS: usize = 10_000;
@@ -18,6 +23,7 @@ const MOST_WORD_CHARS: usize = 10_000;
 pub(super) enum Lexicon {
     WordPiece(Vocabulary),
     Unigram(unigram::Lexicon),
+    Bpe(Vocabulary, Merges),
 }
 
 impl Lexicon {
@@ -26,13 +32,19 @@ impl Lexicon {
         Ok(match model {
             spec::Model::WordPiece { .. } => Self::WordPiece(Vocabulary::from_lines(vocab, path)?),
             spec::Model::Unigram { .. } => Self::Unigram(unigram::Lexicon::from_parts(vocab, index, path)?),
+            spec::Model::Bpe { .. } => {
+                let vocabulary = Vocabulary::from_lines(vocab, path)?;
+                let merges = Merges::from_bytes(index, &vocabulary)
+                    .map_err(|reason| Error::tokenizer(path, format!("merges: {reason}")))?;
+                Self::Bpe(vocabulary, merges)
+            }
         })
     }
 
     /// The id of a token.
     pub(super) fn get(&self, token: &str) -> Option<u32> {
         match self {
-            Self::WordPiece(vocabulary) => vocabulary.get(token),
+            Self::WordPiece(vocabulary) | Self::Bpe(vocabulary, _) => vocabulary.get(token),
             Self::Unigram(lexicon) => lexicon.get(token),
         }
     }
@@ -43,6 +55,7 @@ impl Lexicon {
 pub(super) enum Model {
     WordPiece(WordPiece),
     Unigram(Unigram),
+    Bpe(Bpe),
 }
 
 impl Model {
@@ -66,6 +79,17 @@ impl Model {
             (&spec::Model::Unigram { unk_id, byte_fallback }, Lexicon::Unigram(lexicon)) => {
                 Unigram::new(lexicon, unk_id, byte_fallback).map(Self::Unigram)
             }
+            (spec::Model::Bpe { unk_token, fuse_unk, ignore_merges }, Lexicon::Bpe(vocabulary, merges)) => {
+                let id = unk_token.as_ref().and_then(|token| vocabulary.get(token));
+                let lacks = |byte| vocabulary.get(char_of(byte).encode_utf8(&mut [0; 4])).is_none();
+                if let (Some(token), None) = (unk_token, id)
+                    && (0..=255).any(lacks)
+                {
+                    return Err(format!("the vocabulary lacks {token}"));
+                }
+                let unk = Unknown { id, fuse: *fuse_unk };
+                Ok(Self::Bpe(Bpe::new(vocabulary, merges, unk, *ignore_merges)))
+            }
             _ => Err("model: settings of one kind, tokens of another".to_owned()),
         }
     }
@@ -74,6 +98,7 @@ impl Model {
     pub(super) fn id(&self, token: &str) -> Option<u32> {
         match self {
             Self::WordPiece(model) => model.vocabulary().get(token),
+            Self::Bpe(model) => model.vocabulary().get(token),
             Self::Unigram(model) => model.lexicon().get(token),
         }
     }
@@ -82,6 +107,7 @@ impl Model {
     pub(super) fn token(&self, id: u32) -> Option<&str> {
         match self {
             Self::WordPiece(model) => model.vocabulary().token(id),
+            Self::Bpe(model) => model.vocabulary().token(id),
             Self::Unigram(model) => model.lexicon().token(id),
         }
     }
@@ -90,6 +116,7 @@ impl Model {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::WordPiece(model) => model.vocabulary().len(),
+            Self::Bpe(model) => model.vocabulary().len(),
             Self::Unigram(model) => model.lexicon().len(),
         }
     }
@@ -98,15 +125,17 @@ impl Model {
     pub(super) fn highest(&self) -> u32 {
         match self {
             Self::WordPiece(model) => model.vocabulary().highest(),
+            Self::Bpe(model) => model.vocabulary().highest(),
             Self::Unigram(model) => model.lexicon().len().saturating_sub(1) as u32,
         }
     }
 
-    /// What a word becomes, or a part of one, for which there are no tokens.
-    pub(super) fn unknown(&self) -> u32 {
+    /// What a word becomes, or a part of one, for which there are no tokens, if not nothing.
+    pub(super) fn unknown(&self) -> Option<u32> {
         match self {
-            Self::WordPiece(model) => model.unknown(),
-            Self::Unigram(model) => model.unknown(),
+            Self::WordPiece(model) => Some(model.unknown()),
+            Self::Unigram(model) => Some(model.unknown()),
+            Self::Bpe(model) => model.unknown(),
         }
     }
 
@@ -115,6 +144,7 @@ impl Model {
         match self {
             Self::WordPiece(_) => "WordPiece",
             Self::Unigram(_) => "Unigram",
+            Self::Bpe(_) => "BPE",
         }
     }
 
@@ -123,6 +153,7 @@ impl Model {
         match self {
             Self::WordPiece(model) => [model.vocabulary().to_lines(), Vec::new()],
             Self::Unigram(model) => model.lexicon().to_parts(),
+            Self::Bpe(model) => [model.vocabulary().to_lines(), model.merges().to_bytes()],
         }
     }
 
@@ -131,6 +162,7 @@ impl Model {
         match self {
             Self::WordPiece(model) => Pieces::WordPiece(model.pieces()),
             Self::Unigram(model) => Pieces::Unigram(model.pieces()),
+            Self::Bpe(model) => Pieces::Bpe(model.pieces()),
         }
     }
 }
@@ -147,6 +179,7 @@ pub(super) struct Piece {
 pub(super) enum Pieces<'a> {
     WordPiece(wordpiece::Pieces<'a>),
     Unigram(unigram::Pieces<'a>),
+    Bpe(bpe::Pieces<'a>),
 }
 
 impl Pieces<'_> {
@@ -154,7 +187,7 @@ impl Pieces<'_> {
     pub(super) fn max_chars(&self) -> usize {
         match self {
             Self::WordPiece(pieces) => pieces.max_chars(),
-            Self::Unigram(_) => usize::MAX,
+            Self::Unigram(_) | Self::Bpe(_) => usize::MAX,
         }
     }
 
@@ -164,6 +197,7 @@ impl Pieces<'_> {
         match self {
             Self::WordPiece(pieces) => pieces.push(word, found),
             Self::Unigram(pieces) => pieces.push(word, found),
+            Self::Bpe(pieces) => pieces.push(word, found),
         }
     }
 }

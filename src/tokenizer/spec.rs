@@ -129,6 +129,8 @@ pub(super) enum PreTokenization {
     /// Before and after each punctuation mark.
     Punctuation,
     Metaspace(Metaspace),
+    /// Into what byte pair encoding joins the bytes of.
+    ByteLevel(ByteLevel),
     Sequence {
         pretokenizers: Vec<PreTokenization>,
     },
@@ -144,8 +146,23 @@ impl Part for PreTokenization {
         "Digits",
         "Punctuation",
         "Metaspace",
+        "ByteLevel",
         "Sequence",
     ];
+}
+
+/// Words of GPT-2: of letters, of numbers, or of other signs, with a space before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ByteLevel {
+    /// What starts without a space gets one: the text, and what follows an added token.
+    pub(super) add_prefix_space: bool,
+    /// Otherwise all up to the next added token is one word.
+    #[serde(default = "yes")]
+    pub(super) use_regex: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// How a word becomes tokens of the vocabulary.
@@ -156,6 +173,15 @@ pub(super) enum Model {
     WordPiece { unk_token: String, continuing_subword_prefix: String, max_input_chars_per_word: usize },
     /// Those with the highest sum of scores. With `byte_fallback` what has no token becomes bytes.
     Unigram { unk_id: usize, byte_fallback: bool },
+    /// Pairs are joined in the order of a list.
+    #[serde(rename = "BPE")]
+    Bpe {
+        /// What a byte without a token becomes, several in a row together with `fuse_unk`; `None`: nothing.
+        unk_token: Option<String>,
+        fuse_unk: bool,
+        /// A word that is a token is that one.
+        ignore_merges: bool,
+    },
 }
 
 /// Which special tokens go around a text.
@@ -178,6 +204,14 @@ pub(super) enum PostProcessing {
         single: Vec<TemplatePiece>,
         pair: Vec<TemplatePiece>,
     },
+    /// Adds no tokens.
+    ByteLevel {
+        trim_offsets: bool,
+        add_prefix_space: bool,
+        /// It splits nothing.
+        #[serde(default, skip_serializing)]
+        use_regex: Option<bool>,
+    },
     Sequence {
         processors: Vec<PostProcessing>,
     },
@@ -186,7 +220,8 @@ pub(super) enum PostProcessing {
 impl Part for PostProcessing {
     const KEY: &str = "post_processor";
     const PARTS: &str = "processors";
-    const TYPES: &[&str] = &["BertProcessing", "RobertaProcessing", "TemplateProcessing", "Sequence"];
+    const TYPES: &[&str] =
+        &["BertProcessing", "RobertaProcessing", "TemplateProcessing", "ByteLevel", "Sequence"];
 }
 
 /// A place in a template.
@@ -219,6 +254,8 @@ pub(super) enum Decoding {
     },
     /// `<0x41>` stands for a byte.
     ByteFallback,
+    /// Tokens are written in the alphabet of bytes.
+    ByteLevel,
     /// All tokens become one.
     Fuse,
     /// Takes so many `content` away from where a token starts and stops.
@@ -236,7 +273,7 @@ impl Part for Decoding {
     const KEY: &str = "decoder";
     const PARTS: &str = "decoders";
     const TYPES: &[&str] =
-        &["WordPiece", "Metaspace", "Replace", "ByteFallback", "Fuse", "Strip", "Sequence"];
+        &["WordPiece", "Metaspace", "Replace", "ByteFallback", "ByteLevel", "Fuse", "Strip", "Sequence"];
 }
 
 impl Spec {

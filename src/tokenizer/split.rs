@@ -27,8 +27,8 @@ pub(super) enum Splitter {
 
 impl Splitter {
     /// What a part of a `tokenizer.json` does, in the order in which it does it.
-    pub(super) fn all(part: Option<&PreTokenization>) -> Vec<Self> {
-        match part {
+    pub(super) fn all(part: Option<&PreTokenization>) -> Result<Vec<Self>, String> {
+        Ok(match part {
             None => vec![],
             Some(PreTokenization::BertPreTokenizer) => vec![Self::WhiteSpace, Self::Punctuation],
             Some(PreTokenization::WhitespaceSplit) => vec![Self::WhiteSpace],
@@ -37,10 +37,15 @@ impl Splitter {
             Some(PreTokenization::Digits { individual_digits: true }) => vec![Self::Digits],
             Some(PreTokenization::Punctuation) => vec![Self::Punctuation],
             Some(PreTokenization::Metaspace(metaspace)) => vec![Self::Metaspace(metaspace.clone())],
-            Some(PreTokenization::Sequence { pretokenizers }) => {
-                pretokenizers.iter().flat_map(|part| Self::all(Some(part))).collect()
+            Some(PreTokenization::Sequence { pretokenizers }) => pretokenizers
+                .iter()
+                .map(|part| Self::all(Some(part)))
+                .collect::<Result<Vec<_>, _>>()?
+                .concat(),
+            Some(PreTokenization::ByteLevel(_)) => {
+                return Err("\"ByteLevel\" beside others is not supported".to_owned());
             }
-        }
+        })
     }
 
     /// Whether it depends on where in the text a character is.

@@ -55,7 +55,9 @@ impl Template {
         flatten(processing, &mut parts);
         let mut is_set = false;
         for part in parts {
-            if let PostProcessing::RobertaProcessing { trim_offsets: true, add_prefix_space, .. } = part {
+            if let PostProcessing::RobertaProcessing { trim_offsets: true, add_prefix_space, .. }
+            | PostProcessing::ByteLevel { trim_offsets: true, add_prefix_space, .. } = part
+            {
                 template.trim = Some(Trim { add_prefix_space: *add_prefix_space });
             }
             let Some([single, pair]) = pieces(part) else { continue };
@@ -156,7 +158,7 @@ fn pieces(part: &PostProcessing) -> Option<[Vec<TemplatePiece>; 2]> {
             Some([single(cls, sep), [single(cls, sep), second].concat()])
         }
         PostProcessing::TemplateProcessing { single, pair } => Some([single.clone(), pair.clone()]),
-        PostProcessing::Sequence { .. } => None,
+        PostProcessing::ByteLevel { .. } | PostProcessing::Sequence { .. } => None,
     }
 }
 

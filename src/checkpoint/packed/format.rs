@@ -16,6 +16,7 @@ pub(super) const PANEL_LAYOUT: &str = "n32k4";
 pub(super) const SENTENCE: &str = "sentence";
 pub(super) const CROSS_ENCODER: &str = "cross_encoder";
 pub(super) const UNIGRAM: &str = "unigram";
+pub(super) const BPE: &str = "bpe";
 
 pub(super) const NOT_PACKED: &str = "a safetensors file, but not a packed model";
 
@@ -53,7 +54,7 @@ pub(super) fn check_format(weights: &Weights) -> Result<(), String> {
         _ => return Err(format!("unknown format version {version:?}")),
     }
     for need in metadata(weights, "needs")?.split_whitespace() {
-        if ![SENTENCE, CROSS_ENCODER, UNIGRAM].contains(&need) {
+        if ![SENTENCE, CROSS_ENCODER, UNIGRAM, BPE].contains(&need) {
             return Err(format!("needs {need:?}, which this program does not know: a newer one reads it"));
         }
     }

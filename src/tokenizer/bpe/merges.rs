@@ -1,5 +1,7 @@
 //! Which two tokens become one, and which of several pairs does first.
 
+use std::fmt;
+
 use crate::tokenizer::{table::PairHash, vocabulary::Vocabulary};
 
 /// Two tokens, and what they become.
@@ -76,5 +78,11 @@ impl Merges {
             return Err(format!("a merge has the token {id}, but the highest is {highest}"));
         }
         Ok(Self::new(list))
+    }
+}
+
+impl fmt::Debug for Merges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Merges({} pairs)", self.len)
     }
 }

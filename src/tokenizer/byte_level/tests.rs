@@ -5,10 +5,11 @@ use tokenizers::{
     pre_tokenizers::byte_level::ByteLevel as Oracle,
 };
 
-use super::{ByteLevel, ByteWords, byte_of, char_of, decode};
+use super::{ByteWords, byte_of, char_of, decode};
 use crate::tokenizer::{
     added::Unit,
     place::Span,
+    spec::ByteLevel,
     tests::Random,
     words::{Next, Word, Words},
 };
