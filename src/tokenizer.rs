@@ -69,7 +69,7 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json`, or `vocab.txt` where there is none, with `tokenizer_config.json` and its older companions
+    /// Reads `tokenizer.json`, or where there is none `vocab.txt`, or RoBERTa's `vocab.json` and `merges.txt`, with `tokenizer_config.json` and its older companions
     /// `special_tokens_map.json` and `added_tokens.json`. The files' settings combine as in
     /// `AutoTokenizer.from_pretrained`: casing, accents and Chinese characters of BERT are `tokenizer_config.json`'s business.
     ///
@@ -82,6 +82,9 @@ impl Tokenizer {
             let (mut spec, lexicon) = json::parse(&bytes, &path)?;
             settings.apply(&mut spec, &lexicon);
             return Self::build(spec, lexicon, &path);
+        }
+        if settings.has_merges() {
+            return Self::from_merges(dir, &settings);
         }
         let path = dir.join("vocab.txt");
         let Some(bytes) = read_if_there(&path)? else { return Err(missing(dir)) };
@@ -98,6 +101,19 @@ impl Tokenizer {
         let mut spec = settings.spec(path.parent().unwrap_or(path))?;
         settings.apply(&mut spec, &lexicon);
         Self::build(spec, lexicon, path)
+    }
+
+    fn from_merges(dir: &Path, settings: &Settings) -> Result<Self> {
+        let [vocabulary, merges] = ["vocab.json", "merges.txt"].map(|name| dir.join(name));
+        let read = |path: &Path| {
+            let lacks = || Error::tokenizer(dir, "no tokenizer.json, and not both vocab.json and merges.txt");
+            read_if_there(path)?.ok_or_else(lacks)
+        };
+        let (tokens, list) = (read(&vocabulary)?, read(&merges)?);
+        let lexicon = Lexicon::from_files((&tokens, &vocabulary), (&list, &merges))?;
+        let mut spec = settings.spec(dir)?;
+        settings.apply(&mut spec, &lexicon);
+        Self::build(spec, lexicon, &vocabulary)
     }
 
     /// Restores what [`Tokenizer::to_parts`] gave; `path` only names the file in errors.

@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, collections::BinaryHeap, fmt};
 
 use super::{byte_level::char_of, model::Piece, vocabulary::Vocabulary};
-pub(super) use files::{WrittenMerge, lines, read};
+pub(super) use files::{WrittenMerge, from_text, read};
 pub(super) use merges::Merges;
 
 mod files;

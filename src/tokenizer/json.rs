@@ -154,7 +154,8 @@ impl Model<'_> {
             ignore_merges: self.ignore_merges.unwrap_or(false),
         };
         let vocabulary = Vocabulary::new(tokens, path)?;
-        let merges = bpe::read(&merges, &vocabulary).map_err(|reason| tell(path, "model", &reason))?;
+        let merges =
+            bpe::read(&merges, &vocabulary).map_err(|reason| tell(path, "model: merges", &reason))?;
         Ok((model, Lexicon::Bpe(vocabulary, merges)))
     }
 }

@@ -7,7 +7,7 @@ use super::{
     byte_level::char_of,
     spec,
     unigram::{self, Unigram},
-    vocabulary::Vocabulary,
+    vocabulary::{Entries, TokenIds, Vocabulary},
     wordpiece::{self, WordPiece},
 };
 use crate::{
@@ -35,10 +35,19 @@ impl Lexicon {
             spec::Model::Bpe { .. } => {
                 let vocabulary = Vocabulary::from_lines(vocab, path)?;
                 let merges = Merges::from_bytes(index, &vocabulary)
-                    .map_err(|reason| Error::tokenizer(path, format!("merges: {reason}")))?;
+                    .map_err(|reason| Error::tokenizer(path, format!("model: merges: {reason}")))?;
                 Self::Bpe(vocabulary, merges)
             }
         })
+    }
+
+    /// From a `vocab.json` and a `merges.txt`, each with its path.
+    pub(super) fn from_files(vocab: (&[u8], &Path), merges: (&[u8], &Path)) -> Read<Self> {
+        let Entries(tokens): TokenIds<'_> = serde_json::from_slice(vocab.0).map_err(Error::json(vocab.1))?;
+        let vocabulary = Vocabulary::new(tokens, vocab.1)?;
+        let merges =
+            bpe::from_text(merges.0, &vocabulary).map_err(|reason| Error::tokenizer(merges.1, reason))?;
+        Ok(Self::Bpe(vocabulary, merges))
     }
 
     /// The id of a token.

@@ -17,7 +17,7 @@ use super::{
     decode::MASK,
     model::Lexicon,
     read_if_there,
-    spec::{AddedToken, Normalization, PostProcessing, Spec},
+    spec::{AddedToken, Normalization, PostProcessing, PreTokenization, Spec},
     vocabulary::{Entries, TokenIds},
 };
 use crate::error::{Error, Result};
@@ -102,7 +102,12 @@ impl Settings {
         }
     }
 
-    /// A tokenizer of which nothing is known but these settings, for a `vocab.txt`. To be completed by `apply`.
+    /// Whether there are a `vocab.json` and a `merges.txt`, rather than a `vocab.txt`.
+    pub(super) fn has_merges(&self) -> bool {
+        self.class == Class::Roberta
+    }
+
+    /// A tokenizer of which nothing is known but these settings and its tokens. To be completed by `apply`.
     pub(super) fn spec(&self, dir: &Path) -> Result<Spec> {
         let name = |key: &str| self.names.text(key).unwrap_or_default();
         let spec = self.class.spec(name("unk_token"), name("cls_token"), name("sep_token"));
@@ -119,12 +124,17 @@ impl Settings {
             normalizer.strip_accents = config.strip_accents;
             normalizer.handle_chinese_chars = config.tokenize_chinese_chars.unwrap_or(true);
         }
-        if self.class == Class::Roberta
-            && let Some(PostProcessing::RobertaProcessing { trim_offsets, add_prefix_space, .. }) =
+        if self.class == Class::Roberta {
+            let has_prefix = config.add_prefix_space.unwrap_or(false);
+            if let Some(PreTokenization::ByteLevel(words)) = &mut spec.pre_tokenizer {
+                words.add_prefix_space = has_prefix;
+            }
+            if let Some(PostProcessing::RobertaProcessing { trim_offsets, add_prefix_space, .. }) =
                 &mut spec.post_processor
-        {
-            *trim_offsets = config.trim_offsets.unwrap_or(true);
-            *add_prefix_space = config.add_prefix_space.unwrap_or(false);
+            {
+                *trim_offsets = config.trim_offsets.unwrap_or(true);
+                *add_prefix_space = has_prefix;
+            }
         }
         spec.split_special_tokens = config.split_special_tokens.unwrap_or(false);
         let max_length = config.model_max_length.or(config.max_len);

@@ -300,4 +300,24 @@ impl Spec {
             mask_token: None,
         }
     }
+
+    /// A RoBERTa tokenizer with these special tokens, all else as RoBERTa has it.
+    pub(super) fn roberta(cls: String, sep: String) -> Self {
+        let frame =
+            PostProcessing::RobertaProcessing { cls, sep, trim_offsets: true, add_prefix_space: false };
+        Self {
+            normalizer: None,
+            pre_tokenizer: Some(PreTokenization::ByteLevel(ByteLevel {
+                add_prefix_space: false,
+                use_regex: true,
+            })),
+            model: Model::Bpe { unk_token: None, fuse_unk: false, ignore_merges: false },
+            post_processor: Some(frame),
+            decoder: Some(Decoding::ByteLevel),
+            added_tokens: Vec::new(),
+            split_special_tokens: false,
+            model_max_length: None,
+            mask_token: None,
+        }
+    }
 }

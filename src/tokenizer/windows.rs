@@ -10,8 +10,15 @@ use super::{
     truncation::longest_first,
 };
 
+/// A token where the template leaves it.
+struct Placed {
+    token: Token<Span>,
+    /// Its place as the first of a window.
+    first: Span,
+}
+
 /// The tokens of a text, or of a part of it.
-type Part<'a> = &'a [Token<Span>];
+type Part<'a> = &'a [Placed];
 
 impl Tokenizer {
     /// [`Tokenizer::encode`], and for every token where it comes from. Of a text of more than `max_tokens` tokens, `[CLS]` and
@@ -77,33 +84,37 @@ impl Tokenizer {
     }
 
     /// The text's tokens, in their places as the template leaves them.
-    fn placed_tokens(&self, text: &str) -> Vec<Token<Span>> {
-        let mut tokens: Vec<_> = self.tokens::<Span>(text).collect();
-        if let Some(trim) = self.template.trim {
-            let chars: Vec<_> = text.chars().collect();
-            for (i, token) in tokens.iter_mut().enumerate() {
-                let Span { start, end } = token.place;
-                if token.is_added {
-                    // With the white space that it took.
-                    token.place = trim.place(&chars[start..end], i == 0, token.place);
-                } else if token.id != self.model.unknown() {
-                    let own: Vec<_> = self.model.token(token.id).unwrap_or_default().chars().collect();
-                    token.place = trim.place(&own, i == 0, token.place);
-                }
-            }
-        }
-        tokens
+    fn placed_tokens(&self, text: &str) -> Vec<Placed> {
+        let tokens = self.tokens::<Span>(text);
+        let Some(trim) = self.template.trim else {
+            return tokens.map(|token| Placed { token, first: token.place }).collect();
+        };
+        let chars: Vec<_> = text.chars().collect();
+        let place = |token: Token<Span>| {
+            let own: Vec<_>;
+            let text = if token.is_added {
+                // With the white space that it took.
+                &chars[token.place.start..token.place.end]
+            } else {
+                let is_known = Some(token.id) != self.model.unknown();
+                own = self.model.token(token.id).filter(|_| is_known).unwrap_or_default().chars().collect();
+                &own
+            };
+            let [first, place] = [true, false].map(|is_first| trim.place(text, is_first, token.place));
+            Placed { token: Token { place, ..token }, first }
+        };
+        tokens.map(place).collect()
     }
 
     fn window(&self, first: Part<'_>, second: Option<Part<'_>>, truncated: bool) -> Window {
-        let ids = |part: Part<'_>| part.iter().map(|token| token.id).collect::<Vec<_>>();
+        let ids = |part: Part<'_>| part.iter().map(|placed| placed.token.id).collect::<Vec<_>>();
         let encoding = self.with_special_tokens(&ids(first), second.map(ids).as_deref(), truncated);
         let origins = |sequence: usize, part: Part<'_>| {
-            let origin = |token: &Token<Span>| {
-                let Span { start, end } = token.place;
+            let origin = |(i, &Placed { token, first }): (usize, &Placed)| {
+                let Span { start, end } = if i == 0 { first } else { token.place };
                 Origin { sequence, word: token.word, start, end }
             };
-            part.iter().map(origin).collect::<Vec<_>>()
+            part.iter().enumerate().map(origin).collect::<Vec<_>>()
         };
         let second = second.map(|part| origins(1, part).into_iter());
         let origins = self.template.origins(origins(0, first).into_iter(), second);

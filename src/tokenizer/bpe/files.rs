@@ -44,9 +44,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for WrittenMerge<'a> {
     }
 }
 
-/// The merges of a `merges.txt`.
-pub(in crate::tokenizer) fn lines(text: &str) -> Vec<WrittenMerge<'_>> {
-    text.lines().map(|line| WrittenMerge::Line(line.into())).collect()
+/// From `merges.txt`: a merge a line.
+pub(in crate::tokenizer) fn from_text(bytes: &[u8], vocabulary: &Vocabulary) -> Result<Merges, String> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let line = bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        format!("line {line} is not UTF-8")
+    })?;
+    let lines: Vec<_> = text.lines().map(|line| WrittenMerge::Line(line.into())).collect();
+    read(&lines, vocabulary)
 }
 
 /// Finds the tokens of merges, and what they become. An error says which one is wrong.
@@ -57,7 +62,7 @@ pub(in crate::tokenizer) fn read(
     let mut joined = String::new();
     let mut merges = Vec::with_capacity(list.len());
     for (merge, number) in list.iter().zip(1..) {
-        let tell = |reason: &str| Err(format!("merges: {number}, {merge}: {reason}"));
+        let tell = |reason: &str| Err(format!("{number}, {merge}: {reason}"));
         let (left, right) = match merge {
             WrittenMerge::Line(line) if line.starts_with("#version") => continue,
             WrittenMerge::Line(line) => match line.split_once(' ') {

@@ -12,7 +12,6 @@ pub(in crate::tokenizer) struct Merges {
     hash: PairHash,
     /// A merge, and its place in the list, from 1; all 0 where there is none.
     slots: Box<[[u32; 4]]>,
-    len: usize,
 }
 
 impl Merges {
@@ -20,18 +19,12 @@ impl Merges {
     pub(in crate::tokenizer) fn new(list: impl ExactSizeIterator<Item = Merge>) -> Self {
         // Zeros come from the system as such: a page that nothing hashes to takes no memory.
         let slots = vec![[0; 4]; 2 * list.len() + 1].into();
-        let mut merges = Self { hash: PairHash::new(), slots, len: 0 };
+        let mut merges = Self { hash: PairHash::new(), slots };
         for ([left, right, joined], place) in list.zip(1..) {
             let at = merges.find(left, right);
-            merges.len += usize::from(merges.slots[at][3] == 0);
             merges.slots[at] = [left, right, joined, place];
         }
         merges
-    }
-
-    /// How many different pairs there are.
-    pub(super) fn len(&self) -> usize {
-        self.len
     }
 
     /// The place of a pair in the list, and the token that it becomes.
@@ -83,6 +76,6 @@ impl Merges {
 
 impl fmt::Debug for Merges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Merges({} pairs)", self.len)
+        write!(f, "Merges({} at most)", self.slots.len() / 2)
     }
 }

@@ -137,7 +137,6 @@ fn what_is_packed_comes_back() {
         let vocabulary = vocabulary(&made.tokens);
         let merges = made.merges(&vocabulary);
         let bytes = merges.to_bytes();
-        assert_eq!(bytes.len(), 12 * merges.len());
         for zeros in [0, 1, 11, 12, 64] {
             let padded = [bytes.as_slice(), &vec![0; zeros]].concat();
             if padded.len() < bytes.len().next_multiple_of(12) {
@@ -197,7 +196,7 @@ fn pairs_spread() {
         for (left, right) in [(1, 0), (0, 1), (1, 1), (256, 255), (1 << 12, 1 << 11)] {
             let list = (0..4000_u32).map(|i| [i * left, i * right, i]);
             let merges = Merges::new(list);
-            assert_eq!(merges.len(), 4000);
+            assert_eq!(merges.to_bytes().len(), 12 * 4000);
             assert!(merges.longest_run() < 300, "{left} {right}: {}", merges.longest_run());
         }
     }

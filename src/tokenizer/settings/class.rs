@@ -71,7 +71,8 @@ impl Class {
         matches!(self, Self::Bert | Self::Mpnet)
     }
 
-    /// A tokenizer of which nothing is known but its special tokens, for a `vocab.txt`; `None` for a class that has no such file.
+    /// A tokenizer of which nothing is known but its special tokens, for a `vocab.txt`, or a `vocab.json` and a `merges.txt`; `None`
+    /// for a class that has no such file.
     pub(super) fn spec(self, unk: String, cls: String, sep: String) -> Option<Spec> {
         match self {
             Self::Bert => Some(Spec::bert(unk, cls, sep)),
@@ -86,6 +87,7 @@ impl Class {
                 spec.post_processor = Some(frame);
                 Some(spec)
             }
+            Self::Roberta => Some(Spec::roberta(cls, sep)),
             _ => None,
         }
     }

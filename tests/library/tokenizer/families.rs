@@ -14,8 +14,18 @@ fn ids_are_those_of_transformers() {
     let mut compared = 0;
     for entry in fs::read_dir(family).unwrap().map(Result::unwrap) {
         let name = entry.file_name().into_string().unwrap();
-        let kinds =
-            ["bert", "xlm-roberta", "camembert", "mpnet", "distilbert", "electra", "albert", "deberta"];
+        let kinds = [
+            "bert",
+            "xlm-roberta",
+            "camembert",
+            "mpnet",
+            "distilbert",
+            "electra",
+            "albert",
+            "deberta",
+            "roberta",
+            "modernbert",
+        ];
         if !kinds.iter().any(|kind| name.starts_with(kind)) {
             continue;
         }

@@ -21,7 +21,7 @@ fn wordpiece() -> Value {
     file
 }
 
-fn ours(file: &Value) -> Tokenizer {
+pub(super) fn ours(file: &Value) -> Tokenizer {
     let config = r#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#;
     load(&[("tokenizer.json", &file.to_string()), ("tokenizer_config.json", config)]).unwrap()
 }
@@ -134,7 +134,7 @@ fn check_decoded(ours: &Tokenizer, theirs: &Reference, text: &str, context: &str
     }
 }
 
-fn compare(file: &Value, seed: u64, count: usize, context: &str) {
+pub(super) fn compare(file: &Value, seed: u64, count: usize, context: &str) {
     compare_if(true, file, seed, count, context);
 }
 

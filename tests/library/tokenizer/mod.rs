@@ -1,6 +1,7 @@
 //! The tokenizer gives Hugging Face's ids, from every form of a checkpoint, and refuses files that are not BERT's.
 
 mod bad_input;
+mod bytes;
 mod conformance;
 mod families;
 mod kinds;
