@@ -11,8 +11,8 @@ use super::{
 pub(super) struct Template {
     single: Vec<Slot>,
     pair: Vec<Slot>,
-    /// Whether white space at the ends of a token is not of its place.
-    pub(super) trim: Option<Trim>,
+    /// How white space at the ends of a token is taken from its place: not at all, or in these ways in a row.
+    pub(super) trims: Vec<Trim>,
 }
 
 /// How white space is taken away from the places of tokens.
@@ -50,7 +50,7 @@ impl Template {
         id: impl Fn(&str) -> Result<u32, String>,
     ) -> Result<Self, String> {
         let text = [Slot::Text(SequenceId::A, 0), Slot::Text(SequenceId::B, 1)];
-        let mut template = Self { single: text[..1].to_vec(), pair: text.to_vec(), trim: None };
+        let mut template = Self { single: text[..1].to_vec(), pair: text.to_vec(), trims: Vec::new() };
         let mut parts = vec![];
         flatten(processing, &mut parts);
         let mut is_set = false;
@@ -58,7 +58,7 @@ impl Template {
             if let PostProcessing::RobertaProcessing { trim_offsets: true, add_prefix_space, .. }
             | PostProcessing::ByteLevel { trim_offsets: true, add_prefix_space, .. } = part
             {
-                template.trim = Some(Trim { add_prefix_space: *add_prefix_space });
+                template.trims.push(Trim { add_prefix_space: *add_prefix_space });
             }
             let Some([single, pair]) = pieces(part) else { continue };
             if std::mem::replace(&mut is_set, true) {

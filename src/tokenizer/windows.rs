@@ -86,9 +86,10 @@ impl Tokenizer {
     /// The text's tokens, in their places as the template leaves them.
     fn placed_tokens(&self, text: &str) -> Vec<Placed> {
         let tokens = self.tokens::<Span>(text);
-        let Some(trim) = self.template.trim else {
+        let trims = &self.template.trims;
+        if trims.is_empty() {
             return tokens.map(|token| Placed { token, first: token.place }).collect();
-        };
+        }
         let chars: Vec<_> = text.chars().collect();
         let place = |token: Token<Span>| {
             let own: Vec<_>;
@@ -100,7 +101,9 @@ impl Tokenizer {
                 own = self.model.token(token.id).filter(|_| is_known).unwrap_or_default().chars().collect();
                 &own
             };
-            let [first, place] = [true, false].map(|is_first| trim.place(text, is_first, token.place));
+            let place =
+                |is_first| trims.iter().fold(token.place, |place, trim| trim.place(text, is_first, place));
+            let (first, place) = (place(true), place(false));
             Placed { token: Token { place, ..token }, first }
         };
         tokens.map(place).collect()

@@ -75,7 +75,7 @@ fn other_tokenizers_are_refused_by_name() {
     let bpe = json!({"type": "BPE", "vocab": {}, "merges": []});
     assert_eq!(
         changed("/model", bpe),
-        r#"tokenizer.json: model: "BPE" is not supported, only WordPiece, Unigram"#
+        r#"tokenizer.json: pre_tokenizer: the model "BPE" is supported with "ByteLevel" alone"#
     );
     assert!(changed("/model/type", json!("WordLevel")).contains(r#"model: "WordLevel" is not supported"#));
     let message = changed("/normalizer", json!({"type": "Sequence", "normalizers": [{"type": "Nmt"}]}));

@@ -28,10 +28,16 @@ pub(super) fn ours(file: &Value) -> Tokenizer {
 
 /// Words, marks and spaces of many kinds, put together by chance, around and beyond the size of a chunk.
 fn texts(seed: u64, count: usize) -> Vec<String> {
-    const PARTS: [&str; 59] = [
+    const PARTS: [&str; 65] = [
         "film",
         "x好看",
         "the",
+        "filmx",
+        "theme",
+        "don't",
+        "we'll",
+        "'s",
+        "I've 1st",
         "library",
         "Ångström",
         "e\u{301}te\u{301}",
