@@ -15,6 +15,8 @@ The committed sample, tests/data/tokenizer/sample.jsonl, is made with
 
 and that of Unigram, tests/data/tokenizer/unigram/sample.jsonl, with
     tools/tokenizer_reference.py tests/data/tokenizer/unigram -o tests/data/tokenizer/unigram/sample.jsonl --count 240 --seed 1
+
+and that of BPE, tests/data/tokenizer/bpe/sample.jsonl, in the same way.
 """
 
 import argparse

@@ -3,13 +3,13 @@
 
 #![no_main]
 
-use std::{env, fs, path::Path, process};
+use std::{collections::BTreeMap, env, fs, path::Path, process};
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use nimbert::{Cut, OnLong, Tokenizer};
 use serde_json::{Value, json};
-use tokenizers::Tokenizer as Reference;
+use tokenizers::{Tokenizer as Reference, pre_tokenizers::byte_level::ByteLevel};
 
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {
@@ -20,7 +20,21 @@ struct Input<'a> {
     splitters: Vec<Splitter>,
     tokens: Vec<(String, i8)>,
     byte_fallback: bool,
+    bpe: Option<Bpe>,
     texts: Vec<&'a str>,
+}
+
+/// Byte-level BPE, in place of Unigram and its splitters.
+#[derive(Debug, Arbitrary)]
+struct Bpe {
+    /// Of each merge which two tokens, of all bytes and what the merges before have made.
+    merges: Vec<(u16, u16)>,
+    unk: bool,
+    fuse_unk: bool,
+    ignore_merges: bool,
+    add_prefix_space: bool,
+    use_regex: bool,
+    trim_offsets: bool,
 }
 
 #[derive(Debug, Arbitrary)]
@@ -100,11 +114,41 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
+impl Bpe {
+    fn json(&self, normalizers: &[Value]) -> Value {
+        let mut tokens: Vec<_> = ByteLevel::alphabet().into_iter().map(String::from).collect();
+        tokens.sort_unstable();
+        tokens.push("<unk>".to_owned());
+        let mut merges = Vec::new();
+        for &(left, right) in &self.merges {
+            let pair = [left, right].map(|at| tokens[usize::from(at) % tokens.len()].clone());
+            if pair.concat().len() > 100 {
+                continue;
+            }
+            if !tokens.contains(&pair.concat()) {
+                tokens.push(pair.concat());
+            }
+            merges.push(pair);
+        }
+        let vocab: BTreeMap<_, _> = tokens.iter().zip(0..).collect();
+        let level = json!({"type": "ByteLevel", "add_prefix_space": self.add_prefix_space, "trim_offsets": self.trim_offsets,
+            "use_regex": self.use_regex});
+        json!({
+            "added_tokens": [], "post_processor": level, "decoder": level, "pre_tokenizer": level,
+            "normalizer": {"type": "Sequence", "normalizers": normalizers},
+            "model": {"type": "BPE", "unk_token": self.unk.then_some("<unk>"), "fuse_unk": self.fuse_unk,
+                "ignore_merges": self.ignore_merges, "vocab": vocab, "merges": merges}})
+    }
+}
+
 impl Input<'_> {
     fn json(&self) -> String {
         let mut normalizers: Vec<_> = self.normalizers.iter().map(Normalizer::json).collect();
         if let Some(bytes) = self.charsmap {
             normalizers.push(json!({"type": "Precompiled", "precompiled_charsmap": base64(bytes)}));
+        }
+        if let Some(bpe) = &self.bpe {
+            return bpe.json(&normalizers).to_string();
         }
         let splitters: Vec<_> = self.splitters.iter().map(Splitter::json).collect();
         let mut vocab = vec![json!(["<unk>", 0.0])];

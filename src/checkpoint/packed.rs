@@ -35,7 +35,7 @@
 //! | `sentence.dense.i.weight`, `….bias` | F32 \[N, K↑16\], F32 \[N↑16\] | step i after pooling, a dense layer |
 //! | `tokenizer.vocab` | U8 \[length↑64\] | tokens by id, each ended by a line feed |
 //! | `tokenizer.index` | U8 \[length↑64\] | of a Unigram tokenizer: scores, places and a trie of the tokens; `unigram` in `needs` |
-//! | the same of a BPE tokenizer | U8 \[12 × merges↑64\] | merges in their order, each of three U32: two ids and what they become; `bpe` in `needs` |
+//! | the same of a BPE tokenizer | | merges in their order, each of three U32, two ids and what they become; `bpe` in `needs` |
 //! | `checksums` | U8 \[tensors, 64\] | SHA-256 in the first 32 bytes of each row, then zeros |
 //!
 //! The matmuls are, in each layer, `attention.self.qkv` (query, key and value one below the other),

@@ -84,17 +84,19 @@ fn bert_base_chinese_as_published() {
     cases.iter().for_each(|case| case.check(&tokenizer, 0, "published"));
 }
 
-/// A Unigram tokenizer as XLM-RoBERTa has it, by `AutoTokenizer`.
+/// A Unigram tokenizer as XLM-RoBERTa has it, and BPE as RoBERTa has it, by `AutoTokenizer`.
 #[test]
-fn unigram_ids_are_hugging_faces() {
-    let dir = data("tokenizer/unigram");
-    let (_, cases) = reference(&dir.join("sample.jsonl"));
-    assert!(cases.len() >= 240);
-    let tokenizer = Tokenizer::from_dir(&dir).unwrap();
-    let (spec, vocabulary, index) = tokenizer.to_parts();
-    let packed = Tokenizer::from_parts(&spec, &vocabulary, &index, Path::new("packed")).unwrap();
-    for (form, tokenizer) in [("directory", tokenizer), ("parts", packed)] {
-        cases.iter().for_each(|case| case.check(&tokenizer, 0, form));
+fn ids_of_other_kinds_are_hugging_faces() {
+    for kind in ["unigram", "bpe"] {
+        let dir = data("tokenizer").join(kind);
+        let (_, cases) = reference(&dir.join("sample.jsonl"));
+        assert!(cases.len() >= 240);
+        let tokenizer = Tokenizer::from_dir(&dir).unwrap();
+        let (spec, vocabulary, index) = tokenizer.to_parts();
+        let packed = Tokenizer::from_parts(&spec, &vocabulary, &index, Path::new("packed")).unwrap();
+        for (form, tokenizer) in [("directory", tokenizer), ("parts", packed)] {
+            cases.iter().for_each(|case| case.check(&tokenizer, 0, &format!("{kind}, {form}")));
+        }
     }
 }
 
