@@ -46,6 +46,8 @@ FIXED = [
 ]  # fmt: skip
 
 SPECIAL = ["[MASK]", "[CLS]", "[SEP]", "[UNK]", "[PAD]", "[mask]", "[MASK", "MASK]", "[ MASK]", "[unused7]", "##", "##a", "[[MASK]]"]
+# Those of RoBERTa, and endings of words that byte-level tokenizers know.
+BYTE_LEVEL = ["<mask>", " <mask>", "<mask> ", "<mask", "mask>", "<s>", "</s>", "<unk>", "<pad>", "'s", "n't", "'re", "'ll", " 'll", "'S"]
 SPACES = [" ", "  ", "\t", "\n", "\r\n", "\x0b", "\x0c", "\x1c", "\x85", "\xa0", "\u1680", "\u2003", "\u200a", "\u2028", "\u2029",
           "\u202f", "\u205f", "\u3000", "\u180e", "\u200b", "\ufeff"]  # fmt: skip
 EMOJI = ["👨‍👩‍👧", "👍🏽", "🇫🇷", "1️⃣", "❤️", "😀", "🏴\U000e0067\U000e0062\U000e007f", "🧑‍💻", "☺", "✌🏿"]
@@ -172,6 +174,9 @@ def main():
     settings = args.settings or [None]
     loaded = [load(args.directory, each) for each in settings]
     words = sorted(loaded[0].get_vocab(), key=loaded[0].get_vocab().get)
+    if type(loaded[0].backend_tokenizer.model).__name__ == "BPE":
+        SPECIAL.extend(BYTE_LEVEL)
+        words = [loaded[0].convert_tokens_to_string([word]) for word in words]
     versions = {"transformers": transformers.__version__, "tokenizers": tokenizers.__version__}
     header = {"seed": args.seed, "count": args.count, "longest": args.longest, **versions, "settings": settings}
     with args.output.open("w", encoding="ascii") as file:

@@ -21,7 +21,7 @@ pub(super) struct Bpe {
     vocabulary: Vocabulary,
     merges: Merges,
     /// The token of each byte, or `NONE`.
-    bytes: [u32; 256],
+    bytes: Box<[u32; 256]>,
     unk: Unknown,
     /// Whether a word that is a token is that one, whatever its bytes are joined to.
     ignore_merges: bool,
@@ -40,7 +40,7 @@ impl Bpe {
     /// The tokens are written in the alphabet of [`char_of`].
     pub(super) fn new(vocabulary: Vocabulary, merges: Merges, unk: Unknown, ignore_merges: bool) -> Self {
         let id = |c: char| vocabulary.get(c.encode_utf8(&mut [0; 4])).unwrap_or(NONE);
-        let bytes = std::array::from_fn(|byte| id(char_of(byte as u8)));
+        let bytes = Box::new(std::array::from_fn(|byte| id(char_of(byte as u8))));
         Self { vocabulary, merges, bytes, unk, ignore_merges }
     }
 
