@@ -49,7 +49,7 @@ impl Hash {
     }
 }
 
-/// Hashes two ids as one, with keys as those of [`Hash`].
+/// Hashes two ids as one, with keys as those of [`struct@Hash`].
 pub(super) struct PairHash(Hash);
 
 impl PairHash {

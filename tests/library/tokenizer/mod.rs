@@ -6,6 +6,7 @@ mod conformance;
 mod families;
 mod kinds;
 mod length;
+mod merges;
 mod origins;
 mod settings;
 mod special_tokens;
