@@ -17,7 +17,7 @@ The specification is a JSON file (see tests/data/checkpoints):
   tokenizer "unigram" for one in XLM-RoBERTa's form (unigram.py), in place of a vocabulary
 
 The vocabulary is [PAD] [UNK] [CLS] [SEP] [MASK] and then one character a token, from U+4E00 on.
-The Rust tests write the same directory, to the bit (tests/support/checkpoint.rs), where the specification names no tokenizer.
+The Rust tests write the same directory, to the bit (tests/support/checkpoint.rs), where no tokenizer is named.
 """
 import argparse
 import json

@@ -139,7 +139,8 @@ def parser() -> argparse.ArgumentParser:
                                    epilog=example(*examples), formatter_class=raw)
 
     run = command("run", "measure all engines (done without a command, too)", "run --quick",
-                  "run --threads 1,2 --output target/threads", "run --engines pytorch-f32,nimbert --workloads 1x128,mixed",
+                  "run --threads 1,2 --output target/threads",
+                  "run --engines pytorch-f32,nimbert --workloads 1x128,mixed",
                   "run --shape xlm-roberta-base --workloads 1x32,1x128,mixed",
                   "run --task classify,embed --pooling mean,cls",
                   parents=[installing(), timing()])

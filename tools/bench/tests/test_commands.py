@@ -191,9 +191,9 @@ class Programs(unittest.TestCase):
         self.fails("has no config.json", "--checkpoint", self.directory)
         self.fails("--workloads 1x513: the model takes at most 512 tokens", "--workloads", "1x8,1x513")
         # Of its 514 positions two are never a token's.
-        self.fails("--workloads 1x513: the model takes at most 512 tokens", "--shape", "xlm-roberta-base", "--workloads",
-                   "1x513")
-        self.fails("--task: of distilbert only the logits of texts are measured", "--shape", "distilbert-base", "--task",
-                   "classify,tag")
+        self.fails("--workloads 1x513: the model takes at most 512 tokens", "--workloads", "1x513", "--shape",
+                   "xlm-roberta-base")
+        self.fails("--task: of distilbert only the logits of texts are measured", "--task", "classify,tag", "--shape",
+                   "distilbert-base")
         self.fails("100000 threads", "--threads", "100000")
         self.fails("python: ", "--python", self.directory / "python", "--output", self.directory)
