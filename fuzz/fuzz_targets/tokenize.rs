@@ -69,7 +69,7 @@ impl Input<'_> {
         let vocabulary: AHashMap<_, _> = vocabulary.iter().cloned().zip(0_u32..).collect();
         let model = WordPiece::builder().vocab(vocabulary).unk_token("[UNK]".into()).build().unwrap();
         let mut tokenizer = Reference::new(model);
-        tokenizer.with_normalizer(Some(BertNormalizer::new(true, self.chinese, self.strip_accents, self.lower_case)));
+        tokenizer.with_normalizer(Some(BertNormalizer::new(true, self.chinese, self.strip_accents, self.lower_case))).expect("no added tokens yet");
         tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
         tokenizer.with_post_processor(Some(BertProcessing::new(("[SEP]".into(), 3), ("[CLS]".into(), 2))));
         tokenizer.add_special_tokens(SPECIAL.map(|token| AddedToken::from(token, true))).unwrap();
