@@ -28,7 +28,7 @@ pub(super) struct Ids<'a, W, P> {
     /// The word's pieces, and how many of them were given.
     found: Vec<Piece>,
     given: usize,
-    /// Bytes and characters of the word before the next piece, and the place of the one before.
+    /// Bytes of the word before the next piece, and characters that begin there; the place of the piece before.
     counted: (usize, usize),
     before: P,
 }
@@ -63,7 +63,10 @@ impl<'a, W: Words<P>, P: Place> Ids<'a, W, P> {
         let (start, end) = (start as usize, end as usize);
         if start == from {
             let text = &self.word.text;
-            let next = first + text[start..end].chars().count();
+            // Pieces of bytes may share a character: each is of all of it.
+            let begins = |place: &usize| text.is_char_boundary(*place);
+            let next = first + (start..end).filter(begins).count();
+            let first = if begins(&start) { first } else { first - 1 };
             self.before = self.word.place(first, next - 1, end == text.len());
             self.counted = (end, next);
         }
