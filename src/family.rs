@@ -107,6 +107,12 @@ impl Family {
         }
     }
 
+    /// Whether transformers gives a model the token types that its tokenizer has. RoBERTa's likes get none as a rule, and those with
+    /// one type, or none, can read no others.
+    pub(crate) fn takes_token_types(self, encoder: &Shape) -> bool {
+        self == Self::Bert || encoder.type_vocab_size > 1
+    }
+
     fn classes(self) -> &'static Classes {
         match self {
             Self::Bert => &bert::CLASSES,

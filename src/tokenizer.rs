@@ -150,6 +150,12 @@ impl Tokenizer {
         }
     }
 
+    /// For a model that takes no token types: all are 0, whatever the files say.
+    pub(crate) fn without_types(mut self) -> Self {
+        self.template.forget_types();
+        self
+    }
+
     /// The highest id that a text can give, plus 1.
     pub fn vocab_size(&self) -> usize {
         self.vocab_size

@@ -197,6 +197,8 @@ impl Engine {
                 format!("the tokenizer has {ids} tokens, but the model {words} words"),
             ));
         }
+        let has_types = config.family.takes_token_types(&config.encoder);
+        let tokenizer = if has_types { tokenizer } else { tokenizer.without_types() };
         let most = config.encoder.max_tokens();
         let natural = tokenizer.model_max_length().map_or(most, |length| length.min(most));
         let max_tokens = options.max_tokens.unwrap_or(natural);

@@ -80,6 +80,14 @@ impl Template {
         Ok(template)
     }
 
+    /// Gives all tokens the type 0.
+    pub(super) fn forget_types(&mut self) {
+        for slot in self.single.iter_mut().chain(&mut self.pair) {
+            let (Slot::Special(_, kind) | Slot::Text(_, kind)) = slot;
+            *kind = 0;
+        }
+    }
+
     /// How many special tokens there are.
     pub(super) fn special(&self, has_pair: bool) -> usize {
         self.slots(has_pair).iter().filter(|slot| matches!(slot, Slot::Special(..))).count()

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use nimbert::{Encoding, Engine, OnLong, Options, PackOptions, Precision, pack};
 use nimbert_test_support::{distance, shared};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Good as _;
 
@@ -93,5 +93,44 @@ fn fewer_bits_and_packed_files_stay_near() {
                 assert!(apart <= most * spread, "{name} in {precision}: {}", apart / spread);
             }
         }
+    }
+}
+
+/// The second text of a pair is of type 1 in many a tokenizer of a model that has no types: there it is no other than the first.
+#[test]
+fn token_types_that_a_model_does_not_have_change_nothing() {
+    for name in ["distilbert-classify", "roberta-classify", "mpnet-classify"] {
+        let Some(dir) = shared(&format!("family/{name}")) else { return };
+        let copy = tempfile::tempdir().unwrap();
+        for entry in fs::read_dir(&dir).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+        }
+        let path = copy.path().join("tokenizer.json");
+        let mut json: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let [cls, sep] = if name.starts_with("distil") { ["[CLS]", "[SEP]"] } else { ["<s>", "</s>"] };
+        let special = |id: &str, kind: u32| json!({"SpecialToken": {"id": id, "type_id": kind}});
+        let text = |id: &str, kind: u32| json!({"Sequence": {"id": id, "type_id": kind}});
+        let ids = [cls, sep].map(|token| (token, json["model"]["vocab"][token].clone()));
+        let tokens: Value = ids
+            .into_iter()
+            .map(|(token, id)| (token.to_owned(), json!({"id": token, "ids": [id], "tokens": [token]})))
+            .collect();
+        json["post_processor"] = json!({
+            "type": "TemplateProcessing",
+            "single": [special(cls, 0), text("A", 0), special(sep, 0)],
+            "pair": [special(cls, 0), text("A", 0), special(sep, 0), text("B", 1), special(sep, 1)],
+            "special_tokens": tokens,
+        });
+        fs::write(&path, json.to_string()).unwrap();
+        let engine = Engine::load(copy.path(), Options::default()).unwrap();
+        let encoding = engine.encode("a film", Some("a town")).unwrap();
+        assert!(encoding.token_type_ids.iter().all(|&kind| kind == 0), "{name}");
+        let found = engine.classify_pairs(&[("a film", "a town")]).good().remove(0);
+        assert_eq!(found.logits, engine.logits(std::slice::from_ref(&encoding)).good()[0], "{name}");
+        // Who says it in numbers asks for what there is not.
+        let told = Encoding { token_type_ids: vec![1; encoding.token_ids.len()], ..encoding };
+        let error = engine.logits(&[told]).remove(0).unwrap_err().to_string();
+        assert!(error.contains("token type 1 is out of range"), "{name}: {error}");
     }
 }
