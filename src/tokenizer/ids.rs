@@ -28,7 +28,7 @@ pub(super) struct Ids<'a, W, P> {
     /// The word's pieces, and how many of them were given.
     found: Vec<Piece>,
     given: usize,
-    /// Bytes of the word before the next piece, and characters that begin there; the place of the piece before.
+    /// Bytes and characters of the word before the next piece, and the place of the one before.
     counted: (usize, usize),
     before: P,
 }
@@ -56,17 +56,18 @@ impl<'a, W: Words<P>, P: Place> Ids<'a, W, P> {
         Some(Token { id: piece.id, word: self.read - 1, place, is_added: false })
     }
 
-    /// Where a piece's characters come from: those after the piece before it, or the same.
+    /// Where the characters come from that a piece is of, or has a part of: not before those of the piece before it. Several may
+    /// be of the same bytes.
     #[inline]
     fn place(&mut self, Piece { start, end, .. }: Piece) -> P {
-        let (from, first) = self.counted;
+        let (from, begun) = self.counted;
         let (start, end) = (start as usize, end as usize);
-        if start == from {
-            let text = &self.word.text;
-            // Pieces of bytes may share a character: each is of all of it.
-            let begins = |place: &usize| text.is_char_boundary(*place);
-            let next = first + (start..end).filter(begins).count();
-            let first = if begins(&start) { first } else { first - 1 };
+        if start >= from {
+            let text = self.word.text.as_bytes();
+            let begins = |&&byte: &&u8| byte & 0xc0 != 0x80;
+            let begun = begun + text[from..start].iter().filter(begins).count();
+            let next = begun + text[start..end].iter().filter(begins).count();
+            let first = if begins(&&text[start]) { begun } else { begun - 1 };
             self.before = self.word.place(first, next - 1, end == text.len());
             self.counted = (end, next);
         }
