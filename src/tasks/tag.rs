@@ -152,7 +152,8 @@ impl Tagger {
         if options.aggregation == Aggregation::None {
             return refuse("single tokens of windows that overlap would be there twice".to_owned());
         }
-        let room = self.engine.max_tokens() - 2;
+        let special = self.engine.tokenizer().special_tokens(false);
+        let room = self.engine.max_tokens().saturating_sub(special);
         if stride >= room {
             return refuse(format!(
                 "{stride} tokens are not less than the {room} that a window has of a text"
