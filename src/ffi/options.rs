@@ -68,10 +68,14 @@ pub(super) const SMALLEST: usize = std::mem::offset_of!(Options, flags) + size_o
 const LARGEST: usize = 4096;
 
 fn check_size(name: &str, size: usize) -> Result<(), Failure> {
-    if (SMALLEST..=LARGEST).contains(&size) {
+    // A struct's size is a multiple of its alignment: of another one a pointer could be cut in half.
+    const UNIT: usize = align_of::<Options>();
+    if (SMALLEST..=LARGEST).contains(&size) && size.is_multiple_of(UNIT) {
         return Ok(());
     }
-    let reason = format!("{name}: {size}, but a nimbert_options has {SMALLEST} to {LARGEST} bytes");
+    let reason = format!(
+        "{name}: {size}, but a nimbert_options has {SMALLEST} to {LARGEST} bytes, in steps of {UNIT}"
+    );
     Err(Failure::argument(reason))
 }
 

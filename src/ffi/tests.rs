@@ -65,6 +65,17 @@ fn a_larger_struct_will_do_where_what_is_unknown_is_zero() {
 }
 
 #[test]
+fn half_a_pointer_is_none() {
+    let options = Options {
+        size: size_of::<Options>() - 20,
+        ignore_labels: ptr::without_provenance(8),
+        ..Options::default()
+    };
+    // SAFETY: there are more bytes than the size says.
+    assert!(unsafe { Options::read(&raw const options) }.is_err());
+}
+
+#[test]
 fn defaults_fill_the_struct_of_the_program_and_no_more() {
     let mut bytes = [Later { options: Options::default(), more: [7; 3] }];
     let size = size_of::<Options>() + 8;

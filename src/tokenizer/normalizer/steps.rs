@@ -174,6 +174,10 @@ pub(super) fn steps(normalization: &Normalization) -> Result<Vec<Step>, String> 
         &Normalization::Strip { strip_left, strip_right } => {
             Step::Strip { left: strip_left, right: strip_right }
         }
+        // Nothing before a text would leave its first character without a place, as the crate has it.
+        Normalization::Prepend { prepend } if prepend.is_empty() => {
+            return Err("Prepend: prepend: \"\" is nothing".to_owned());
+        }
         Normalization::Prepend { prepend } => Step::Prepend(prepend.clone()),
         Normalization::Replace { pattern, content } => Step::Replace(Finder::new(pattern)?, content.clone()),
         Normalization::Precompiled { precompiled_charsmap } => {

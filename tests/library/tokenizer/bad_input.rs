@@ -91,6 +91,8 @@ fn other_tokenizers_are_refused_by_name() {
     );
     let empty = json!({"type": "Replace", "pattern": {"String": ""}, "content": "x"});
     assert!(changed("/normalizer", empty).contains("normalizer: Replace: an empty pattern"));
+    let nothing = json!({"type": "Prepend", "prepend": ""});
+    assert!(changed("/normalizer", nothing).contains(r#"normalizer: Prepend: prepend: "" is nothing"#));
     assert!(
         changed("/pre_tokenizer/type", json!("Split")).contains(r#"pre_tokenizer: "Split" is not supported"#)
     );
