@@ -26,7 +26,7 @@ use settings::Settings;
 use spec::{Normalization, PreTokenization, Spec};
 use split::{SplitWords, Splitter};
 use template::Template;
-use truncation::{Side, cut_longest_first};
+use truncation::{Side, cut_longest_first, longest_first};
 use vocabulary::Vocabulary;
 use words::BertWords;
 
@@ -208,6 +208,26 @@ impl Tokenizer {
             second.as_ref().map(|second| second.ids.as_slice()),
             truncated,
         ))
+    }
+
+    /// The same, but of a longer text, or pair of texts, the end stays: the `truncation_side` left of transformers.
+    ///
+    /// # Errors
+    /// A limit below the special tokens.
+    pub fn encode_end(&self, text: &str, pair: Option<&str>, max_tokens: usize) -> Result<Encoding, String> {
+        let room = self.room(max_tokens, pair.is_some())?;
+        let ids = |text: &str| self.token_ids(text).collect::<Vec<_>>();
+        let (first, second) = (ids(text), pair.map(ids));
+        let lengths = [first.len(), second.as_ref().map_or(0, Vec::len)];
+        let truncated = lengths[0] + lengths[1] > room;
+        let kept = match (truncated, &second) {
+            (false, _) => lengths,
+            (true, None) => [room, 0],
+            (true, Some(_)) => longest_first(lengths, room),
+        };
+        let first = &first[lengths[0] - kept[0]..];
+        let second = second.as_ref().map(|second| &second[lengths[1] - kept[1]..]);
+        Ok(self.with_special_tokens(first, second, truncated))
     }
 
     /// A text with each of several others: `[CLS] text [SEP] second [SEP]`, in at most `max_tokens` tokens. The text is read once; where

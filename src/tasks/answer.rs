@@ -84,10 +84,14 @@ pub struct Answers {
     pub truncated: bool,
 }
 
-/// A question, ready for the model.
-struct Asked {
-    windows: Vec<Window>,
-    truncated: bool,
+/// A question and its context, ready for the model.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Asked {
+    /// What the context was cut to, with the question before each.
+    pub windows: Vec<Window>,
+    /// Whether the question was cut to the allowed tokens.
+    pub truncated: bool,
 }
 
 impl Reader {
@@ -126,7 +130,7 @@ impl Reader {
             return questions.iter().map(|_| Err(error.clone())).collect();
         }
         let ask = |(index, (question, context)): (usize, &(&str, &str))| {
-            self.ask(question, context, options).map_err(|reason| Error::Text { index, reason })
+            self.asked(question, context, options).map_err(|reason| Error::Text { index, reason })
         };
         let rows: Vec<_> = questions.iter().enumerate().map(ask).collect();
         let windows = rows.iter().flatten().flat_map(|asked| &asked.windows);
@@ -135,7 +139,7 @@ impl Reader {
         let answer = |(index, (asked, (_, context))): (usize, (Result<Asked>, &(&str, &str)))| {
             let asked = asked?;
             let logits = of_text(&mut logits, asked.windows.len(), index)?;
-            Ok(asked.answers(&logits, context, options))
+            Ok(self.answers(&asked, context, &logits, options))
         };
         rows.into_iter().zip(questions).enumerate().map(answer).collect()
     }
@@ -165,8 +169,17 @@ impl Reader {
         Ok(spans.reduce(|best, span| if span.score > best.score { span } else { best }))
     }
 
-    /// A question and its context in windows.
-    fn ask(&self, question: &str, context: &str, options: &ReadOptions) -> Result<Asked, String> {
+    /// A question and its context in windows: the first step of [`Reader::answer`], for who computes many questions together.
+    /// [`Reader::logits`] is the second, [`Reader::answers`] the third.
+    ///
+    /// # Errors
+    /// As [`Reader::answer`].
+    pub fn encode(&self, question: &str, context: &str, options: &ReadOptions) -> Result<Asked> {
+        options.check()?;
+        self.asked(question, context, options).map_err(|reason| Error::Text { index: 0, reason })
+    }
+
+    fn asked(&self, question: &str, context: &str, options: &ReadOptions) -> Result<Asked, String> {
         let tokenizer = self.engine.tokenizer();
         let [alone, together] = [false, true].map(|has_pair| tokenizer.special_tokens(has_pair));
         let count =
@@ -200,12 +213,54 @@ impl Reader {
         Ok(Asked { windows, truncated })
     }
 
+    /// The answers to a question, from the logits of each of its windows.
+    ///
+    /// # Panics
+    /// When there are logits of another number of tokens.
+    pub fn answers(
+        &self,
+        asked: &Asked,
+        context: &str,
+        logits: &[Vec<f32>],
+        options: &ReadOptions,
+    ) -> Answers {
+        let Asked { windows, truncated } = asked;
+        let fits = |(window, logits): (&Window, &Vec<f32>)| logits.len() == window.origins.len() * 2;
+        assert!(
+            windows.len() == logits.len() && windows.iter().zip(logits).all(fits),
+            "logits of each token"
+        );
+        let places: Vec<_> = windows.iter().map(|window| places(window, options.align_to_words)).collect();
+        let spans = logits.iter().zip(&places);
+        let spans = spans.map(|(logits, places)| spans::Window { logits: logits.as_chunks().0, places });
+        Answers {
+            answers: answers(&spans.collect::<Vec<_>>(), &Characters::of(context), options),
+            logits: logits.concat(),
+            tokens: windows.iter().map(|window| window.encoding.token_ids.len()).sum(),
+            windows: windows.len(),
+            truncated: *truncated,
+        }
+    }
+
     /// The same with some parts of the model as `other` has them: see [`Engine::with_parts_of`].
     ///
     /// # Errors
     /// As there.
     pub fn with_parts_of(&self, other: &Self, names: &BTreeSet<String>) -> Result<Self> {
         Ok(Self { engine: self.engine.with_parts_of(&other.engine, names)?, window: self.window })
+    }
+
+    /// The same in windows of so many tokens.
+    ///
+    /// # Errors
+    /// When the model has not so many positions.
+    pub fn with_window(&self, tokens: usize) -> Result<Self> {
+        let most = self.engine.max_tokens();
+        if !(1..=most).contains(&tokens) {
+            let reason = format!("{tokens} is not between 1 and the model's {most}");
+            return Err(Error::Option { option: "max-tokens", reason });
+        }
+        Ok(Self { engine: self.engine.clone(), window: tokens })
     }
 
     /// The most tokens of a window, special ones included.
@@ -216,23 +271,6 @@ impl Reader {
     /// The model below: its configuration, precision and limits.
     pub fn engine(&self) -> &Engine {
         &self.engine
-    }
-}
-
-impl Asked {
-    fn answers(&self, logits: &[Vec<f32>], context: &str, options: &ReadOptions) -> Answers {
-        let places: Vec<_> =
-            self.windows.iter().map(|window| places(window, options.align_to_words)).collect();
-        let windows = logits.iter().zip(&places);
-        let windows = windows.map(|(logits, places)| spans::Window { logits: logits.as_chunks().0, places });
-        let found = answers(&windows.collect::<Vec<_>>(), &Characters::of(context), options);
-        Answers {
-            answers: found,
-            logits: logits.concat(),
-            tokens: self.windows.iter().map(|window| window.encoding.token_ids.len()).sum(),
-            windows: self.windows.len(),
-            truncated: self.truncated,
-        }
     }
 }
 

@@ -1,14 +1,14 @@
 //! One vector for a text: encoder, pooling, and what sentence-transformers has after it.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, path::Path, sync::Arc};
 
 use super::{
     pooling::Pooling,
-    recipe::{EmbedOptions, Recipe},
+    recipe::{EmbedOptions, Prompt, Recipe},
 };
 use crate::{
     checkpoint::{opened::Opened, sentence::Sentence},
-    encoder::{Batch, Row, Workspace},
+    encoder::{Batch, Row, Wanted, Workspace},
     engine::{Engine, Purpose, Work},
     error::{Error, Result},
     exec::Exec,
@@ -105,6 +105,60 @@ impl Embedder {
         self.vectors_of(rows.iter().map(Row::from))
     }
 
+    /// The vectors of rows of tokens before they are scaled and cut, which [`Embedder::finish`] does: for who wants that otherwise for each.
+    ///
+    /// # Errors
+    /// As [`Embedder::vectors`].
+    pub fn pooled(&self, rows: &[Encoding]) -> Vec<Result<Vec<f32>>> {
+        let size = self.engine.config().encoder.hidden_size;
+        self.engine.answers(rows.iter().map(Row::from), |batch, ws, exec, answer| {
+            self.engine.model().hidden(exec, batch, self.recipe.wanted(batch), ws)?;
+            let pooled = self.recipe.pooled(exec, batch, size, ws)?;
+            let width = pooled.len() / batch.rows();
+            for (&index, pooled) in batch.indices.iter().zip(pooled.chunks_exact(width)) {
+                answer(index, self.engine.finite(index, pooled).map(<[f32]>::to_vec));
+            }
+            Ok(())
+        })
+    }
+
+    /// A vector of [`Embedder::pooled`] with so many numbers, or all, and scaled to length 1 or not, or as the model says. What
+    /// [`EmbedOptions`] say of either does not count.
+    ///
+    /// # Errors
+    /// When it has not so many numbers.
+    ///
+    /// # Panics
+    /// When it is not of this model.
+    pub fn finish(
+        &self,
+        mut pooled: Vec<f32>,
+        dimensions: Option<usize>,
+        normalize: Option<bool>,
+    ) -> Result<Vec<f32>> {
+        let finish = self.recipe.finish.with(dimensions, normalize)?;
+        let mut values = vec![0.0; finish.dimensions];
+        finish.apply(&mut pooled, &mut values);
+        Ok(values)
+    }
+
+    /// The encoder's hidden states for rows of tokens, `[tokens, hidden_size]` for each row: vectors of the tokens, special ones included.
+    ///
+    /// # Errors
+    /// As [`Embedder::vectors`].
+    pub fn token_vectors(&self, rows: &[Encoding]) -> Vec<Result<Vec<f32>>> {
+        let size = self.engine.config().encoder.hidden_size;
+        self.engine.answers(rows.iter().map(Row::from), |batch, ws, exec, answer| {
+            self.engine.model().hidden(exec, batch, Wanted::All, ws)?;
+            for (row, &index) in batch.indices.iter().enumerate() {
+                let range = batch.range(row);
+                let states = &ws.hidden.values[range.start * size..range.end * size];
+                answer(index, self.engine.finite(index, states).map(<[f32]>::to_vec));
+            }
+            Ok(())
+        })
+    }
+
     fn vectors_of<'a>(&self, rows: impl Iterator<Item = Row<'a>>) -> Vec<Result<Vec<f32>>> {
         let (width, mut vectors) = (self.dimensions(), Vec::new());
         self.engine.answers(rows, |batch, ws, exec, answer| {
@@ -142,7 +196,30 @@ impl Embedder {
     fn forward(&self, exec: Exec<'_>, batch: &Batch, ws: &mut Workspace, out: &mut [f32]) -> Result<()> {
         self.engine.model().hidden(exec, batch, self.recipe.wanted(batch), ws)?;
         let size = self.engine.config().encoder.hidden_size;
-        self.recipe.vectors(exec, batch, size, ws, out)
+        let pooled = self.recipe.pooled(exec, batch, size, ws)?;
+        let width = pooled.len() / batch.rows();
+        let rows = pooled.chunks_exact_mut(width).zip(out.chunks_exact_mut(self.dimensions()));
+        rows.for_each(|(pooled, out)| self.recipe.finish.apply(pooled, out));
+        Ok(())
+    }
+
+    /// What is tokenized for a text: it with its prompt, in lower case where the model wants that.
+    pub fn prepare<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.recipe.text(text)
+    }
+
+    /// The same with another prompt before each text, or none for the default.
+    ///
+    /// # Errors
+    /// When the model has no prompt of that name.
+    pub fn with_prompt(&self, prompt: Prompt) -> Result<Self> {
+        let recipe = self.recipe.with_prompt(&self.engine, prompt)?;
+        Ok(Self { engine: self.engine.clone(), recipe: Arc::new(recipe) })
+    }
+
+    /// The names of the model's prompts.
+    pub fn prompts(&self) -> impl Iterator<Item = &str> {
+        self.recipe.prompts.keys().map(String::as_str)
     }
 
     /// The tokens of a text with its prompt.
@@ -169,7 +246,7 @@ impl Embedder {
 
     /// The numbers of a vector.
     pub fn dimensions(&self) -> usize {
-        self.recipe.dimensions
+        self.recipe.finish.dimensions
     }
 
     /// How hidden states become a vector: one way, or several whose vectors are concatenated in this order.

@@ -132,6 +132,24 @@ impl MaskFiller {
         rows.iter().zip(found).map(filling).collect()
     }
 
+    /// The words for the masks of a row, from its logits, `[masks, words]`: for who computes many texts together.
+    ///
+    /// # Errors
+    /// When an option does not fit.
+    ///
+    /// # Panics
+    /// When there are logits of another number of masks.
+    pub fn filling(&self, row: &Encoding, logits: &[f32], options: &FillOptions) -> Result<Filling> {
+        let words = self.engine.config().encoder.vocab_size;
+        options.check(words)?;
+        let places = row.token_ids.iter().enumerate().filter(|&(_, &id)| id == self.mask);
+        let places: Vec<_> = places.map(|(place, _)| place).collect();
+        assert_eq!(logits.len(), places.len() * words, "logits of each mask");
+        let masks = places.into_iter().zip(logits.chunks_exact(words));
+        let masks = masks.map(|(place, logits)| self.filled(row, place, logits, options)).collect();
+        Ok(Filling { masks, tokens: row.token_ids.len(), truncated: row.truncated })
+    }
+
     /// The tokens of a text, which has a mask.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! What happens before and after the encoder, to make a vector of a text.
 
-use std::{borrow::Cow, mem::swap};
+use std::{borrow::Cow, collections::BTreeMap, mem::swap, sync::Arc};
 
 use nimbert_kernels::Activation;
 
@@ -70,20 +70,68 @@ pub enum Prompt {
 }
 
 /// The options and what the model says, settled.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Recipe {
     prompt: String,
-    /// Of all prompts that the model has.
-    names: Vec<String>,
+    /// All that the model has, by name.
+    pub(super) prompts: BTreeMap<String, String>,
+    /// Whether the tokens of a prompt are pooled like the others.
+    include_prompt: bool,
     lower_case: bool,
     /// Tokens of the prompt that are not pooled.
     skipped: usize,
     /// Concatenated in this order.
     pub(super) pooling: Vec<Pooling>,
-    steps: Vec<Made>,
-    /// How many numbers of what the steps give are kept.
+    steps: Arc<[Made]>,
+    pub(super) finish: Finish,
+}
+
+/// What is done to a vector at the end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Finish {
+    /// The numbers that it has before,
+    width: usize,
+    /// scaled to length 1,
+    scale_all: bool,
+    /// of which so many are kept,
     pub(super) dimensions: usize,
-    normalize: bool,
+    /// scaled to length 1.
+    scale_kept: bool,
+}
+
+impl Finish {
+    /// With so many numbers, or all, and scaled or not, or as the model says.
+    pub(super) fn new(
+        width: usize,
+        is_scaled: bool,
+        dimensions: Option<usize>,
+        normalize: Option<bool>,
+    ) -> Result<Self> {
+        let dimensions = dimensions.unwrap_or(width);
+        if !(1..=width).contains(&dimensions) {
+            let reason = format!("{dimensions} is not between 1 and the model's {width}");
+            return Err(Error::Option { option: "dimensions", reason });
+        }
+        let scale_all = is_scaled && normalize != Some(false);
+        let scale_kept = normalize.unwrap_or(scale_all && dimensions < width);
+        Ok(Self { width, scale_all, dimensions, scale_kept })
+    }
+
+    /// The same for other wishes.
+    pub(super) fn with(self, dimensions: Option<usize>, normalize: Option<bool>) -> Result<Self> {
+        Self::new(self.width, self.scale_all, dimensions, normalize)
+    }
+
+    /// `values` is lost.
+    pub(super) fn apply(self, values: &mut [f32], out: &mut [f32]) {
+        if self.scale_all {
+            normalize(values);
+        }
+        out.copy_from_slice(&values[..self.dimensions]);
+        if self.scale_kept {
+            normalize(out);
+        }
+    }
 }
 
 /// A [`Step`], ready to be computed.
@@ -95,12 +143,38 @@ enum Made {
 
 impl Recipe {
     pub(super) fn new(engine: &Engine, sentence: Sentence, how: EmbedOptions) -> Result<Self> {
-        let Sentence { lower_case, pooling, include_prompt, steps, prompts, default_prompt, .. } = sentence;
-        let prompt = match how.prompt {
-            Prompt::Default => default_prompt.map(|name| prompts[&name].clone()).unwrap_or_default(),
+        let Sentence { lower_case, pooling, include_prompt, mut steps, prompts, default_prompt, .. } =
+            sentence;
+        let prompt = match (how.prompt, default_prompt) {
+            (Prompt::Default, Some(name)) => Prompt::Named(name),
+            (prompt, _) => prompt,
+        };
+        let is_scaled = steps.pop_if(|last| matches!(last, Step::Normalize)).is_some();
+        let mut width = engine.config().encoder.hidden_size * pooling.len();
+        let mut made = Vec::new();
+        for (i, step) in steps.into_iter().enumerate() {
+            made.push(match step {
+                Step::Normalize => Made::Normalize,
+                Step::Dense(dense) => {
+                    width = dense.outputs;
+                    Made::Dense(linear(&dense, i)?, dense.activation)
+                }
+            });
+        }
+        let finish = Finish::new(width, is_scaled, how.dimensions, how.normalize.then_some(true))?;
+        let (steps, skipped) = (made.into(), 0);
+        let plain = String::new();
+        Self { prompt: plain, prompts, include_prompt, lower_case, skipped, pooling, steps, finish }
+            .with_prompt(engine, prompt)
+    }
+
+    /// The same with another prompt before each text; without one for the default.
+    pub(super) fn with_prompt(&self, engine: &Engine, prompt: Prompt) -> Result<Self> {
+        let prompt = match prompt {
+            Prompt::Default => String::new(),
             Prompt::Text(text) => text,
-            Prompt::Named(name) => prompts.get(&name).cloned().ok_or_else(|| {
-                let known: Vec<_> = prompts.keys().map(|name| format!("{name:?}")).collect();
+            Prompt::Named(name) => self.prompts.get(&name).cloned().ok_or_else(|| {
+                let known: Vec<_> = self.prompts.keys().map(|name| format!("{name:?}")).collect();
                 let known = if known.is_empty() { "the model has none".to_owned() } else { known.join(", ") };
                 Error::Option {
                     option: "prompt-name",
@@ -108,38 +182,14 @@ impl Recipe {
                 }
             })?,
         };
-        let names = prompts.into_keys().collect();
-        let mut width = engine.config().encoder.hidden_size * pooling.len();
-        let (mut made, mut normalizes) = (Vec::new(), how.normalize);
-        for (i, step) in steps.into_iter().enumerate() {
-            made.push(match step {
-                Step::Normalize => {
-                    normalizes = true;
-                    Made::Normalize
-                }
-                Step::Dense(dense) => {
-                    width = dense.outputs;
-                    normalizes = how.normalize;
-                    Made::Dense(linear(&dense, i)?, dense.activation)
-                }
-            });
-        }
-        let dimensions = how.dimensions.unwrap_or(width);
-        if !(1..=width).contains(&dimensions) {
-            let reason = format!("{dimensions} is not between 1 and the model's {width}");
-            return Err(Error::Option { option: "dimensions", reason });
-        }
-        let normalize = how.normalize || (normalizes && dimensions < width);
-        let mut recipe =
-            Self { prompt, names, lower_case, skipped: 0, pooling, steps: made, dimensions, normalize };
-        if !include_prompt && !recipe.prompt.is_empty() {
+        let mut skipped = 0;
+        if !self.include_prompt && !prompt.is_empty() {
             // All of its tokens but the [SEP] that ends it.
-            let tokens =
-                engine.tokenizer().encode(&recipe.prompt, None, engine.max_tokens(), OnLong::Truncate);
+            let tokens = engine.tokenizer().encode(&prompt, None, engine.max_tokens(), OnLong::Truncate);
             let tokens = tokens.map_err(|reason| Error::Option { option: "prompt", reason })?;
-            recipe.skipped = tokens.token_ids.len() - 1;
+            skipped = tokens.token_ids.len() - 1;
         }
-        Ok(recipe)
+        Ok(Self { prompt, skipped, ..self.clone() })
     }
 
     /// One line for people, e.g. `mean, dense to 256, length 1; prompts passage, query`.
@@ -149,10 +199,12 @@ impl Recipe {
             Made::Dense(linear, _) => format!("dense to {}", linear.n()),
             Made::Normalize => "length 1".to_owned(),
         }));
-        let prompts = match self.names.len() {
-            0 => String::new(),
-            _ => format!("; prompts {}", self.names.join(", ")),
-        };
+        if self.finish.scale_all {
+            parts.push("length 1".to_owned());
+        }
+        let names: Vec<_> = self.prompts.keys().map(String::as_str).collect();
+        let prompts =
+            if names.is_empty() { String::new() } else { format!("; prompts {}", names.join(", ")) };
         format!("{}{prompts}", parts.join(", "))
     }
 
@@ -195,24 +247,23 @@ impl Recipe {
         })
     }
 
-    /// The vectors of a batch whose [wanted](Self::wanted) hidden states, of `size` numbers, are in the workspace:
-    /// `[texts, dimensions]`.
+    /// The vectors of a batch whose [wanted](Self::wanted) hidden states, of `size` numbers, are in the workspace, before they are
+    /// finished: `[texts, width]`.
     ///
     /// # Errors
     /// When there is no memory. Nothing is allocated once there was as large a batch.
-    pub(super) fn vectors(
+    pub(super) fn pooled<'a>(
         &self,
         exec: Exec<'_>,
         batch: &Batch,
         size: usize,
-        ws: &mut Workspace,
-        out: &mut [f32],
-    ) -> Result<()> {
+        ws: &'a mut Workspace,
+    ) -> Result<&'a mut [f32]> {
         let Workspace { hidden, pooled, logits: next, operand, .. } = ws;
         let (texts, mut width) = (batch.rows(), size * self.pooling.len());
         grow(pooled, texts * width)?;
         self.pool(batch, &hidden.values, size, &mut pooled[..texts * width]);
-        for step in &self.steps {
+        for step in &*self.steps {
             let values = &mut pooled[..texts * width];
             match step {
                 Made::Normalize => values.chunks_exact_mut(width).for_each(normalize),
@@ -226,13 +277,7 @@ impl Recipe {
                 }
             }
         }
-        for (values, out) in pooled.chunks_exact(width).zip(out.chunks_exact_mut(self.dimensions)) {
-            out.copy_from_slice(&values[..self.dimensions]);
-            if self.normalize {
-                normalize(out);
-            }
-        }
-        Ok(())
+        Ok(&mut pooled[..texts * width])
     }
 
     /// `[texts, poolings, size]`

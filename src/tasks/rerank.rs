@@ -128,6 +128,11 @@ impl Reranker {
         Ok(Self { engine: self.engine.with_parts_of(&other.engine, names)?, scoring: self.scoring })
     }
 
+    /// How a logit becomes a score.
+    pub fn scoring(&self) -> Scoring {
+        self.scoring
+    }
+
     /// The model below: its configuration, precision and limits.
     pub fn engine(&self) -> &Engine {
         &self.engine

@@ -134,6 +134,16 @@ impl Tagger {
         windows.into_iter().zip(rows).enumerate().map(tagged).collect()
     }
 
+    /// The tokens of a text, in as many windows as it takes: the first step of [`Tagger::tag`], for who computes many texts together.
+    /// [`Tagger::logits`] is the second, [`Tagger::tagged`] the third.
+    ///
+    /// # Errors
+    /// As [`Tagger::tag`].
+    pub fn encode(&self, text: &str, options: &TagOptions) -> Result<Vec<Window>> {
+        self.check(options)?;
+        self.engine.windows(0, text, options.stride)
+    }
+
     /// The model's raw outputs for rows of tokens, `[tokens, labels]` for each row: for who tokenizes apart.
     ///
     /// # Errors
@@ -167,7 +177,23 @@ impl Tagger {
         self.engine.token_logits_of(windows.map(|window| Row::from(&window.encoding)))
     }
 
-    fn tagged(&self, text: &str, windows: &[Window], logits: &[Vec<f32>], options: &TagOptions) -> Tagged {
+    /// The entities of a text, from its windows and the logits of each.
+    ///
+    /// # Panics
+    /// When there are no windows, or logits of another number of tokens.
+    pub fn tagged(
+        &self,
+        text: &str,
+        windows: &[Window],
+        logits: &[Vec<f32>],
+        options: &TagOptions,
+    ) -> Tagged {
+        let labels = self.labels().len();
+        let fits = |(window, logits): (&Window, &Vec<f32>)| logits.len() == window.origins.len() * labels;
+        assert!(
+            windows.len() == logits.len() && windows.iter().zip(logits).all(fits),
+            "logits of each token"
+        );
         let text = Characters::of(text);
         let tokenizer = self.engine.tokenizer();
         let rules = Rules {

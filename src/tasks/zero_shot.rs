@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Scoring, of_text};
 use crate::{
     encoder::Row,
-    engine::Engine,
+    engine::{Engine, Purpose},
     error::{Error, Result},
     options::Options,
     tokenizer::Encoding,
@@ -107,8 +107,15 @@ impl ZeroShot {
     /// # Errors
     /// As [`Engine::load`]; when there is no such label, or no other.
     pub fn load(path: impl AsRef<Path>, options: Options, entailment: Option<&str>) -> Result<Self> {
-        let path = path.as_ref();
-        let engine = Engine::load(path, options)?;
+        Self::new(Engine::load(path.as_ref(), options)?, entailment)
+    }
+
+    /// Reads the labels of a classifier that is loaded.
+    ///
+    /// # Errors
+    /// When it is none; when there is no such label, or no other.
+    pub fn new(engine: Engine, entailment: Option<&str>) -> Result<Self> {
+        engine.check(Purpose::Classify)?;
         let labels = engine.labels();
         let found = match entailment {
             Some(name) => labels.iter().position(|label| label == name),
@@ -140,10 +147,28 @@ impl ZeroShot {
         let answer = |(index, rows): (usize, Result<Vec<Encoding>>)| {
             let rows = rows?;
             let logits = of_text(&mut logits, rows.len(), index)?;
-            let labels = self.ranked(&logits, hypotheses.multi_label);
-            Ok(ZeroShotAnswer { labels, truncated: rows.iter().any(|row| row.truncated) })
+            Ok(self.answer(&rows, &logits, hypotheses))
         };
         rows.into_iter().enumerate().map(answer).collect()
+    }
+
+    /// The tokens of a text with each hypothesis: the first step of [`ZeroShot::rank`], for who computes many texts together.
+    /// [`Engine::logits`] is the second, [`ZeroShot::answer`] the third.
+    ///
+    /// # Errors
+    /// As [`ZeroShot::rank`].
+    pub fn encode(&self, text: &str, hypotheses: &Hypotheses) -> Result<Vec<Encoding>> {
+        self.engine.encode_pairs(0, text, &hypotheses.texts)
+    }
+
+    /// The labels of a text, from the logits of its pairs.
+    ///
+    /// # Panics
+    /// When there are not those of each.
+    pub fn answer(&self, rows: &[Encoding], logits: &[Vec<f32>], hypotheses: &Hypotheses) -> ZeroShotAnswer {
+        assert!(rows.len() == logits.len() && rows.len() == hypotheses.count(), "logits of each hypothesis");
+        let labels = self.ranked(logits, hypotheses.multi_label);
+        ZeroShotAnswer { labels, truncated: rows.iter().any(|row| row.truncated) }
     }
 
     fn ranked(&self, logits: &[Vec<f32>], multi_label: bool) -> Vec<Hypothesis> {
