@@ -22,6 +22,8 @@ mod import;
 mod info_and_pack;
 mod refusals;
 mod rerank;
+#[cfg(all(target_os = "linux", feature = "serve"))]
+mod serve;
 #[cfg(target_os = "linux")]
 mod signals;
 #[cfg(target_os = "linux")]

@@ -10,7 +10,7 @@ use nimbert_test_support::skip;
 
 use crate::{command, file, nimbert, nimbert_fed, objects, seeded, seeded_texts, texts, verify::multiply};
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "answer",
     "bench",
     "classify",
@@ -24,6 +24,7 @@ const COMMANDS: [&str; 16] = [
     "man",
     "pack",
     "rerank",
+    "serve",
     "tag",
     "verify",
     "zero-shot",

@@ -13,6 +13,8 @@ mod info;
 mod man;
 mod pack;
 mod rerank;
+#[cfg(feature = "serve")]
+mod serve;
 mod tag;
 mod verify;
 mod zero_shot;
@@ -35,12 +37,24 @@ pub(crate) enum Command {
     Man(man::Man),
     Pack(pack::Pack),
     Rerank(rerank::Rerank),
+    #[cfg(feature = "serve")]
+    Serve(serve::Serve),
     Tag(tag::Tag),
     Verify(verify::Verify),
     ZeroShot(zero_shot::ZeroShotCommand),
 }
 
 impl Command {
+    /// Whether it has something to do when it is asked to end.
+    #[cfg(unix)]
+    pub(crate) fn ends_itself(&self) -> bool {
+        match self {
+            #[cfg(feature = "serve")]
+            Self::Serve(_) => true,
+            _ => false,
+        }
+    }
+
     pub(crate) fn run(self) -> Result<()> {
         match self {
             Self::Answer(command) => command.run(),
@@ -56,6 +70,8 @@ impl Command {
             Self::Man(command) => command.run(),
             Self::Pack(command) => command.run(),
             Self::Rerank(command) => command.run(),
+            #[cfg(feature = "serve")]
+            Self::Serve(command) => command.run(),
             Self::Tag(command) => command.run(),
             Self::Verify(command) => command.run(),
             Self::ZeroShot(command) => command.run(),

@@ -23,6 +23,8 @@ mod named;
 mod output;
 mod progress;
 mod scoring;
+#[cfg(feature = "serve")]
+mod serve;
 mod shorten;
 #[cfg(unix)]
 mod signals;
@@ -58,9 +60,10 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
+    let cli = Cli::try_parse();
     #[cfg(unix)]
-    signals::install();
-    let outcome = Cli::try_parse().map_err(Error::from).and_then(|cli| cli.command.run());
+    signals::install(cli.as_ref().is_ok_and(|cli| cli.command.ends_itself()));
+    let outcome = cli.map_err(Error::from).and_then(|cli| cli.command.run());
     outcome.or_else(help).map_or_else(|error| report(&error), |()| ExitCode::SUCCESS)
 }
 

@@ -12,10 +12,20 @@ use std::{mem, ptr, thread};
 use libc::{SIG_BLOCK, SIG_IGN, SIG_UNBLOCK, SIGBUS, SIGHUP, SIGINT, SIGTERM, SIGXFSZ, c_int, sigset_t};
 use nimbert::files::temporary;
 
-/// To be called before anything else starts a thread: threads get the signals to block from the one that starts them.
-pub(crate) fn install() {
+/// To be called before anything else starts a thread: threads get the signals to block from the one that starts them. Who `ends_itself`
+/// handles the signals that ask the program to end.
+pub(crate) fn install(ends_itself: bool) {
     // With this blocked, a file larger than the process may write is an error like any other.
     mask(SIG_BLOCK, &set(&[SIGXFSZ]));
+    // Elsewhere this signal also tells of a stack that is full, for which Rust has a handler.
+    if cfg!(target_os = "linux") {
+        let handler: extern "C" fn(c_int) = tell_of_lost_file;
+        // SAFETY: the handler does nothing but what a handler may.
+        unsafe { libc::signal(SIGBUS, handler as libc::sighandler_t) };
+    }
+    if ends_itself {
+        return;
+    }
     // What is ignored stays so: `nohup` and a shell's background jobs are not meant to end by it.
     let ends: Vec<_> = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal)).collect();
     let ends = set(&ends);
@@ -23,12 +33,6 @@ pub(crate) fn install() {
     let waiting = thread::Builder::new().name("signals".to_owned()).spawn(move || end(wait(&ends), &ends));
     if waiting.is_err() {
         mask(SIG_UNBLOCK, &ends); // they end the program as they end any, and the next run tidies up
-    }
-    // Elsewhere this signal also tells of a stack that is full, for which Rust has a handler.
-    if cfg!(target_os = "linux") {
-        let handler: extern "C" fn(c_int) = tell_of_lost_file;
-        // SAFETY: the handler does nothing but what a handler may.
-        unsafe { libc::signal(SIGBUS, handler as libc::sighandler_t) };
     }
 }
 

@@ -1,0 +1,165 @@
+//! A request that is read, and its answer: what every protocol starts from and ends with.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, FromRequestParts, RawPathParams, Request},
+    http::{HeaderMap, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use http_body_util::BodyExt;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::{
+    App,
+    failure::{Failure, Kind},
+    fields::Fields,
+    served::{Served, aside},
+    usage::Usage,
+};
+
+/// A request whose body is JSON.
+pub(super) struct Call {
+    pub(super) app: Arc<App>,
+    /// The model of the path, or the first.
+    pub(super) served: Arc<Served>,
+    pub(super) body: Value,
+    pub(super) usage: Usage,
+}
+
+/// An answer in JSON, and what it took.
+pub(super) struct Reply {
+    body: Vec<u8>,
+    usage: Usage,
+}
+
+/// What a handler gives.
+pub(super) type Answer = Result<Reply, Failure>;
+
+impl Call {
+    /// The body as an object, taken out.
+    pub(super) fn fields(&mut self) -> Result<Fields, Failure> {
+        Fields::of_body(self.body.take())
+    }
+
+    pub(super) fn reply(&self, value: &impl Serialize) -> Answer {
+        let much = self.usage.tokens * size_of::<f32>() * 8;
+        let body = aside(much, || serde_json::to_vec(value));
+        let body = body.map_err(|error| Failure::new(Kind::Backend, error.to_string()))?;
+        Ok(Reply { body, usage: self.usage })
+    }
+
+    /// That there is something to do, and not too much of it.
+    pub(super) fn check_count(&self, count: usize, key: &str) -> Result<(), Failure> {
+        let most = self.app.limits.texts;
+        match count {
+            0 => Err(Failure::new(Kind::Empty, format!("`{key}` cannot be empty"))),
+            n if n > most => {
+                let message = format!("batch size {n} > maximum allowed batch size {most}");
+                Err(Failure::validation(message))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.body));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.usage.write(headers);
+        response.extensions_mut().insert(self.usage);
+        response
+    }
+}
+
+/// The model that a path names, or the first.
+pub(super) async fn model_of(
+    parts: &mut axum::http::request::Parts,
+    app: &Arc<App>,
+) -> Result<Arc<Served>, Failure> {
+    let params = RawPathParams::from_request_parts(parts, app).await;
+    let params = params.map_err(|error| Failure::new(Kind::Malformed, error.to_string()))?;
+    let named = params.iter().find(|(key, _)| *key == "name").map(|(_, name)| name);
+    named.map_or_else(|| Ok(Arc::clone(&app.models[0])), |name| app.model(name))
+}
+
+impl FromRequest<Arc<App>> for Call {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
+        let (mut parts, body) = request.into_parts();
+        let started = parts.extensions.get::<Arrival>().map_or_else(Instant::now, |arrival| arrival.0);
+        // First of all, so that the connection can go on whatever is wrong.
+        let bytes = read(body, &parts.headers, app).await?;
+        let served = model_of(&mut parts, app).await?;
+        check_headers(&parts.headers)?;
+        let body = aside(bytes.len(), || serde_json::from_slice(&bytes))
+            .map_err(|error| Failure::new(Kind::Malformed, format!("the body is no JSON: {error}")))?;
+        Ok(Self { app: Arc::clone(app), served, body, usage: Usage::new(started) })
+    }
+}
+
+/// When a request's header was read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival(pub(super) Instant);
+
+fn check_headers(headers: &HeaderMap) -> Result<(), Failure> {
+    let text =
+        |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or("?").to_lowercase());
+    if let Some(kind) = text(header::CONTENT_TYPE) {
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if kind != "application/json" && !kind.ends_with("+json") {
+            let message = "the Content-Type is not application/json";
+            return Err(Failure::new(Kind::UnsupportedMediaType, message));
+        }
+    }
+    if text(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        let message = "a body with a Content-Encoding is not read: send it as it is";
+        return Err(Failure::new(Kind::UnsupportedMediaType, message));
+    }
+    Ok(())
+}
+
+/// The body, if it comes in time and is no larger than allowed. One that is larger is read to its end all the same, within the time that
+/// there is, since a client that still sends does not listen; nothing of it is kept.
+async fn read(mut body: Body, headers: &HeaderMap, app: &App) -> Result<Vec<u8>, Failure> {
+    let limits = &app.limits;
+    let too_large = || {
+        let message = format!("the body has more than {} bytes", limits.body_bytes);
+        Failure::new(Kind::PayloadTooLarge, message)
+    };
+    let announced =
+        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let is_large = announced.is_some_and(|length| length > limits.body_bytes);
+    if is_large && headers.contains_key(header::EXPECT) {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(announced.unwrap_or(0).min(limits.body_bytes));
+    let mut is_large = false;
+    let whole = async {
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame?.into_data() else { continue };
+            is_large |= bytes.len() + data.len() > limits.body_bytes;
+            if is_large {
+                bytes = Vec::new();
+            } else {
+                bytes.extend_from_slice(&data);
+            }
+        }
+        Ok::<_, axum::Error>(())
+    };
+    match timeout(limits.body_timeout, whole).await {
+        _ if is_large => Err(too_large()),
+        Ok(Ok(())) => Ok(bytes),
+        Ok(Err(error)) => Err(Failure::new(Kind::Malformed, format!("the body: {error}"))),
+        Err(_) => {
+            let seconds = limits.body_timeout.as_secs_f64();
+            Err(Failure::new(Kind::RequestTimeout, format!("the body has not come within {seconds} s")))
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The routes of text-embeddings-inference.
+//!
+//! Scores are what the model's problem type says, where that service has a softmax for every model of several labels; what is cut is told
+//! in a header; and every error is JSON.
+
+use nimbert::{Cut, Encoding, Scoring, Window};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{
+    call::{Answer, Call},
+    failure::{Failure, Kind},
+    fields::Fields,
+    forms::{OneOrMany, labels},
+    inputs::{of_embed, of_predict, texts, truncation},
+    served::{Input, Vectors, aside},
+};
+
+/// `POST /predict`
+pub(super) async fn predict(mut call: Call) -> Answer {
+    let mut fields = call.fields()?;
+    let (inputs, raw) = (of_predict(fields.need("inputs")?)?, fields.take("raw_scores")?.unwrap_or(false));
+    let truncation = truncation(&mut fields)?;
+    fields.end("inputs, truncate, truncation_direction, raw_scores")?;
+    call.check_count(inputs.all.len(), "inputs")?;
+    let mut found = call.served.classify(&inputs.all, truncation, &mut call.usage).await?;
+    if raw {
+        found.iter_mut().for_each(|text| text.scores = Scoring::Identity.scores(&text.logits));
+    }
+    let all = found.iter().map(|text| labels(text, None)).collect();
+    call.reply(&OneOrMany::of(inputs.is_one, all))
+}
+
+/// `POST /rerank`
+pub(super) async fn rerank(mut call: Call) -> Answer {
+    let fields = call.fields()?;
+    rerank_fields(call, fields).await
+}
+
+#[derive(Serialize)]
+struct Rank<'a> {
+    index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    score: f32,
+}
+
+pub(super) async fn rerank_fields(mut call: Call, mut fields: Fields) -> Answer {
+    let (query, documents): (String, Value) = (fields.need("query")?, fields.need("texts")?);
+    let [raw, with_text] =
+        [fields.take("raw_scores")?, fields.take("return_text")?].map(Option::unwrap_or_default);
+    let truncation = truncation(&mut fields)?;
+    fields.end("query, texts, truncate, truncation_direction, raw_scores, return_text")?;
+    let (documents, _) = texts(documents, "texts")?;
+    call.check_count(documents.len(), "texts")?;
+    let pairs: Vec<_> = documents.iter().map(|text| Input::Pair(query.clone(), text.clone())).collect();
+    let scores = call.served.rerank(&pairs, truncation, raw, &mut call.usage).await?;
+    let rank =
+        |(index, &score): (usize, &f32)| Rank { index, text: with_text.then_some(&*documents[index]), score };
+    let mut ranks: Vec<_> = scores.iter().enumerate().map(rank).collect();
+    ranks.sort_by(|a, b| b.score.total_cmp(&a.score));
+    call.reply(&ranks)
+}
+
+/// `POST /embed`
+pub(super) async fn embed(mut call: Call) -> Answer {
+    let mut fields = call.fields()?;
+    let inputs = fields.need("inputs")?;
+    let parameters = fields.object("parameters")?;
+    embed_fields(call, inputs, parameters, fields).await
+}
+
+/// Of parameters that may be at the root or under a key of their own.
+pub(super) async fn embed_fields(mut call: Call, inputs: Value, parameters: Fields, root: Fields) -> Answer {
+    let mut fields = root.or(parameters);
+    let how = vectors(&mut fields)?;
+    if fields.take::<String>("encoding_format")?.is_some_and(|format| format != "float") {
+        return Err(Failure::validation(
+            "`encoding_format`: only float here; /v1/embeddings has base64, too",
+        ));
+    }
+    fields
+        .end("inputs, truncate, truncation_direction, prompt_name, normalize, dimensions, encoding_format")?;
+    let inputs = of_embed(inputs, "inputs")?;
+    call.check_count(inputs.all.len(), "inputs")?;
+    let found = call.served.embed(&inputs.all, &how, &mut call.usage).await?;
+    call.reply(&found)
+}
+
+/// How vectors are wanted: of length 1, unless said otherwise.
+fn vectors(fields: &mut Fields) -> Result<Vectors, Failure> {
+    Ok(Vectors {
+        truncation: truncation(fields)?,
+        prompt_name: fields.take("prompt_name")?,
+        normalize: Some(fields.take("normalize")?.unwrap_or(true)),
+        dimensions: fields.take("dimensions")?,
+    })
+}
+
+/// `POST /embed_all`
+pub(super) async fn embed_all(mut call: Call) -> Answer {
+    let mut fields = call.fields()?;
+    let inputs = of_embed(fields.need("inputs")?, "inputs")?;
+    let (truncation, prompt_name) = (truncation(&mut fields)?, fields.take("prompt_name")?);
+    fields.end("inputs, truncate, truncation_direction, prompt_name")?;
+    call.check_count(inputs.all.len(), "inputs")?;
+    let how = Vectors { truncation, prompt_name, ..Vectors::default() };
+    let found = call.served.embed_tokens(&inputs.all, &how, &mut call.usage).await?;
+    call.reply(&found)
+}
+
+/// `POST /similarity`
+pub(super) async fn similarity(mut call: Call) -> Answer {
+    let mut fields = call.fields()?;
+    let inputs = fields.need("inputs")?;
+    let parameters = fields.object("parameters")?;
+    similarity_fields(call, inputs, parameters, fields).await
+}
+
+pub(super) async fn similarity_fields(
+    mut call: Call,
+    inputs: Value,
+    parameters: Fields,
+    root: Fields,
+) -> Answer {
+    let mut asked = Fields::new(inputs, "inputs")?;
+    let (source, sentences): (String, Value) = (asked.need("source_sentence")?, asked.need("sentences")?);
+    asked.end("source_sentence, sentences")?;
+    let mut fields = root.or(parameters);
+    let (truncation, prompt_name) = (truncation(&mut fields)?, fields.take("prompt_name")?);
+    fields.end("inputs, parameters: truncate, truncation_direction, prompt_name")?;
+    let (sentences, _) = texts(sentences, "inputs.sentences")?;
+    call.check_count(sentences.len(), "inputs.sentences")?;
+    let how = Vectors { truncation, prompt_name, normalize: Some(true), dimensions: None };
+    let all: Vec<_> = std::iter::once(source).chain(sentences).map(Input::Text).collect();
+    let found = call.served.embed(&all, &how, &mut call.usage).await?;
+    let (source, others) = found.split_first().expect("a vector for each");
+    let cosine = |other: &Vec<f32>| source.iter().zip(other).map(|(a, b)| a * b).sum::<f32>();
+    call.reply(&others.iter().map(cosine).collect::<Vec<_>>())
+}
+
+#[derive(Serialize)]
+struct Token<'a> {
+    id: u32,
+    text: &'a str,
+    special: bool,
+    /// In bytes of the text; null of a special token.
+    start: Option<usize>,
+    stop: Option<usize>,
+}
+
+/// `POST /tokenize`
+pub(super) async fn tokenize(mut call: Call) -> Answer {
+    let mut fields = call.fields()?;
+    let (texts, _) = texts(fields.need("inputs")?, "inputs")?;
+    let with_special = fields.take("add_special_tokens")?.unwrap_or(true);
+    let prompt_name: Option<String> = fields.take("prompt_name")?;
+    fields.end("inputs, add_special_tokens, prompt_name")?;
+    call.check_count(texts.len(), "inputs")?;
+    let texts = call.served.prepared(texts, prompt_name.as_deref())?;
+    let tokenizer = call.served.engine.tokenizer();
+    let bytes = texts.iter().map(String::len).sum::<usize>() * 4;
+    let windows = aside(bytes, || {
+        let window = |text: &String| tokenizer.windows(text, None, usize::MAX, Cut::First, None);
+        texts.iter().map(window).collect::<Result<Vec<_>, _>>()
+    });
+    let windows = windows.map_err(Failure::validation)?;
+    let of_text = |(text, windows): (&'_ String, &'_ Vec<Window>)| {
+        let mut places: Vec<_> = text.char_indices().map(|(at, _)| at).collect();
+        places.push(text.len());
+        let Window { encoding: Encoding { token_ids, .. }, origins, .. } = &windows[0];
+        let tokens = token_ids.iter().zip(origins);
+        let tokens = tokens.filter(|(_, origin)| with_special || origin.is_some()).map(|(&id, origin)| {
+            let [start, stop] = [origin.map(|o| places[o.start]), origin.map(|o| places[o.end])];
+            let text = match (start, stop) {
+                (Some(start), Some(stop)) => text[start..stop].to_owned(),
+                _ => tokenizer.token(id).unwrap_or_default().to_owned(),
+            };
+            (id, text, start, stop)
+        });
+        tokens.collect::<Vec<_>>()
+    };
+    let all: Vec<_> = texts.iter().zip(&windows).map(of_text).collect();
+    let form = |tokens: &'_ Vec<(u32, String, Option<usize>, Option<usize>)>| {
+        let token = |(id, text, start, stop): &'_ (u32, String, Option<usize>, Option<usize>)| {
+            json!(Token { id: *id, text, special: start.is_none(), start: *start, stop: *stop })
+        };
+        tokens.iter().map(token).collect::<Vec<_>>()
+    };
+    call.reply(&all.iter().map(form).collect::<Vec<_>>())
+}
+
+/// `POST /decode`
+pub(super) async fn decode(mut call: Call) -> Answer {
+    let mut fields = call.fields()?;
+    let inputs = of_embed(fields.need("ids")?, "ids")?;
+    let skip_special = fields.take("skip_special_tokens")?.unwrap_or(true);
+    fields.end("ids, skip_special_tokens")?;
+    call.check_count(inputs.all.len(), "ids")?;
+    let tokenizer = call.served.engine.tokenizer();
+    let text = |input: &Input| match input {
+        Input::Ids(ids) => Ok(tokenizer.decode(ids, skip_special)),
+        _ => Err(Failure::validation("`ids`: expected token ids, or a list of lists of them")),
+    };
+    call.reply(&inputs.all.iter().map(text).collect::<Result<Vec<_>, _>>()?)
+}
+
+/// What `GET /info` tells of a model.
+pub(super) fn info(app: &super::App, served: &super::served::Served) -> Value {
+    let engine = &served.engine;
+    let labels = engine.labels();
+    let by_index = labels.iter().enumerate().map(|(index, label)| (index.to_string(), json!(label)));
+    let by_name = labels.iter().enumerate().map(|(index, label)| (label.clone(), json!(index)));
+    let named =
+        json!({ "id2label": by_index.collect::<Map<_, _>>(), "label2id": by_name.collect::<Map<_, _>>() });
+    let kind = match (served.pooling(), labels.len()) {
+        (Some(pooling), _) if served.task() == nimbert::Task::Embed => {
+            json!({ "embedding": { "pooling": pooling } })
+        }
+        (_, 0) => json!({ "embedding": { "pooling": served.pooling() } }),
+        (_, 1) => json!({ "reranker": named }),
+        _ => json!({ "classifier": named }),
+    };
+    json!({
+        "model_id": served.name,
+        "model_sha": engine.source_sha256(),
+        "model_dtype": engine.precision().to_string(),
+        "served_model_name": served.name,
+        "model_type": kind,
+        "tasks": served.tasks.iter().map(|task| task.name()).collect::<Vec<_>>(),
+        "max_concurrent_requests": app.limits.connections,
+        "max_input_length": served.max_tokens(),
+        "max_batch_tokens": engine.batch_tokens(),
+        "max_batch_requests": null_value(),
+        "max_client_batch_size": app.limits.texts,
+        "auto_truncate": true,
+        "tokenization_workers": app.runtime_threads,
+        "version": env!("CARGO_PKG_VERSION"),
+        "sha": null_value(),
+        "docker_label": null_value(),
+    })
+}
+
+fn null_value() -> Value {
+    Value::Null
+}
+
+/// What is said while the service ends.
+pub(super) fn unhealthy() -> Failure {
+    Failure::new(Kind::Unhealthy, "the service is ending")
+}

@@ -1,0 +1,82 @@
+//! The service as its clients meet it: started, asked over sockets of our own, and told to end.
+
+mod client;
+mod hostile;
+mod limits;
+mod protocols;
+mod sharing;
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    net::{SocketAddr, TcpStream},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use self::client::Client;
+
+/// A service that is ready.
+struct Service {
+    child: Child,
+    address: SocketAddr,
+    /// What it said before that.
+    models: String,
+}
+
+impl Service {
+    /// Of the demo.
+    fn start(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nimbert"));
+        let quiet = if arguments.contains(&"--log") { &[][..] } else { &["--log", "off"] };
+        command.args(["serve", "--port", "0"]).args(quiet).args(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let mut models = String::new();
+        let address = loop {
+            let Some(line) = lines.next() else {
+                let mut error = String::new();
+                child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
+                panic!("it ended: {error}");
+            };
+            match line.strip_prefix("ready at http://") {
+                Some(address) => break address.parse().unwrap(),
+                None => models.push_str(&line),
+            }
+        };
+        Self { child, address, models }
+    }
+
+    /// A new connection.
+    fn client(&self) -> Client {
+        Client::new(TcpStream::connect(self.address).unwrap())
+    }
+
+    fn signal(&self, name: &str) {
+        let number = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &number]).status().unwrap().success());
+    }
+
+    /// Its exit code, if it ends within so many seconds.
+    #[track_caller]
+    fn ends_within(mut self, seconds: u64) -> i32 {
+        let (sender, ended) = mpsc::channel();
+        let mut child = std::mem::replace(&mut self.child, Command::new("true").spawn().unwrap());
+        let number = child.id();
+        thread::spawn(move || sender.send(child.wait().unwrap().code()));
+        let Ok(code) = ended.recv_timeout(Duration::from_secs(seconds)) else {
+            Command::new("kill").args(["-s", "KILL", &number.to_string()]).status().unwrap();
+            panic!("it has not ended within {seconds} s");
+        };
+        code.expect("not ended by a signal")
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

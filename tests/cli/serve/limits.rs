@@ -1,0 +1,180 @@
+//! What is refused, when, and how the service ends.
+
+use std::{
+    io::Read,
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use super::Service;
+use crate::nimbert;
+
+/// A request of some hundred thousand tokens.
+fn much(texts: usize) -> Value {
+    json!({ "inputs": vec!["很".repeat(400); texts] })
+}
+
+#[test]
+fn keys_are_asked_for() {
+    let service = Service::start(&["--api-key", "secret", "--cors-origin", "https://example.org"]);
+    let mut client = service.client();
+    for header in [
+        "x-nothing: 1",
+        "authorization: Bearer wrong",
+        "authorization: secret",
+        "authorization: Bearer secret1",
+    ] {
+        let answer = client.post_with("/", header, br#"{"inputs": "a"}"#);
+        answer.refused(401, "Unauthorized", &["Bearer"]);
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+    }
+    assert_eq!(client.post_with("/", "authorization: Bearer secret", br#"{"inputs": "a"}"#).status, 200);
+    assert_eq!(
+        (client.get("/health").status, client.get("/").status, client.get("/metrics").status),
+        (200, 200, 401)
+    );
+    let origin = "authorization: Bearer secret\r\norigin: https://example.org";
+    let answer = client.post_with("/", origin, br#"{"inputs": "a"}"#);
+    assert_eq!(answer.header("access-control-allow-origin"), Some("https://example.org"));
+    let origin = "authorization: Bearer secret\r\norigin: https://example.com";
+    let answer = client.post_with("/", origin, br#"{"inputs": "a"}"#);
+    assert_ne!(answer.header("access-control-allow-origin"), Some("https://example.com"));
+}
+
+#[test]
+fn a_full_queue_refuses_at_once_and_says_when_to_come_again() {
+    let service = Service::start(&["--threads", "1", "--queue-tokens", "50000"]);
+    service.client().post("/", &much(200)).refused(413, "PayloadTooLarge", &["50000 may wait"]);
+    let body = much(100);
+    let (mut first, mut second) = (service.client(), service.client());
+    thread::scope(|scope| {
+        let answered = scope.spawn(|| first.post("/", &body).status);
+        thread::sleep(Duration::from_millis(100));
+        let start = Instant::now();
+        let answer = second.post("/", &body);
+        answer.refused(429, "Overloaded", &["Model is overloaded"]);
+        let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..60).contains(&wait) && start.elapsed() < Duration::from_secs(2));
+        // A short one has room, and does not wait for all of the long one.
+        assert_eq!(second.post("/", &json!({ "inputs": "好" })).status, 200);
+        assert!(!answered.is_finished());
+        assert_eq!(answered.join().unwrap(), 200);
+    });
+}
+
+#[test]
+fn what_is_late_is_given_up() {
+    // So little time that not even this can be computed in it, which nobody knows before the first forward.
+    let service = Service::start(&["--threads", "1", "--timeout", "0.001"]);
+    let answer = service.client().post("/", &json!({ "inputs": "很".repeat(400) }));
+    assert!([503, 413, 429].contains(&answer.status), "{answer:?}");
+    assert!(
+        ["Timeout", "PayloadTooLarge", "Overloaded"].contains(&answer.json()["error_type"].as_str().unwrap())
+    );
+}
+
+#[test]
+fn slow_clients_lose_their_connection() {
+    let service =
+        Service::start(&["--header-timeout", "0.4", "--body-timeout", "0.4", "--idle-timeout", "0.4"]);
+    let start = Instant::now();
+    let mut header = service.client();
+    header.write(b"POST / HTTP/1.1\r\nhost: ").unwrap();
+    assert!(header.read().is_none_or(|answer| answer.status == 408));
+    let mut body = service.client();
+    body.write(
+        b"POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n{",
+    )
+    .unwrap();
+    body.read().unwrap().refused(408, "RequestTimeout", &["0.4 s"]);
+    let mut idle = service.client();
+    assert_eq!(idle.get("/health").status, 200);
+    assert!(idle.read().is_none());
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn connections_have_an_end_and_idle_ones_cost_little() {
+    let service = Service::start(&["--max-connections", "1000"]);
+    let mut idle: Vec<_> = (0..1000).map(|_| service.client()).collect();
+    assert_eq!(idle[999].get("/health").status, 200);
+    let mut more = service.client();
+    let answer = more.read().unwrap();
+    answer.refused(503, "Overloaded", &["too many connections"]);
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    drop(idle.pop());
+    let start = Instant::now();
+    while service.client().get("/health").status != 200 {
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
+}
+
+#[test]
+fn sigterm_answers_what_was_accepted() {
+    let service = Service::start(&["--threads", "1"]);
+    let (address, body) = (service.address, much(100));
+    let mut client = service.client();
+    thread::scope(|scope| {
+        let answered = scope.spawn(|| client.post("/", &body));
+        thread::sleep(Duration::from_millis(200));
+        service.signal("TERM");
+        thread::sleep(Duration::from_millis(100));
+        // No more connections.
+        assert!(std::net::TcpStream::connect(address).is_err());
+        assert_eq!(answered.join().unwrap().done().as_array().unwrap().len(), 100);
+    });
+    assert_eq!(service.ends_within(10), 0);
+    // Nobody is waited for beyond the bound.
+    let service = Service::start(&["--threads", "1", "--shutdown-timeout", "0.2"]);
+    let mut client = service.client();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let long = much(1000).to_string();
+            let head = format!(
+                "POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+                long.len()
+            );
+            client.write(head.as_bytes()).unwrap();
+            client.write(long.as_bytes()).unwrap();
+            client.read();
+        });
+        thread::sleep(Duration::from_millis(200));
+        service.signal("INT");
+        assert_eq!(service.ends_within(10), 0);
+    });
+}
+
+#[test]
+fn the_log_has_no_texts_and_every_request() {
+    let mut service = Service::start(&["--log", "json"]);
+    let mut client = service.client();
+    let answer = client.post_with("/", "x-request-id: mine-1", r#"{"inputs": "秘密"}"#.as_bytes());
+    assert_eq!((answer.status, answer.header("x-request-id")), (200, Some("mine-1")));
+    assert_eq!(client.post("/predict", &json!({ "inputs": "秘密", "秘密": 1 })).status, 422);
+    drop(client);
+    let mut log = service.child.stderr.take().unwrap();
+    service.signal("TERM");
+    assert_eq!(service.ends_within(10), 0);
+    let mut text = String::new();
+    log.read_to_string(&mut text).unwrap();
+    assert!(!text.contains("秘密"), "{text}");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of_mine = lines.iter().find(|line| line["request_id"] == "mine-1").unwrap();
+    assert_eq!(
+        (&of_mine["status"], &of_mine["route"], &of_mine["texts"]),
+        (&json!(200), &json!("/"), &json!(1))
+    );
+    assert!(lines.iter().any(|line| line["error"] == "Validation"), "{text}");
+}
+
+#[test]
+fn it_does_not_start_where_it_cannot() {
+    let service = Service::start(&[]);
+    let port = service.address.port().to_string();
+    nimbert(&["serve", "--port", &port]).failed(&["cannot listen on 127.0.0.1", &port]);
+    nimbert(&["serve", "--port", "0", "--model", "none"]).failed(&["none"]);
+    nimbert(&["serve", "--port", "0", "--model", "a b=src"]).failed(&["a name has letters"]);
+    nimbert(&["serve", "--timeout", "0"]).misused(&["--timeout", "seconds"]);
+}
