@@ -9,7 +9,7 @@ The program is target/release/nimbert, or what --binary names. Each page gets a 
 beside it where there is one, and a home of its own. A block of `sh` is run command by command; the block of `text` that
 follows it is what its commands print together. There, whole numbers have to be the same and others nearly so (instruction
 sets round in different ways); a line `…` stands for any lines. Blocks of `c` are compiled, and linked and run where the
-archive is built; blocks of `rust`, also with `no_run`, have to be on a page that src/lib.rs makes a doc test; `toml` and `json` are parsed.
+archive is built; blocks of `rust`, also with `no_run`, have to be on a page that src/lib.rs makes a doc test; `toml`, `json` and `python` are parsed.
 Links, and names of files in backquotes, have to lead somewhere.
 
 A comment on the line before a block says what is special; several are separated by semicolons:
@@ -22,6 +22,7 @@ A comment on the line before a block says what is special; several are separated
     <!-- check: no output -->               a block of text that no command printed
 """
 import argparse
+import ast
 import json
 import shutil
 import sys
@@ -102,10 +103,10 @@ def check_code(block: Block, name: str, scratch: Scratch, report: Report) -> Non
         case "rust" | "rust,no_run":
             if f'include_str!("../{name}")' not in (REPOSITORY / "src/lib.rs").read_text():
                 problem = f"nothing compiles it: src/lib.rs does not include {name}"
-        case "toml" | "json" as language:
+        case "toml" | "json" | "python" as language:
             try:
-                {"toml": tomllib.loads, "json": json.loads}[language](block.text)
-            except ValueError as error:
+                {"toml": tomllib.loads, "json": json.loads, "python": ast.parse}[language](block.text)
+            except (ValueError, SyntaxError) as error:
                 problem = str(error)
         case _:
             problem = "nothing here checks this language"
