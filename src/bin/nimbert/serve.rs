@@ -15,6 +15,7 @@ mod listen;
 mod log;
 mod metrics;
 mod openai;
+mod page;
 mod queue;
 mod routes;
 mod served;

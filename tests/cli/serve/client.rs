@@ -97,6 +97,11 @@ impl Client {
         self.ask(&format!("GET {path} HTTP/1.1"), b"")
     }
 
+    /// The same with another line of the header.
+    pub(super) fn get_with(&mut self, path: &str, header: &str) -> Answer {
+        self.ask(&format!("GET {path} HTTP/1.1\r\n{header}"), b"")
+    }
+
     /// Sends bytes as JSON.
     pub(super) fn post_bytes(&mut self, path: &str, body: &[u8]) -> Answer {
         self.post_with(path, "x-nothing: 1", body)

@@ -94,6 +94,14 @@ fn text_embeddings_inference() {
         (&json!("Star_5"), &json!(512))
     );
     assert_eq!(client.get("/models/demo/info").done(), info);
+    let page = client.get_with("/", "accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8");
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    let text = String::from_utf8(page.body.clone()).unwrap();
+    // All that it needs is in it.
+    assert!(
+        text.contains("<title>nimbert</title>") && !text.contains("http://") && !text.contains("https://")
+    );
+    assert!(page.header("content-security-policy").unwrap().contains("default-src 'none'"));
     for path in ["/health", "/ping", "/"] {
         let answer = client.get(path);
         assert_eq!((answer.status, answer.body.len()), (200, 0), "{path}");

@@ -29,7 +29,7 @@ use super::{
     call::{Arrival, model_of},
     cohere,
     failure::{Dialect, Failure, Kind},
-    hub, openai, tei,
+    hub, openai, page, tei,
     usage::Usage,
 };
 
@@ -50,7 +50,7 @@ pub(super) fn router(app: Arc<App>, cors_origins: &[String]) -> Result<Router> {
             .route("/info", get(info))
     };
     let router = of_a_model()
-        .route("/", get(health).post(hub::ask))
+        .route("/", get(root).post(hub::ask))
         .route("/models/{name}", get(info).post(hub::ask))
         .nest("/models/{name}", of_a_model())
         .route("/embeddings", post(openai::embeddings))
@@ -90,6 +90,14 @@ fn cors(origins: &[String]) -> Result<CorsLayer> {
 async fn info(State(app): State<Arc<App>>, request: Request) -> Result<Json<Value>, Failure> {
     let served = model_of(&mut request.into_parts().0, &app).await?;
     Ok(Json(tei::info(&app, &served)))
+}
+
+/// The page for a browser, and for who asks whether anybody is there what [`health`] says.
+async fn root(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let mut response =
+        if page::is_wanted(&headers) { page::page() } else { health(State(app)).await.into_response() };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    response
 }
 
 /// Nothing, and 200, unless the service ends.

@@ -208,7 +208,7 @@ pub(super) async fn decode(mut call: Call) -> Answer {
 /// What `GET /info` tells of a model.
 pub(super) fn info(app: &super::App, served: &super::served::Served) -> Value {
     let engine = &served.engine;
-    let labels = engine.labels();
+    let (labels, tokenizer) = (engine.labels(), engine.tokenizer());
     let by_index = labels.iter().enumerate().map(|(index, label)| (index.to_string(), json!(label)));
     let by_name = labels.iter().enumerate().map(|(index, label)| (label.clone(), json!(index)));
     let named =
@@ -227,6 +227,7 @@ pub(super) fn info(app: &super::App, served: &super::served::Served) -> Value {
         "model_dtype": engine.precision().to_string(),
         "served_model_name": served.name,
         "model_type": kind,
+        "mask_token": tokenizer.mask().and_then(|id| tokenizer.token(id)),
         "tasks": served.tasks.iter().map(|task| task.name()).collect::<Vec<_>>(),
         "max_concurrent_requests": app.limits.connections,
         "max_input_length": served.max_tokens(),

@@ -1,0 +1,24 @@
+//! The page at `/`, which needs nothing but this program.
+
+use axum::{
+    http::{HeaderMap, HeaderValue, header},
+    response::{Html, IntoResponse, Response},
+};
+
+const PAGE: &str = include_str!("page/index.html");
+
+/// What the page may do: its script and style are in it, and it asks this service alone.
+const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; \
+                      img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Whether a browser asks, which names HTML among what it takes.
+pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    accept.split(',').any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "text/html"))
+}
+
+pub(super) fn page() -> Response {
+    let mut response = Html(PAGE).into_response();
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    response
+}
