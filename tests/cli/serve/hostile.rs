@@ -70,6 +70,32 @@ fn bodies_that_are_no_request() {
     is_alive(&mut client);
 }
 
+/// Small bodies that ask for much: windows that hardly move on, labels for each of many texts, vectors of many tokens.
+#[test]
+fn little_that_asks_for_much() {
+    let Some(family) = nimbert_test_support::shared("family") else { return };
+    let [ner, qa, nli] =
+        ["bert-ner", "bert-qa", "bert-nli"].map(|name| family.join(name).to_str().unwrap().to_owned());
+    let service = Service::start(&["--model", &ner, "--model", &qa, "--model", &nli]);
+    let mut client = service.client();
+    let long = "a ".repeat(400_000);
+    let most = client.get("/models/bert-ner/info").done()["max_input_length"].as_u64().unwrap();
+    let tag = json!({ "inputs": long, "parameters": { "stride": most - 3 } });
+    client.post("/", &tag).refused(413, "PayloadTooLarge", &["1 apart"]);
+    let answer = json!({ "inputs": { "question": "a ".repeat(60), "context": long }, "parameters": { "max_seq_len": 64 } });
+    client.post("/models/bert-qa", &answer).refused(413, "PayloadTooLarge", &["windows of 64 tokens"]);
+    let labels: Vec<_> = (0..1000).map(|i| format!("label {i}")).collect();
+    let rank = json!({ "inputs": vec!["a"; 1000], "parameters": { "candidate_labels": labels } });
+    client.post("/models/bert-nli", &rank).refused(422, "Validation", &["batch size 1000000 >"]);
+    let all = json!({ "inputs": vec!["a ".repeat(30); 1000] });
+    client.post("/embed_all", &all).refused(413, "PayloadTooLarge", &["at most 8192"]);
+    assert_eq!(
+        client.post("/tokenize", &json!({ "inputs": long })).done()[0].as_array().unwrap().len(),
+        400_002
+    );
+    assert_eq!(client.post("/", &json!({ "inputs": "a b" })).status, 200);
+}
+
 #[test]
 fn a_hundred_megabytes_are_read_and_not_kept() {
     let service = Service::start(&[]);

@@ -151,7 +151,7 @@ async fn zero_shot(mut call: Call, inputs: Value, mut parameters: Fields, root: 
     call.check_count(names.len(), "parameters.candidate_labels")?;
     let hypotheses = Hypotheses::new(&names, template.as_deref().unwrap_or(TEMPLATE), multi_label)?;
     let (texts, is_one) = texts(inputs, "inputs")?;
-    call.check_count(texts.len(), "inputs")?;
+    call.check_count(texts.len() * labels.len(), "inputs")?;
     let found = call.served.rank_labels(&texts, &hypotheses, &mut call.usage).await?;
     let each = |label: &nimbert::Hypothesis| LabelScore { label: &labels[label.index], score: label.score };
     let all = found.iter().map(|text| text.labels.iter().map(each).collect::<Vec<_>>());

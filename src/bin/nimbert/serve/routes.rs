@@ -61,15 +61,8 @@ pub(super) fn router(app: Arc<App>, cors_origins: &[String]) -> Result<Router> {
         .route("/health", get(health))
         .route("/ping", get(health))
         .route("/metrics", get(metrics))
-        .fallback(async || {
-            Failure::new(Kind::NotFound, "there is nothing here; `nimbert serve --help` says what there is")
-        })
-        .method_not_allowed_fallback(async || {
-            Failure::new(
-                Kind::MethodNotAllowed,
-                "not with this method: it is POST where texts go in, GET elsewhere",
-            )
-        })
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(not_so)
         .layer(from_fn_with_state(Arc::clone(&app), around));
     let router = if cors_origins.is_empty() { router } else { router.layer(cors(cors_origins)?) };
     Ok(router.with_state(app))
@@ -107,6 +100,16 @@ async fn health(State(app): State<Arc<App>>) -> Result<(), Failure> {
 
 async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.text())
+}
+
+async fn nothing_here(State(app): State<Arc<App>>, body: Body) -> Failure {
+    discard(body, &app).await;
+    Failure::new(Kind::NotFound, "there is nothing here; `nimbert serve --help` says what there is")
+}
+
+async fn not_so(State(app): State<Arc<App>>, body: Body) -> Failure {
+    discard(body, &app).await;
+    Failure::new(Kind::MethodNotAllowed, "not with this method: it is POST where texts go in, GET elsewhere")
 }
 
 /// What is done before and after every request.

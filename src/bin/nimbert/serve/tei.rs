@@ -3,7 +3,7 @@
 //! Scores are what the model's problem type says, where that service has a softmax for every model of several labels; what is cut is told
 //! in a header; and every error is JSON.
 
-use nimbert::{Cut, Encoding, Scoring, Window};
+use nimbert::{Cut, Origin, Scoring, Tokenizer, Window};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -165,29 +165,32 @@ pub(super) async fn tokenize(mut call: Call) -> Answer {
         texts.iter().map(window).collect::<Result<Vec<_>, _>>()
     });
     let windows = windows.map_err(Failure::validation)?;
-    let of_text = |(text, windows): (&'_ String, &'_ Vec<Window>)| {
-        let mut places: Vec<_> = text.char_indices().map(|(at, _)| at).collect();
-        places.push(text.len());
-        let Window { encoding: Encoding { token_ids, .. }, origins, .. } = &windows[0];
-        let tokens = token_ids.iter().zip(origins);
-        let tokens = tokens.filter(|(_, origin)| with_special || origin.is_some()).map(|(&id, origin)| {
-            let [start, stop] = [origin.map(|o| places[o.start]), origin.map(|o| places[o.end])];
-            let text = match (start, stop) {
-                (Some(start), Some(stop)) => text[start..stop].to_owned(),
-                _ => tokenizer.token(id).unwrap_or_default().to_owned(),
-            };
-            (id, text, start, stop)
-        });
-        tokens.collect::<Vec<_>>()
-    };
-    let all: Vec<_> = texts.iter().zip(&windows).map(of_text).collect();
-    let form = |tokens: &'_ Vec<(u32, String, Option<usize>, Option<usize>)>| {
-        let token = |(id, text, start, stop): &'_ (u32, String, Option<usize>, Option<usize>)| {
-            json!(Token { id: *id, text, special: start.is_none(), start: *start, stop: *stop })
+    let all = texts
+        .iter()
+        .zip(&windows)
+        .map(|(text, windows)| tokens(call.served.engine.tokenizer(), text, &windows[0], with_special));
+    call.reply(&all.collect::<Vec<_>>())
+}
+
+fn tokens<'a>(
+    tokenizer: &'a Tokenizer,
+    text: &'a str,
+    window: &Window,
+    with_special: bool,
+) -> Vec<Token<'a>> {
+    let mut places: Vec<_> = text.char_indices().map(|(at, _)| at).collect();
+    places.push(text.len());
+    let ids = window.encoding.token_ids.iter().zip(&window.origins);
+    let token = |(&id, origin): (&u32, &Option<Origin>)| {
+        let (start, stop) =
+            (origin.map(|origin| places[origin.start]), origin.map(|origin| places[origin.end]));
+        let text = match (start, stop) {
+            (Some(start), Some(stop)) => &text[start..stop],
+            _ => tokenizer.token(id).unwrap_or_default(),
         };
-        tokens.iter().map(token).collect::<Vec<_>>()
+        Token { id, text, special: origin.is_none(), start, stop }
     };
-    call.reply(&all.iter().map(form).collect::<Vec<_>>())
+    ids.filter(|(_, origin)| with_special || origin.is_some()).map(token).collect()
 }
 
 /// `POST /decode`

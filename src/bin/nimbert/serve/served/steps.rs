@@ -128,6 +128,13 @@ impl Served {
         let rows = self.read(inputs, how.truncation, usage, |served, input, truncation| {
             served.encode_for(embedder, input, truncation)
         })?;
+        if usage.tokens > MOST_STATES {
+            let message = format!(
+                "vectors of {} tokens in one request, and at most {MOST_STATES} are given",
+                usage.tokens
+            );
+            return Err(Failure::new(Kind::PayloadTooLarge, message));
+        }
         let states = self.through(self.tokens, &rows, usage).await?;
         let size = self.engine.config().encoder.hidden_size;
         Ok(states.iter().map(|row| row.chunks_exact(size).map(<[f32]>::to_vec).collect()).collect())
@@ -142,6 +149,11 @@ impl Served {
     ) -> Result<Vec<Tagged>, Failure> {
         let Head::Tagger(tagger) = &self.head else { return Err(self.cannot(Task::Tag)) };
         let start = Instant::now();
+        tagger.check(options)?;
+        if let Some(stride) = options.stride {
+            let room = self.max_tokens().saturating_sub(self.engine.tokenizer().special_tokens(false));
+            texts.iter().try_for_each(|text| self.check_windows(text, room, stride, self.max_tokens()))?;
+        }
         let length = texts.iter().map(String::len).sum();
         let windows = aside(length, || {
             texts.iter().map(|text| tagger.encode(text, options)).collect::<Result<Vec<_>, _>>()
@@ -173,6 +185,14 @@ impl Served {
         let Head::Reader(reader) = &self.head else { return Err(self.cannot(Task::Answer)) };
         let reader = window.map_or_else(|| Ok(reader.clone()), |tokens| reader.with_window(tokens))?;
         let start = Instant::now();
+        let tokenizer = self.engine.tokenizer();
+        // More of a question than a window has does not count: it is refused, or cut.
+        let head = tokenizer
+            .encode(question, None, reader.window(), OnLong::Truncate)
+            .map_err(Failure::validation)?;
+        let head = head.token_ids.len().min(options.max_question_tokens.saturating_add(2));
+        let room = reader.window().saturating_sub(head + 1);
+        self.check_windows(context, room, options.stride.unwrap_or(room / 2), reader.window())?;
         let asked = aside(context.len(), || reader.encode(question, context, options));
         let asked = asked.map_err(|error| Failure::validation(error.to_string()))?;
         let rows: Vec<_> = asked.windows.iter().map(|window| window.encoding.clone()).collect();
@@ -233,6 +253,21 @@ impl Served {
             model.answer(rows, &logits, hypotheses)
         };
         Ok(rows.iter().map(answer).collect())
+    }
+
+    /// That a text is not read in windows that overlap so much that reading it would take all memory. It has at most as many tokens as
+    /// characters, or bytes where a tokenizer falls back to them.
+    fn check_windows(&self, text: &str, room: usize, stride: usize, window: usize) -> Result<(), Failure> {
+        let step = room.saturating_sub(stride).max(1);
+        if (text.len() / step).saturating_mul(window) <= MOST_WINDOWED {
+            return Ok(());
+        }
+        let message = format!(
+            "a text of {} bytes in windows of {window} tokens, {step} apart: too much for one request; a smaller stride, a shorter \
+             question or a shorter text is less",
+            text.len()
+        );
+        Err(Failure::new(Kind::PayloadTooLarge, message))
     }
 
     async fn through(
@@ -363,8 +398,12 @@ impl Served {
     }
 }
 
+/// Tokens of all windows of a text, at most: more could never be computed in time.
+const MOST_WINDOWED: usize = 8 << 20;
+/// Tokens of a request whose vectors are given one by one: each is some thousand characters of the answer.
+const MOST_STATES: usize = 8192;
 /// Masks whose logits are in memory at once.
-const MOST_MASKS: usize = 256;
+const MOST_MASKS: usize = 64;
 
 fn too_long(most: usize, tokens: usize) -> Failure {
     let message = format!("`inputs` must have less than {most} tokens. Given: {tokens}");
