@@ -6,6 +6,7 @@ mod characters;
 mod classify;
 mod embed;
 mod fill_mask;
+mod finish;
 mod kind;
 mod pooling;
 mod recipe;

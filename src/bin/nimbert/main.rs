@@ -12,6 +12,7 @@ mod data;
 mod evaluation;
 mod file;
 mod format;
+mod forms;
 mod human;
 mod input;
 mod labels;

@@ -5,11 +5,13 @@
 use nimbert::{Aggregation, Filled, Hypotheses, ReadOptions, Scoring, TagOptions, Task};
 use serde_json::Value;
 
+use crate::forms::{AnswerForm, EntityForm, WordForm};
+
 use super::{
     call::{Answer, Call},
     failure::Failure,
     fields::Fields,
-    forms::{AnswerForm, EntityForm, LabelScore, OneOrMany, WordForm, labels},
+    forms::{LabelScore, OneOrMany, labels},
     inputs::{of_pipeline, texts, truncation},
     tei,
 };

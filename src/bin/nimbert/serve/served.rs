@@ -1,5 +1,6 @@
 //! A model in the service: what it can do, and its ways through the queue.
 
+mod read;
 mod steps;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Instant};
@@ -9,7 +10,7 @@ use nimbert::{
     EmbedOptions, Embedder, Engine, MaskFiller, Options, Prompt, Reader, Reranker, Tagger, Task, ZeroShot,
 };
 
-pub(super) use self::steps::{Input, Truncation, Vectors, aside};
+pub(super) use self::read::{Input, Truncation, Vectors, aside};
 use super::queue::{Lane, LaneId, Queue};
 
 /// A model that can be asked.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use nimbert::{Answer, Answers};
 use serde::Serialize;
 
-use crate::{input::Row, layout::Layout, mark::mark_in_context, shorten::shorten};
+use crate::{forms::AnswerForm, input::Row, layout::Layout, mark::mark_in_context, shorten::shorten};
 
 /// Characters of a question that are shown.
 const QUESTION: usize = 200;
@@ -16,23 +16,8 @@ pub(super) struct Found;
 
 #[derive(Serialize)]
 pub(super) struct Object<'a> {
-    answers: Vec<AnswerObject<'a>>,
+    answers: Vec<AnswerForm<'a>>,
     truncated: bool,
-}
-
-/// As the pipeline of transformers had it.
-#[derive(Serialize)]
-struct AnswerObject<'a> {
-    score: f32,
-    start: usize,
-    end: usize,
-    answer: &'a str,
-}
-
-impl<'a> From<&'a Answer> for AnswerObject<'a> {
-    fn from(Answer { score, start, end, text, .. }: &'a Answer) -> Self {
-        Self { score: *score, start: *start, end: *end, answer: text }
-    }
 }
 
 impl Layout<Answers> for Found {
@@ -57,7 +42,7 @@ impl Layout<Answers> for Found {
 
     fn object<'a>(&'a self, _: &'a Row, answers: &'a Answers) -> Object<'a> {
         Object {
-            answers: answers.answers.iter().map(AnswerObject::from).collect(),
+            answers: answers.answers.iter().map(AnswerForm::from).collect(),
             truncated: answers.truncated,
         }
     }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use nimbert::{Filled, Filling};
 use serde::Serialize;
 
-use crate::{input::Row, layout::Layout, shorten::shorten};
+use crate::{forms::WordForm, input::Row, layout::Layout, shorten::shorten};
 
 /// Characters of a text that are shown.
 const TEXT: usize = 200;
@@ -14,23 +14,8 @@ pub(super) struct Words;
 
 #[derive(Serialize)]
 pub(super) struct Object<'a> {
-    masks: Vec<Vec<Word<'a>>>,
+    masks: Vec<Vec<WordForm<'a>>>,
     truncated: bool,
-}
-
-/// As the pipeline of transformers has it.
-#[derive(Serialize)]
-struct Word<'a> {
-    score: f32,
-    token: u32,
-    token_str: &'a str,
-    sequence: &'a str,
-}
-
-impl<'a> From<&'a Filled> for Word<'a> {
-    fn from(Filled { score, id, token, sequence, .. }: &'a Filled) -> Self {
-        Self { score: *score, token: *id, token_str: token, sequence }
-    }
 }
 
 impl Layout<Filling> for Words {
@@ -55,7 +40,7 @@ impl Layout<Filling> for Words {
     }
 
     fn object<'a>(&'a self, _: &'a Row, answer: &'a Filling) -> Object<'a> {
-        let masks = answer.masks.iter().map(|words| words.iter().map(Word::from).collect()).collect();
+        let masks = answer.masks.iter().map(|words| words.iter().map(WordForm::from).collect()).collect();
         Object { masks, truncated: answer.truncated }
     }
 

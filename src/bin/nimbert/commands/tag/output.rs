@@ -5,45 +5,14 @@ use std::io::{self, Write};
 use nimbert::{Entity, Tagged};
 use serde::Serialize;
 
-use crate::{input::Row, layout::Layout, mark::mark};
+use crate::{forms::EntityForm, input::Row, layout::Layout, mark::mark};
 
 pub(super) struct Entities;
 
 #[derive(Serialize)]
 pub(super) struct Object<'a> {
-    entities: Vec<EntityObject<'a>>,
+    entities: Vec<EntityForm<'a>>,
     truncated: bool,
-}
-
-/// As the pipeline of transformers has it: of a single token its label, of several their kind.
-#[derive(Serialize)]
-struct EntityObject<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    entity: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    entity_group: Option<&'a str>,
-    score: f32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    index: Option<usize>,
-    word: &'a str,
-    start: usize,
-    end: usize,
-}
-
-impl<'a> From<&'a Entity> for EntityObject<'a> {
-    fn from(entity: &'a Entity) -> Self {
-        let Entity { label, score, word, start, end, index, .. } = entity;
-        let (label, is_token) = (label.as_str(), index.is_some());
-        Self {
-            entity: is_token.then_some(label),
-            entity_group: (!is_token).then_some(label),
-            score: *score,
-            index: *index,
-            word,
-            start: *start,
-            end: *end,
-        }
-    }
 }
 
 impl Layout<Tagged> for Entities {
@@ -63,7 +32,7 @@ impl Layout<Tagged> for Entities {
     }
 
     fn object<'a>(&'a self, _: &'a Row, answer: &'a Tagged) -> Object<'a> {
-        let entities = answer.entities.iter().map(EntityObject::from).collect();
+        let entities = answer.entities.iter().map(EntityForm::from).collect();
         Object { entities, truncated: answer.truncated }
     }
 
