@@ -12,7 +12,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use self::client::Client;
@@ -51,6 +51,22 @@ impl Service {
     /// A new connection.
     fn client(&self) -> Client {
         Client::new(TcpStream::connect(self.address).unwrap())
+    }
+
+    /// Tokens that wait, by the metrics.
+    fn waiting(&self) -> usize {
+        let text = String::from_utf8(self.client().get("/metrics").body).unwrap();
+        text.lines().find_map(|line| line.strip_prefix("nimbert_queue_tokens ")).unwrap().parse().unwrap()
+    }
+
+    /// Waits until a long request is in the queue.
+    #[track_caller]
+    fn until_it_waits(&self) {
+        let start = Instant::now();
+        while self.waiting() < 5_000 {
+            assert!(start.elapsed() < Duration::from_secs(30), "it should be under way");
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     fn signal(&self, name: &str) {

@@ -66,9 +66,8 @@ pub(crate) struct Limits {
     /// From a request's header to its answer.
     pub(crate) deadline: Duration,
     pub(crate) connections: usize,
-    /// For a request's header, and for a connection without a request.
+    /// For a request's header to be there, from the last answer on.
     pub(crate) header_timeout: Duration,
-    pub(crate) idle_timeout: Duration,
     pub(crate) body_timeout: Duration,
     /// For what is under way when the service is asked to end.
     pub(crate) shutdown: Duration,
@@ -118,7 +117,10 @@ pub(crate) fn run(settings: Settings) -> Result<()> {
         .enable_all()
         .build()
         .context("no threads for requests")?;
-    runtime.block_on(serve(settings, runtime_threads))
+    let outcome = runtime.block_on(serve(settings, runtime_threads));
+    // What is given up is not waited for.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn serve(settings: Settings, runtime_threads: usize) -> Result<()> {

@@ -1,5 +1,7 @@
 //! From logits of starts and ends to answers: the rules of the question-answering pipeline of transformers 4.57.
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use super::{Answer, ReadOptions, TokenSpan};
 use crate::tasks::characters::Characters;
 
@@ -32,7 +34,8 @@ pub(super) fn answers(
     context: &Characters<'_>,
     options: &ReadOptions,
 ) -> Vec<Answer> {
-    let mut answers: Vec<(String, Answer)> = Vec::new();
+    let mut answers: Vec<Answer> = Vec::new();
+    let mut places = HashMap::<String, usize>::new();
     let mut impossible = f32::INFINITY;
     for window in windows {
         let [starts, ends] = [0, 1].map(|side| window.probabilities(side));
@@ -44,16 +47,15 @@ pub(super) fn answers(
             let text = context.slice(start, end);
             // The same words, wherever they stand, are one answer.
             let key = text.to_lowercase();
-            match answers.iter_mut().find(|(other, _)| *other == key) {
-                Some((_, answer)) => answer.score += score,
-                None => {
-                    let answer = Answer { score, start, end, text: text.to_owned() };
-                    answers.push((key, answer));
+            match places.entry(key) {
+                Entry::Occupied(place) => answers[*place.get()].score += score,
+                Entry::Vacant(place) => {
+                    place.insert(answers.len());
+                    answers.push(Answer { score, start, end, text: text.to_owned() });
                 }
             }
         }
     }
-    let mut answers: Vec<_> = answers.into_iter().map(|(_, answer)| answer).collect();
     if options.handle_impossible {
         answers.push(Answer { score: impossible, start: 0, end: 0, text: String::new() });
     }

@@ -30,7 +30,7 @@ fn keys_are_asked_for() {
         answer.refused(401, "Unauthorized", &["Bearer"]);
         assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
     }
-    assert_eq!(client.post_with("/", "authorization: Bearer secret", br#"{"inputs": "a"}"#).status, 200);
+    assert_eq!(client.post_with("/", "authorization: bearer secret", br#"{"inputs": "a"}"#).status, 200);
     assert_eq!(
         (client.get("/health").status, client.get("/").status, client.get("/metrics").status),
         (200, 200, 401)
@@ -45,18 +45,18 @@ fn keys_are_asked_for() {
 
 #[test]
 fn a_full_queue_refuses_at_once_and_says_when_to_come_again() {
-    let service = Service::start(&["--threads", "1", "--queue-tokens", "50000"]);
+    let service = Service::start(&["--threads", "1", "--timeout", "200", "--queue-tokens", "50000"]);
     service.client().post("/", &much(200)).refused(413, "PayloadTooLarge", &["50000 may wait"]);
     let body = much(100);
     let (mut first, mut second) = (service.client(), service.client());
     thread::scope(|scope| {
         let answered = scope.spawn(|| first.post("/", &body).status);
-        thread::sleep(Duration::from_millis(100));
+        service.until_it_waits();
         let start = Instant::now();
         let answer = second.post("/", &body);
         answer.refused(429, "Overloaded", &["Model is overloaded"]);
         let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
-        assert!((1..60).contains(&wait) && start.elapsed() < Duration::from_secs(2));
+        assert!((1..200).contains(&wait) && start.elapsed() < Duration::from_secs(5));
         // A short one has room, and does not wait for all of the long one.
         assert_eq!(second.post("/", &json!({ "inputs": "好" })).status, 200);
         assert!(!answered.is_finished());
@@ -77,8 +77,7 @@ fn what_is_late_is_given_up() {
 
 #[test]
 fn slow_clients_lose_their_connection() {
-    let service =
-        Service::start(&["--header-timeout", "0.4", "--body-timeout", "0.4", "--idle-timeout", "0.4"]);
+    let service = Service::start(&["--header-timeout", "0.4", "--body-timeout", "0.4"]);
     let start = Instant::now();
     let mut header = service.client();
     header.write(b"POST / HTTP/1.1\r\nhost: ").unwrap();
@@ -113,12 +112,12 @@ fn connections_have_an_end_and_idle_ones_cost_little() {
 
 #[test]
 fn sigterm_answers_what_was_accepted() {
-    let service = Service::start(&["--threads", "1"]);
+    let service = Service::start(&["--threads", "1", "--timeout", "200", "--shutdown-timeout", "100"]);
     let (address, body) = (service.address, much(100));
     let mut client = service.client();
     thread::scope(|scope| {
         let answered = scope.spawn(|| client.post("/", &body));
-        thread::sleep(Duration::from_millis(200));
+        service.until_it_waits();
         service.signal("TERM");
         thread::sleep(Duration::from_millis(100));
         // No more connections.
@@ -127,11 +126,11 @@ fn sigterm_answers_what_was_accepted() {
     });
     assert_eq!(service.ends_within(10), 0);
     // Nobody is waited for beyond the bound.
-    let service = Service::start(&["--threads", "1", "--shutdown-timeout", "0.2"]);
+    let service = Service::start(&["--threads", "1", "--timeout", "200", "--shutdown-timeout", "0.2"]);
     let mut client = service.client();
     thread::scope(|scope| {
         scope.spawn(|| {
-            let long = much(1000).to_string();
+            let long = much(500).to_string();
             let head = format!(
                 "POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
                 long.len()
@@ -140,7 +139,7 @@ fn sigterm_answers_what_was_accepted() {
             client.write(long.as_bytes()).unwrap();
             client.read();
         });
-        thread::sleep(Duration::from_millis(200));
+        service.until_it_waits();
         service.signal("INT");
         assert_eq!(service.ends_within(10), 0);
     });

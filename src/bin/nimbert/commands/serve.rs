@@ -95,17 +95,13 @@ struct LimitArgs {
     #[arg(long, value_name = "N", env = "NIMBERT_MAX_CONNECTIONS", default_value_t = 4096, value_parser = positive)]
     max_connections: usize,
 
-    /// Seconds that a request's header may take
-    #[arg(long, value_name = "SECONDS", env = "NIMBERT_HEADER_TIMEOUT", default_value = "10", value_parser = seconds)]
+    /// Seconds until a connection's next request is there with its header
+    #[arg(long, value_name = "SECONDS", env = "NIMBERT_HEADER_TIMEOUT", default_value = "75", value_parser = seconds)]
     header_timeout: Duration,
 
     /// Seconds that a request's body may take; beyond them: 408
     #[arg(long, value_name = "SECONDS", env = "NIMBERT_BODY_TIMEOUT", default_value = "30", value_parser = seconds)]
     body_timeout: Duration,
-
-    /// Seconds that a connection stays open without a request
-    #[arg(long, value_name = "SECONDS", env = "NIMBERT_IDLE_TIMEOUT", default_value = "75", value_parser = seconds)]
-    idle_timeout: Duration,
 
     /// Seconds to answer what was accepted, when asked to end
     #[arg(long, value_name = "SECONDS", env = "NIMBERT_SHUTDOWN_TIMEOUT", default_value = "30", value_parser = seconds)]
@@ -124,7 +120,6 @@ impl Serve {
             deadline: limits.timeout,
             connections: limits.max_connections,
             header_timeout: limits.header_timeout,
-            idle_timeout: limits.idle_timeout,
             body_timeout: limits.body_timeout,
             shutdown: limits.shutdown_timeout,
         };

@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http_body_util::BodyExt;
+use nimbert::Task;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -17,7 +18,7 @@ use super::{
     App,
     failure::{Failure, Kind},
     fields::Fields,
-    served::{Served, aside},
+    served::{Input, Served, aside},
     usage::Usage,
 };
 
@@ -50,6 +51,23 @@ impl Call {
         let body = aside(much, || serde_json::to_vec(value));
         let body = body.map_err(|error| Failure::new(Kind::Backend, error.to_string()))?;
         Ok(Reply { body, usage: self.usage })
+    }
+
+    /// The pairs of a query with each document, if the model ranks, and as long as that is not much more than the request had.
+    pub(super) fn pairs(&self, query: &str, documents: &[String], key: &str) -> Result<Vec<Input>, Failure> {
+        self.served.check_can(Task::Rerank)?;
+        self.check_count(documents.len(), key)?;
+        let (size, most) =
+            (query.len().saturating_mul(documents.len()), self.app.limits.body_bytes.saturating_mul(8));
+        if size > most {
+            let message = format!(
+                "a query of {} bytes for {} documents: more than {most} together",
+                query.len(),
+                documents.len()
+            );
+            return Err(Failure::new(Kind::PayloadTooLarge, message));
+        }
+        Ok(documents.iter().map(|text| Input::Pair(query.to_owned(), text.clone())).collect())
     }
 
     /// That there is something to do, and not too much of it.

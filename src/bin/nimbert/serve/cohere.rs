@@ -7,7 +7,7 @@ use super::{
     call::{Answer, Call},
     failure::Failure,
     fields::{Fields, kind},
-    served::{Input, Truncation},
+    served::Truncation,
 };
 
 /// `POST /v1/rerank`
@@ -28,10 +28,9 @@ async fn rerank(mut call: Call, version: &str) -> Answer {
     let model: Option<String> = fields.take("model")?;
     fields.end("model, query, documents, top_n, return_documents")?;
     call.served = call.app.model_for(model)?;
-    call.check_count(documents.len(), "documents")?;
     let each = |(i, value)| document(value, &format!("documents[{i}]"));
     let documents = documents.into_iter().enumerate().map(each).collect::<Result<Vec<_>, _>>()?;
-    let pairs: Vec<_> = documents.iter().map(|text| Input::Pair(query.clone(), text.clone())).collect();
+    let pairs = call.pairs(&query, &documents, "documents")?;
     let scores = call.served.rerank(&pairs, Truncation::KeepStart, false, &mut call.usage).await?;
     let mut ranked: Vec<_> = scores.into_iter().enumerate().collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));

@@ -134,6 +134,9 @@ async fn fill(mut call: Call, inputs: Value, mut parameters: Fields, root: Field
     let (texts, is_one) = texts(inputs, "inputs")?;
     call.check_count(texts.len(), "inputs")?;
     let targets = targets.as_ref().map(|(words, _)| words.as_slice());
+    if let Some(targets) = targets {
+        call.check_count(targets.len(), "parameters.targets")?;
+    }
     let found = call.served.fill(&texts, targets, top_k, &mut call.usage).await?;
     let all =
         found.iter().map(|text| OneOrMany::of(true, text.masks.iter().map(|mask| words(mask)).collect()));
@@ -149,9 +152,21 @@ async fn zero_shot(mut call: Call, inputs: Value, mut parameters: Fields, root: 
     let multi_label = parameters.take("multi_label")?.unwrap_or(false);
     parameters.end("candidate_labels, hypothesis_template, multi_label")?;
     root.end("inputs, parameters, options")?;
+    call.served.check_can(Task::ZeroShot)?;
+    // Of each label a text is made, before anything is counted in tokens.
+    let template = template.as_deref().unwrap_or(TEMPLATE);
+    let gaps = template.matches("{}").count();
+    let most = call.app.limits.body_bytes;
+    let size = labels.iter().map(|label: &String| template.len() + label.len()).sum::<usize>();
+    if gaps != 1 || size > most {
+        let message = format!(
+            "`parameters.hypothesis_template` has {gaps} {{}}, and with all labels {size} bytes: expected one, and at most {most} bytes"
+        );
+        return Err(Failure::validation(message));
+    }
     let names: Vec<_> = labels.iter().map(String::as_str).collect();
     call.check_count(names.len(), "parameters.candidate_labels")?;
-    let hypotheses = Hypotheses::new(&names, template.as_deref().unwrap_or(TEMPLATE), multi_label)?;
+    let hypotheses = Hypotheses::new(&names, template, multi_label)?;
     let (texts, is_one) = texts(inputs, "inputs")?;
     call.check_count(texts.len() * labels.len(), "inputs")?;
     let found = call.served.rank_labels(&texts, &hypotheses, &mut call.usage).await?;
@@ -164,9 +179,15 @@ fn words(mask: &[Filled]) -> Vec<WordForm<'_>> {
     mask.iter().map(WordForm::from).collect()
 }
 
+/// More of anything is nobody's wish: so many answers, or tokens of one.
+const MOST: usize = 1024;
+
 fn at_least_one(parameters: &mut Fields, key: &str) -> Result<Option<usize>, Failure> {
     match parameters.take(key)? {
         Some(0) => Err(Failure::validation(format!("`parameters.{key}`: 0 is not at least 1"))),
+        Some(n) if n > MOST => {
+            Err(Failure::validation(format!("`parameters.{key}`: {n} is more than {MOST}")))
+        }
         found => Ok(found),
     }
 }

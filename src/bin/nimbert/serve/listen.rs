@@ -183,7 +183,8 @@ async fn connection(stream: TcpStream, router: Router, app: &App, mut end: watch
     http.timer(TokioTimer::new()).header_read_timeout(app.limits.header_timeout).max_buf_size(64 << 10);
     let connection = http.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
-    let idle = app.limits.idle_timeout;
+    // hyper has the same bound for a header that is slow and for one that does not begin.
+    let idle = app.limits.header_timeout;
     let mut is_ending = false;
     loop {
         let (patience, since) = (if is_ending { idle * 2 } else { idle }, activity.idle_since());
@@ -191,6 +192,8 @@ async fn connection(stream: TcpStream, router: Router, app: &App, mut end: watch
         let ended =
             async { if is_ending { pending().await } else { end.wait_for(|&end| end).await.is_ok() } };
         tokio::select! {
+            // First, so that a request that is there is read before the end is heard of.
+            biased;
             // Why it ended, the client knows best.
             _ = connection.as_mut() => return,
             _ = ended => {

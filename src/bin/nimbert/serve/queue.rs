@@ -147,7 +147,7 @@ impl Queue {
 
     /// Tells what so many tokens of a lane took elsewhere.
     pub(super) fn learn(&self, LaneId(lane): LaneId, tokens: usize, took: Duration) {
-        self.shared.lock().learn(lane, tokens, took);
+        self.shared.lock().learn(lane, tokens, self.shared.lanes[lane].batch_tokens, took);
     }
 
     /// From now on nothing is accepted.
@@ -216,15 +216,9 @@ impl Shared {
                 format!("{tokens} tokens in one request, and {most} may wait: send fewer texts at a time");
             return Err(Failure::new(Kind::PayloadTooLarge, message));
         }
-        if cost > deadline {
-            let message = format!(
-                "this takes about {:.0} s, and a request has {:.0} s: send fewer texts at a time",
-                cost.as_secs_f64(),
-                deadline.as_secs_f64()
-            );
-            return Err(Failure::new(Kind::PayloadTooLarge, message));
-        }
-        if waiting.tokens() + tokens > most || wait > room {
+        // Where nobody waits an estimate, which may be wrong, keeps nobody out.
+        let is_late = wait > room || (wait > Duration::ZERO && wait + cost > deadline);
+        if waiting.tokens() + tokens > most || is_late {
             let message = format!("Model is overloaded: {} tokens wait", waiting.tokens());
             return Err(Failure::new(Kind::Overloaded, message).retry_after(wait));
         }
@@ -266,7 +260,7 @@ impl Shared {
         let tokens = rows.iter().map(|row| row.token_ids.len()).sum();
         let outputs = catch_unwind(AssertUnwindSafe(|| (self.lanes[lane].forward)(&rows)));
         let forward = start.elapsed();
-        self.lock().learn(lane, tokens, forward);
+        self.lock().learn(lane, tokens, self.lanes[lane].batch_tokens, forward);
         self.metrics.forward(rows.len(), tokens, forward);
         let Ok(outputs) = outputs else {
             // Who waits finds that nothing comes any more.

@@ -22,7 +22,7 @@ use axum::{
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::time::timeout;
-use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
 
 use super::{
     App,
@@ -77,7 +77,11 @@ fn cors(origins: &[String]) -> Result<CorsLayer> {
         AllowOrigin::list(origins.iter().map(parse).collect::<Result<Vec<HeaderValue>>>()?)
     };
     let methods = [Method::GET, Method::POST];
-    Ok(CorsLayer::new().allow_origin(origin).allow_methods(methods).allow_headers(Any).expose_headers(Any))
+    Ok(CorsLayer::new()
+        .allow_origin(origin)
+        .allow_methods(methods)
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(Any))
 }
 
 async fn info(State(app): State<Arc<App>>, request: Request) -> Result<Json<Value>, Failure> {
@@ -133,7 +137,6 @@ async fn around(State(app): State<Arc<App>>, mut request: Request, next: Next) -
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         error = Some(failure.kind.name());
         app.metrics.error(failure.kind.name());
-        tracing::debug!(request_id = id.to_str().unwrap_or_default(), message = failure.message, "refused");
         response = failure.render(dialect);
     }
     let usage = response.extensions().get::<Usage>().copied();
@@ -188,12 +191,13 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
 fn is_allowed(app: &App, headers: &HeaderMap, method: &Method, route: &str) -> bool {
     let Some(key) = &app.api_key else { return true };
     let is_open = method == Method::OPTIONS || matches!(route, "/health" | "/ping");
-    if is_open || (method == Method::GET && route == "/") {
+    if is_open || (matches!(*method, Method::GET | Method::HEAD) && route == "/") {
         return true;
     }
     let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
-    let given = given.strip_prefix(b"Bearer ").unwrap_or_default();
-    is_equal(given, key.as_bytes())
+    // The scheme's name may be in any case.
+    let scheme = given.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case(b"Bearer "));
+    scheme.is_some() && is_equal(&given[7..], key.as_bytes())
 }
 
 /// In a time that does not depend on where the two differ.

@@ -52,8 +52,7 @@ pub(super) async fn rerank_fields(mut call: Call, mut fields: Fields) -> Answer 
     let truncation = truncation(&mut fields)?;
     fields.end("query, texts, truncate, truncation_direction, raw_scores, return_text")?;
     let (documents, _) = texts(documents, "texts")?;
-    call.check_count(documents.len(), "texts")?;
-    let pairs: Vec<_> = documents.iter().map(|text| Input::Pair(query.clone(), text.clone())).collect();
+    let pairs = call.pairs(&query, &documents, "texts")?;
     let scores = call.served.rerank(&pairs, truncation, raw, &mut call.usage).await?;
     let rank =
         |(index, &score): (usize, &f32)| Rank { index, text: with_text.then_some(&*documents[index]), score };
@@ -169,7 +168,9 @@ pub(super) async fn tokenize(mut call: Call) -> Answer {
         .iter()
         .zip(&windows)
         .map(|(text, windows)| tokens(call.served.engine.tokenizer(), text, &windows[0], with_special));
-    call.reply(&all.collect::<Vec<_>>())
+    let all: Vec<_> = aside(bytes, || all.collect());
+    call.usage.tokens = all.iter().map(Vec::len).sum();
+    call.reply(&all)
 }
 
 fn tokens<'a>(

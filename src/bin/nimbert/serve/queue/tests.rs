@@ -81,10 +81,14 @@ fn what_nobody_waits_for_is_left_out() {
 fn what_a_token_costs_is_learned() {
     let mut waiting = Waiting::new(1);
     for _ in 0..100 {
-        waiting.learn(LANE, 100, Duration::from_millis(10));
+        waiting.learn(LANE, 100, 100, Duration::from_millis(10));
     }
     let cost = waiting.cost(LANE, 1000).as_secs_f64();
     assert!((cost - 0.1).abs() < 1e-3, "{cost}");
+    // Rows of three tokens that take half as long as a batch make a token of a batch no dearer.
+    (0..1000).for_each(|_| waiting.learn(LANE, 3, 100, Duration::from_millis(5)));
+    let cost = waiting.cost(LANE, 1000).as_secs_f64();
+    assert!((cost - 0.1).abs() < 1e-2, "{cost}");
 }
 
 #[test]

@@ -74,7 +74,7 @@ pub(super) struct Waiting {
 
 /// What a token costs before there was a forward: a model of twelve layers on a slow core.
 const UNKNOWN: f64 = 0.5e-3;
-/// How much of what is known of a token's cost a forward replaces.
+/// How much of what is known of a token's cost the forward of a full batch replaces, and a smaller one by its part.
 const LEARNED: f64 = 0.2;
 
 impl Waiting {
@@ -133,12 +133,14 @@ impl Waiting {
     }
 
     /// Notes how long a forward took.
-    pub(super) fn learn(&mut self, lane: usize, tokens: usize, forward: Duration) {
+    pub(super) fn learn(&mut self, lane: usize, tokens: usize, batch: usize, forward: Duration) {
         self.under_way = None;
         let line = &mut self.lines[lane];
-        let found = forward.as_secs_f64() / tokens.max(1) as f64;
+        // A short row takes as long as reading the weights does, which says nothing of a token among many.
+        let found = forward.as_secs_f64() / tokens.max(batch / 2).max(1) as f64;
         let known = line.seconds_per_token.unwrap_or(found);
-        line.seconds_per_token = Some(known + LEARNED * (found - known));
+        line.seconds_per_token =
+            Some(known + LEARNED * (tokens as f64 / batch.max(1) as f64).min(1.0) * (found - known));
     }
 
     /// How long so many tokens of a lane will take.

@@ -151,7 +151,8 @@ impl Served {
         usage.text(question.chars().count() + context.chars().count(), &rows, asked.truncated);
         usage.tokenized(start);
         let logits = self.through(self.outputs, &rows, usage).await?;
-        Ok(aside(context.len(), || reader.answers(&asked, context, &logits, options)))
+        // Spans of all windows are compared.
+        Ok(aside(context.len() + options.top_k * 1024, || reader.answers(&asked, context, &logits, options)))
     }
 
     /// Words for the masks of texts.
@@ -167,7 +168,9 @@ impl Served {
             targets.map(|words| filler.targets(&words.iter().map(String::as_str).collect::<Vec<_>>()));
         let options = FillOptions::default().top_k(top_k).targets(targets.transpose()?);
         let start = Instant::now();
-        let rows = texts.iter().map(|text| filler.encode(text)).collect::<Result<Vec<_>, _>>();
+        let length = texts.iter().map(String::len).sum();
+        let rows =
+            aside(length, || texts.iter().map(|text| filler.encode(text)).collect::<Result<Vec<_>, _>>());
         let rows = rows.map_err(|error| Failure::validation(error.to_string()))?;
         for (text, row) in texts.iter().zip(&rows) {
             usage.text(text.chars().count(), std::slice::from_ref(row), row.truncated);
@@ -179,9 +182,16 @@ impl Served {
                 "{masks} masks in one request, and at most {MOST_MASKS} are filled"
             )));
         }
+        let work = masks * top_k;
+        if work > MOST_WORDS {
+            let message = format!(
+                "{masks} masks with {top_k} words each in one request, and at most {MOST_WORDS} are given"
+            );
+            return Err(Failure::validation(message));
+        }
         let logits = self.through(self.outputs, &rows, usage).await?;
         let filling = |(row, logits): (&Encoding, Vec<f32>)| filler.filling(row, &logits, &options);
-        Ok(aside(masks * MUCH, || rows.iter().zip(logits).map(filling).collect::<Result<_, _>>())?)
+        Ok(aside(MUCH + work, || rows.iter().zip(logits).map(filling).collect::<Result<_, _>>())?)
     }
 
     /// Labels that the model was not trained on.
@@ -193,7 +203,9 @@ impl Served {
     ) -> Result<Vec<ZeroShotAnswer>, Failure> {
         let Some(model) = &self.zero_shot else { return Err(self.cannot(Task::ZeroShot)) };
         let start = Instant::now();
-        let rows = texts.iter().map(|text| model.encode(text, hypotheses)).collect::<Result<Vec<_>, _>>();
+        let length = texts.iter().map(String::len).sum::<usize>() * hypotheses.count();
+        let all = || texts.iter().map(|text| model.encode(text, hypotheses)).collect::<Result<Vec<_>, _>>();
+        let rows = aside(length, all);
         let rows = rows.map_err(|error| Failure::validation(error.to_string()))?;
         for (text, rows) in texts.iter().zip(&rows) {
             usage.text(text.chars().count(), rows, rows.iter().any(|row| row.truncated));
@@ -216,6 +228,11 @@ impl Served {
         self.queue.as_ref().expect("connected before the first request").run(lane, rows, usage).await
     }
 
+    /// That the model has such a task.
+    pub(in crate::serve) fn check_can(&self, task: Task) -> Result<(), Failure> {
+        if self.tasks.contains(&task) { Ok(()) } else { Err(self.cannot(task)) }
+    }
+
     /// What is told to who asks a model for what it cannot do.
     pub(in crate::serve) fn cannot(&self, task: Task) -> Failure {
         let can: Vec<_> = self.tasks.iter().map(|task| task.name()).collect();
@@ -229,3 +246,5 @@ impl Served {
 const MOST_STATES: usize = 8192;
 /// Masks whose logits are in memory at once.
 const MOST_MASKS: usize = 64;
+/// Words for all of them, each with its whole sequence.
+const MOST_WORDS: usize = 8192;
