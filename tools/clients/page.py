@@ -10,6 +10,7 @@ import argparse
 import pathlib
 
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -45,11 +46,15 @@ def browser(width, dark):
 
 
 def wait(driver, selector):
-    return WebDriverWait(driver, 10).until(lambda page: [e for e in page.find_elements(By.CSS_SELECTOR, selector) if e.is_displayed()])
+    def shown(page):
+        return [element for element in page.find_elements(By.CSS_SELECTOR, selector) if element.is_displayed()]
+
+    # What is found may be replaced before it is looked at.
+    return WebDriverWait(driver, 10, ignored_exceptions=[StaleElementReferenceException]).until(shown)
 
 
 def ask(driver, selector):
-    """As who has no mouse: to the button by Tab, and there Enter."""
+    """As who has no mouse."""
     wait(driver, "#fields textarea, #fields input")[0].send_keys(Keys.CONTROL, Keys.ENTER)
     wait(driver, "#result .tokens li")
     return wait(driver, selector)
