@@ -108,10 +108,10 @@ pub(super) async fn serve(listener: TcpListener, router: Router, app: &Arc<App>,
         outcome = timeout(app.limits.shutdown, all) => outcome.is_ok(),
         () = signals.wait() => false,
     };
-    app.queue.end();
     if in_time {
         app.queue.finish();
     } else {
+        app.queue.end();
         tracing::warn!("not all that was accepted could be answered");
     }
 }

@@ -118,8 +118,9 @@ impl Served {
         compute()?;
         let start = Instant::now();
         compute()?;
+        let took = start.elapsed();
         let lanes = self.embedders.values().map(|(_, lane)| *lane).chain([self.outputs, self.tokens]);
-        lanes.for_each(|lane| queue.learn(lane, rows[0].token_ids.len(), start.elapsed()));
+        lanes.for_each(|lane| queue.learn(lane, rows[0].token_ids.len(), took));
         self.queue = Some(Arc::clone(queue));
         Ok(())
     }
@@ -162,9 +163,9 @@ impl Head {
 
 /// A model's name, and where it is: `NAME=PATH`, or a path whose last part is the name.
 pub(super) fn named(argument: &str) -> Result<(String, &Path)> {
+    let is_known = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let is_name = |name: &str| {
-        let known = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        !name.is_empty() && name.len() <= 96 && !name.starts_with('.') && name.chars().all(known)
+        !name.is_empty() && name.len() <= 96 && !name.starts_with('.') && name.chars().all(is_known)
     };
     if let Some((name, path)) = argument.split_once('=').filter(|_| !Path::new(argument).exists()) {
         if !is_name(name) {
@@ -178,7 +179,7 @@ pub(super) fn named(argument: &str) -> Result<(String, &Path)> {
     let last = path.canonicalize().ok().and_then(|whole| whole.file_name().map(|name| name.to_owned()));
     let last = last.unwrap_or_default().to_string_lossy().into_owned();
     let stem = last.strip_suffix(".nimbert").unwrap_or(&last);
-    let name = stem.chars().map(|c| if is_name(&format!("a{c}")) { c } else { '-' }).collect::<String>();
+    let name = stem.chars().map(|c| if is_known(c) { c } else { '-' }).collect::<String>();
     let name = name.trim_start_matches('.');
     Ok((if name.is_empty() { "model".to_owned() } else { name.to_owned() }, path))
 }

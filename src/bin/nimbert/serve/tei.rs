@@ -105,7 +105,8 @@ pub(super) async fn embed_all(mut call: Call) -> Answer {
     call.check_count(inputs.all.len(), "inputs")?;
     let how = Vectors { truncation, prompt_name, ..Vectors::default() };
     let found = call.served.embed_tokens(&inputs.all, &how, &mut call.usage).await?;
-    call.reply(&found)
+    let size = call.served.engine.config().encoder.hidden_size;
+    call.reply(&found.iter().map(|text| text.chunks_exact(size).collect()).collect::<Vec<Vec<&[f32]>>>())
 }
 
 /// `POST /similarity`

@@ -69,13 +69,13 @@ impl Served {
         Ok(pooled.into_iter().map(finish).collect::<Result<_, _>>()?)
     }
 
-    /// Vectors of each token of texts.
+    /// Vectors of each token of texts, `[tokens, hidden_size]` for each.
     pub(in crate::serve) async fn embed_tokens(
         &self,
         inputs: &[Input],
         how: &Vectors,
         usage: &mut Usage,
-    ) -> Result<Vec<Vec<Vec<f32>>>, Failure> {
+    ) -> Result<Vec<Vec<f32>>, Failure> {
         let (embedder, _) = self.embedder(how.prompt_name.as_deref())?;
         let rows = self.read(inputs, how.truncation, usage, |served, input, truncation| {
             served.encode_for(embedder, input, truncation)
@@ -87,9 +87,7 @@ impl Served {
             );
             return Err(Failure::new(Kind::PayloadTooLarge, message));
         }
-        let states = self.through(self.tokens, &rows, usage).await?;
-        let size = self.engine.config().encoder.hidden_size;
-        Ok(states.iter().map(|row| row.chunks_exact(size).map(<[f32]>::to_vec).collect()).collect())
+        self.through(self.tokens, &rows, usage).await
     }
 
     /// Entities in texts.
