@@ -110,10 +110,8 @@ impl Embedder {
     /// # Errors
     /// As [`Embedder::vectors`].
     pub fn pooled(&self, rows: &[Encoding]) -> Vec<Result<Vec<f32>>> {
-        let size = self.engine.config().encoder.hidden_size;
         self.engine.answers(rows.iter().map(Row::from), |batch, ws, exec, answer| {
-            self.engine.model().hidden(exec, batch, self.recipe.wanted(batch), ws)?;
-            let pooled = self.recipe.pooled(exec, batch, size, ws)?;
+            let pooled = self.pool(exec, batch, ws)?;
             let width = pooled.len() / batch.rows();
             for (&index, pooled) in batch.indices.iter().zip(pooled.chunks_exact(width)) {
                 answer(index, self.engine.finite(index, pooled).map(<[f32]>::to_vec));
@@ -192,11 +190,15 @@ impl Embedder {
         Ok(())
     }
 
+    /// `[rows, width]`, not finished.
+    fn pool<'a>(&self, exec: Exec<'_>, batch: &Batch, ws: &'a mut Workspace) -> Result<&'a mut [f32]> {
+        self.engine.model().hidden(exec, batch, self.recipe.wanted(batch), ws)?;
+        self.recipe.pooled(exec, batch, self.engine.config().encoder.hidden_size, ws)
+    }
+
     /// `[rows, dimensions]`
     fn forward(&self, exec: Exec<'_>, batch: &Batch, ws: &mut Workspace, out: &mut [f32]) -> Result<()> {
-        self.engine.model().hidden(exec, batch, self.recipe.wanted(batch), ws)?;
-        let size = self.engine.config().encoder.hidden_size;
-        let pooled = self.recipe.pooled(exec, batch, size, ws)?;
+        let pooled = self.pool(exec, batch, ws)?;
         let width = pooled.len() / batch.rows();
         let rows = pooled.chunks_exact_mut(width).zip(out.chunks_exact_mut(self.dimensions()));
         rows.for_each(|(pooled, out)| self.recipe.finish.apply(pooled, out));
