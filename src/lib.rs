@@ -51,9 +51,9 @@ pub use model::Trace;
 pub use nimbert_kernels::Isa;
 pub use options::{NumberType, Options, Precision};
 pub use tasks::{
-    Aggregation, Answer, Answers, Classification, EmbedOptions, Embedder, Embedding, Entity, FillOptions,
-    Filled, Filling, Hypotheses, Hypothesis, MaskFiller, Pooling, Prompt, Ranked, ReadOptions, Reader,
-    Reranker, Score, Scoring, TagOptions, Tagged, TaggedWords, Tagger, Task, TokenSpan, ZeroShot,
+    Aggregation, Answer, Answers, AnyTask, Asked, Classification, EmbedOptions, Embedder, Embedding, Entity,
+    FillOptions, Filled, Filling, Hypotheses, Hypothesis, MaskFiller, Pooling, Prompt, Ranked, ReadOptions,
+    Reader, Reranker, Score, Scoring, TagOptions, Tagged, TaggedWords, Tagger, Task, TokenSpan, ZeroShot,
     ZeroShotAnswer, tasks,
 };
 pub use tokenizer::{Cut, Encoding, OnLong, Origin, Tokenizer, Window};

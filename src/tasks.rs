@@ -15,8 +15,10 @@ mod scoring;
 mod tag;
 mod zero_shot;
 
+pub(crate) use self::characters::Characters;
 pub use self::{
-    answer::{Answer, Answers, ReadOptions, Reader, TokenSpan},
+    answer::{Answer, Answers, Asked, ReadOptions, Reader, TokenSpan},
+    any::AnyTask,
     classify::{Classification, Score},
     embed::{Embedder, Embedding},
     fill_mask::{FillOptions, Filled, Filling, MaskFiller},
@@ -28,7 +30,6 @@ pub use self::{
     tag::{Aggregation, Entity, TagOptions, Tagged, TaggedWords, Tagger},
     zero_shot::{Hypotheses, Hypothesis, ZeroShot, ZeroShotAnswer},
 };
-pub(crate) use self::{any::AnyTask, characters::Characters};
 
 use crate::error::Result;
 

@@ -41,6 +41,8 @@ pub(crate) enum Purpose {
     Embed,
     /// What it has, but for a vocabulary that is only read to fill masks.
     Any,
+    /// All that it has.
+    Every,
 }
 
 impl Purpose {
@@ -59,7 +61,7 @@ impl Purpose {
             Self::Tag => matches!(config.head, Head::Token { .. }),
             Self::Answer => matches!(config.head, Head::Span),
             Self::FillMask => matches!(config.head, Head::Masked { .. }),
-            Self::Embed | Self::Any => true,
+            Self::Embed | Self::Any | Self::Every => true,
         };
         if is_there { Ok(()) } else { Err(self.refuse(path, config)) }
     }
@@ -71,7 +73,7 @@ impl Purpose {
             Self::Tag => "token classifier",
             Self::Answer => "head that finds answers",
             Self::FillMask => "head that finds words for masks",
-            Self::Embed | Self::Any => unreachable!("every model has an encoder"),
+            Self::Embed | Self::Any | Self::Every => unreachable!("every model has an encoder"),
         };
         let advice = match &config.head {
             Head::Sequence(_) => "`nimbert classify` gives its labels",

@@ -53,7 +53,7 @@ use self::{
 };
 use crate::{
     checkpoint::opened::{IN_MEMORY, Opened},
-    engine::Engine,
+    engine::{Engine, Purpose},
     error::Error,
     tasks::{AnyTask, Embedder, ReadOptions, Reader, Reranker, TagOptions, Tagger},
 };
@@ -83,7 +83,8 @@ impl Handle {
         path: &Path,
         Chosen { run, embed, tag, read }: Chosen,
     ) -> Result<Box<Self>, Failure> {
-        let AnyTask { engine, embedder, reranker, tagger, reader } = AnyTask::load(opened, path, run, embed)?;
+        let AnyTask { engine, embedder, reranker, tagger, reader, .. } =
+            AnyTask::of(opened, path, run, embed, Purpose::Any)?;
         let name = |(index, name): (usize, &str)| {
             CString::new(name)
                 .map_err(|_| Failure::new(Status::Model, format!("label {index} has a NUL in it: {name:?}")))

@@ -5,7 +5,7 @@ use std::{fmt, path::Path};
 use super::zero_shot::entailment_of;
 use crate::{
     checkpoint::{opened::Opened, sentence::CrossEncoder},
-    config::Head,
+    config::{Config, Head},
     error::Result,
 };
 
@@ -65,27 +65,32 @@ impl fmt::Display for Task {
 pub fn tasks(path: impl AsRef<Path>) -> Result<Vec<Task>> {
     let opened = Opened::at(path.as_ref())?;
     if opened.is_cross_encoder() {
-        let is_said = match opened.cross_encoder() {
-            Ok(said) => said != CrossEncoder::default(),
-            // Something else is said, which rerank will tell of.
-            Err(_) => false,
-        };
-        let activation = opened.config()?.sequence().is_some_and(|head| head.activation.is_some());
-        let mut tasks = vec![Task::Classify, Task::Rerank, Task::Embed];
-        if is_said || activation {
-            tasks.swap(0, 1);
-        }
-        return Ok(tasks);
+        return Ok(of_cross_encoder(&opened.cross_encoder(), &opened.config()?));
     }
     let is_classifier = opened.is_classifier();
-    let (encoder, sentence) = match opened.sentence() {
+    match opened.sentence() {
         // What is said of vectors is not computed here. Labels are.
-        Err(_) if is_classifier => return Ok(vec![Task::Classify]),
-        found => found?,
-    };
-    let config = encoder.config()?;
-    Ok(match &config.head {
-        _ if sentence.is_some() => vec![Task::Embed],
+        Err(_) if is_classifier => Ok(vec![Task::Classify]),
+        found => found.and_then(|(encoder, sentence)| Ok(of_model(&encoder.config()?, sentence.is_some()))),
+    }
+}
+
+/// Those of a model that gives a text one number.
+pub(super) fn of_cross_encoder(said: &Result<CrossEncoder>, config: &Config) -> Vec<Task> {
+    // Where something else is said, rerank will tell of it.
+    let is_said = said.as_ref().is_ok_and(|said| *said != CrossEncoder::default());
+    let activation = config.sequence().is_some_and(|head| head.activation.is_some());
+    let mut tasks = vec![Task::Classify, Task::Rerank, Task::Embed];
+    if is_said || activation {
+        tasks.swap(0, 1);
+    }
+    tasks
+}
+
+/// Those of another one, whose files say how vectors are made, or do not.
+pub(super) fn of_model(config: &Config, has_vectors: bool) -> Vec<Task> {
+    match &config.head {
+        _ if has_vectors => vec![Task::Embed],
         Head::Sequence(head) if entailment_of(&head.labels).is_some() => {
             vec![Task::Classify, Task::ZeroShot, Task::Embed]
         }
@@ -94,5 +99,5 @@ pub fn tasks(path: impl AsRef<Path>) -> Result<Vec<Task>> {
         Head::Span => vec![Task::Answer, Task::Embed],
         Head::Masked { .. } => vec![Task::FillMask, Task::Embed],
         Head::Encoder { .. } => vec![Task::Embed],
-    })
+    }
 }

@@ -1,5 +1,7 @@
 //! From a sequence classifier's logits to scores.
 
+use std::str::FromStr;
+
 /// How logits become scores, chosen as the text-classification pipeline of `transformers` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scoring {
@@ -41,6 +43,20 @@ impl Scoring {
         let mut scores = logits.to_vec();
         self.apply(&mut scores);
         scores
+    }
+}
+
+impl FromStr for Scoring {
+    type Err = String;
+
+    /// The names that the pipeline knows a function by.
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "none" => Ok(Self::Identity),
+            "sigmoid" => Ok(Self::Sigmoid),
+            "softmax" => Ok(Self::Softmax),
+            _ => Err(format!("unknown function {name:?}, expected one of sigmoid, softmax, none")),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! How entities are found.
 
+use std::str::FromStr;
+
 /// What becomes of tokens that belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -15,6 +17,29 @@ pub enum Aggregation {
     Average,
     /// And a word is what the surest of its tokens is.
     Max,
+}
+
+impl Aggregation {
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::None, "none"),
+        (Self::Simple, "simple"),
+        (Self::First, "first"),
+        (Self::Average, "average"),
+        (Self::Max, "max"),
+    ];
+}
+
+impl FromStr for Aggregation {
+    type Err = String;
+
+    /// The names of transformers.
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|(_, known)| *known == name);
+        found.map(|(aggregation, _)| aggregation).ok_or_else(|| {
+            let names = Self::ALL.map(|(_, known)| known).join(", ");
+            format!("unknown aggregation {name:?}, expected one of {names}")
+        })
+    }
 }
 
 /// How entities are found.
