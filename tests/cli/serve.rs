@@ -1,9 +1,11 @@
 //! The service as its clients meet it: started, asked over sockets of our own, and told to end.
 
 mod client;
+mod description;
 mod hostile;
 mod limits;
 mod protocols;
+mod seen;
 mod sharing;
 
 use std::{
@@ -28,7 +30,13 @@ struct Service {
 impl Service {
     /// Of the demo.
     fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, &[])
+    }
+
+    /// With environment variables.
+    fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nimbert"));
+        command.envs(variables.iter().copied());
         let quiet = if arguments.contains(&"--log") { &[][..] } else { &["--log", "off"] };
         command.args(["serve", "--port", "0"]).args(quiet).args(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

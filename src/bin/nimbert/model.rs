@@ -7,6 +7,8 @@ use std::{
 
 use anyhow::Result;
 use clap::Args;
+#[cfg(feature = "serve")]
+use nimbert::{AnyTask, EmbedOptions};
 use nimbert::{Engine, Options, Precision};
 
 use crate::{count::count, positive, progress};
@@ -127,6 +129,18 @@ pub(crate) fn load(path: Option<&Path>, options: Options) -> Result<Engine> {
     })
 }
 
+/// The model at `path`, or the demo, with all that it can do.
+#[cfg(feature = "serve")]
+pub(crate) fn load_any(path: Option<&Path>, options: Options) -> Result<AnyTask> {
+    progress::during("loading the model", || match path {
+        Some(path) => Ok(AnyTask::load(path, options, EmbedOptions::default())?),
+        #[cfg(feature = "demo")]
+        None => Ok(AnyTask::demo(options, EmbedOptions::default())?),
+        #[cfg(not(feature = "demo"))]
+        None => Err(no_demo()),
+    })
+}
+
 #[cfg(feature = "demo")]
 fn demo(options: Options) -> Result<Engine> {
     Ok(Engine::demo(options)?)
@@ -134,10 +148,15 @@ fn demo(options: Options) -> Result<Engine> {
 
 #[cfg(not(feature = "demo"))]
 fn demo(_: Options) -> Result<Engine> {
+    Err(no_demo())
+}
+
+#[cfg(not(feature = "demo"))]
+fn no_demo() -> anyhow::Error {
     use clap::error::ErrorKind;
 
     let how = "this build has no demo model: name a model with --model PATH";
-    Err(super::usage_error_of_all(ErrorKind::MissingRequiredArgument, how))
+    super::usage_error_of_all(ErrorKind::MissingRequiredArgument, how)
 }
 
 /// Precision, instructions and threads.

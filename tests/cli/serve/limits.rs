@@ -146,26 +146,67 @@ fn sigterm_answers_what_was_accepted() {
 }
 
 #[test]
-fn the_log_has_no_texts_and_every_request() {
-    let mut service = Service::start(&["--log", "json"]);
+fn who_has_a_connection_when_it_ends_is_answered() {
+    let service = Service::start(&[]);
+    // Made while the service does not look.
+    service.signal("STOP");
     let mut client = service.client();
-    let answer = client.post_with("/", "x-request-id: mine-1", r#"{"inputs": "秘密"}"#.as_bytes());
-    assert_eq!((answer.status, answer.header("x-request-id")), (200, Some("mine-1")));
-    assert_eq!(client.post("/predict", &json!({ "inputs": "秘密", "秘密": 1 })).status, 422);
-    drop(client);
-    let mut log = service.child.stderr.take().unwrap();
-    service.signal("TERM");
-    assert_eq!(service.ends_within(10), 0);
-    let mut text = String::new();
-    log.read_to_string(&mut text).unwrap();
-    assert!(!text.contains("秘密"), "{text}");
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let of_mine = lines.iter().find(|line| line["request_id"] == "mine-1").unwrap();
-    assert_eq!(
-        (&of_mine["status"], &of_mine["route"], &of_mine["texts"]),
-        (&json!(200), &json!("/"), &json!(1))
+    let body = r#"{"inputs": "好"}"#;
+    let length = body.len();
+    let request = format!(
+        "POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
     );
-    assert!(lines.iter().any(|line| line["error"] == "Validation"), "{text}");
+    client.write(request.as_bytes()).unwrap();
+    service.signal("TERM");
+    service.signal("CONT");
+    assert_eq!(client.read().unwrap().status, 200);
+    assert_eq!(service.ends_within(10), 0);
+}
+
+#[test]
+fn bodies_that_are_under_way_have_a_bound_together() {
+    let service = Service::start(&["--max-body-bytes", "2000"]);
+    let begin = |bytes: usize| {
+        let mut client = service.client();
+        let head =
+            "POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 2000\r\n\r\n";
+        client.write(head.as_bytes()).unwrap();
+        client.write(&vec![b' '; bytes]).unwrap();
+        client
+    };
+    let waiting: Vec<_> = (0..64).map(|_| begin(1999)).collect();
+    let start = Instant::now();
+    // What was written has to arrive.
+    while service.client().post("/", &json!({ "inputs": "x".repeat(500) })).status != 429 {
+        assert!(start.elapsed() < Duration::from_secs(10));
+    }
+    drop(waiting);
+    while service.client().post("/", &json!({ "inputs": "x".repeat(500) })).status != 200 {
+        assert!(start.elapsed() < Duration::from_secs(20));
+    }
+}
+
+#[test]
+fn an_answer_may_be_read_slowly() {
+    let service = Service::start(&["--header-timeout", "0.3"]);
+    let mut client = service.client();
+    let text = "好".repeat(400_000);
+    let body = json!({ "inputs": text }).to_string();
+    let length = body.len();
+    let head = format!(
+        "POST /tokenize HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+    );
+    client.write(head.as_bytes()).unwrap();
+    client.write(body.as_bytes()).unwrap();
+    // Longer than an idle connection lives, but not without a byte for so long.
+    let mut taken = vec![0; 1 << 20];
+    for _ in 0..8 {
+        thread::sleep(Duration::from_millis(200));
+        client.stream().read_exact(&mut taken).unwrap();
+    }
+    let mut rest = Vec::new();
+    client.stream().read_to_end(&mut rest).unwrap();
+    assert!(rest.ends_with(b"]]"), "{} bytes", rest.len());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use nimbert::{Options, Precision};
 
 use crate::{
     positive,
-    serve::{Limits, LogFormat, Settings, run},
+    serve::{Limits, LogFormat, Settings, run, usual_threads},
 };
 
 const EXAMPLES: &str = "\
@@ -22,7 +22,7 @@ Examples:
 A model does what it was made for at / (the first one) and /models/NAME, as the hosted inference API of Hugging Face has it:
 InferenceClient(model=\"http://127.0.0.1:8080\"). Beside that there are /predict, /embed, /embed_all, /similarity, /rerank, /tokenize,
 /decode and /info of text-embeddings-inference (also under /models/NAME), /v1/embeddings of OpenAI, /v1/rerank and /v2/rerank of Cohere,
-/health and /metrics.
+/health and /metrics. /docs is a page of all of them, /openapi.json the same for programs.
 
 Requests that come at the same time share forwards; an answer is the same to the bit whatever else is asked. SIGTERM: no new
 connections, what was accepted is answered, exit code 0.";
@@ -47,7 +47,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "PRECISION", env = "NIMBERT_PRECISION", default_value_t)]
     precision: Precision,
 
-    /// Number of threads to compute on [default: all CPUs this process may use]
+    /// Number of threads to compute on [default: all CPUs this process may use; from 8 on, an eighth less]
     #[arg(short, long, value_name = "N", env = "NIMBERT_THREADS", value_parser = positive)]
     threads: Option<usize>,
 
@@ -112,7 +112,8 @@ impl Serve {
     pub(crate) fn run(self) -> Result<()> {
         let Self { models, host, port, precision, threads, max_tokens, api_key, cors_origins, log, limits } =
             self;
-        let options = Options::default().precision(precision).threads(threads).max_tokens(max_tokens);
+        let threads = threads.unwrap_or_else(usual_threads);
+        let options = Options::default().precision(precision).threads(Some(threads)).max_tokens(max_tokens);
         let limits = Limits {
             body_bytes: limits.max_body_bytes,
             texts: limits.max_texts,

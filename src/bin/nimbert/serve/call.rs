@@ -1,6 +1,12 @@
 //! A request that is read, and its answer: what every protocol starts from and ends with.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::Body,
@@ -15,12 +21,48 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{
-    App,
+    App, Limits,
+    aside::aside,
     failure::{Failure, Kind},
     fields::Fields,
-    served::{Input, Served, aside},
+    served::{Input, Served},
     usage::Usage,
 };
+
+/// Bodies of the largest size that all requests may have under way together; what is made of them is some times as large.
+const BODIES: usize = 64;
+
+/// Bytes of bodies that are in memory, read or still coming.
+#[derive(Debug, Default)]
+pub(super) struct Bodies(AtomicUsize);
+
+/// One request's part of them, until it has its answer.
+pub(super) struct Held {
+    app: Arc<App>,
+    bytes: usize,
+}
+
+impl Held {
+    fn new(app: &Arc<App>) -> Self {
+        Self { app: Arc::clone(app), bytes: 0 }
+    }
+
+    fn add(&mut self, bytes: usize) -> Result<(), Failure> {
+        self.bytes += bytes;
+        let all = self.app.bodies.0.fetch_add(bytes, Relaxed) + bytes;
+        if all <= self.app.limits.body_bytes.saturating_mul(BODIES) {
+            return Ok(());
+        }
+        let message = format!("Model is overloaded: requests of {all} bytes are under way");
+        Err(Failure::new(Kind::Overloaded, message).retry_after(Duration::from_secs(1)))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.app.bodies.0.fetch_sub(self.bytes, Relaxed);
+    }
+}
 
 /// A request whose body is JSON.
 pub(super) struct Call {
@@ -29,6 +71,7 @@ pub(super) struct Call {
     pub(super) served: Arc<Served>,
     pub(super) body: Value,
     pub(super) usage: Usage,
+    _held: Held,
 }
 
 /// An answer in JSON, and what it took.
@@ -46,9 +89,9 @@ impl Call {
         Fields::of_body(self.body.take())
     }
 
-    pub(super) fn reply(&self, value: &impl Serialize) -> Answer {
+    pub(super) async fn reply(&self, value: &impl Serialize) -> Answer {
         let much = self.usage.tokens * size_of::<f32>() * 8;
-        let body = aside(much, || serde_json::to_vec(value));
+        let body = aside(much, || serde_json::to_vec(value)).await;
         let body = body.map_err(|error| Failure::new(Kind::Backend, error.to_string()))?;
         Ok(Reply { body, usage: self.usage })
     }
@@ -113,12 +156,14 @@ impl FromRequest<Arc<App>> for Call {
         let (mut parts, body) = request.into_parts();
         let started = parts.extensions.get::<Arrival>().map_or_else(Instant::now, |arrival| arrival.0);
         // First of all, so that the connection can go on whatever is wrong.
-        let bytes = read(body, &parts.headers, app).await?;
+        let mut held = Held::new(app);
+        let bytes = read(body, &parts.headers, &app.limits, &mut held).await?;
         let served = model_of(&mut parts, app).await?;
         check_headers(&parts.headers)?;
-        let body = aside(bytes.len(), || serde_json::from_slice(&bytes))
-            .map_err(|error| Failure::new(Kind::Malformed, format!("the body is no JSON: {error}")))?;
-        Ok(Self { app: Arc::clone(app), served, body, usage: Usage::new(started) })
+        let body = aside(bytes.len(), || serde_json::from_slice(&bytes)).await;
+        let body =
+            body.map_err(|error| Failure::new(Kind::Malformed, format!("the body is no JSON: {error}")))?;
+        Ok(Self { app: Arc::clone(app), served, body, usage: Usage::new(started), _held: held })
     }
 }
 
@@ -145,8 +190,12 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Failure> {
 
 /// The body, if it comes in time and is no larger than allowed. One that is larger is read to its end all the same, within the time that
 /// there is, since a client that still sends does not listen; nothing of it is kept.
-async fn read(mut body: Body, headers: &HeaderMap, app: &App) -> Result<Vec<u8>, Failure> {
-    let limits = &app.limits;
+async fn read(
+    mut body: Body,
+    headers: &HeaderMap,
+    limits: &Limits,
+    held: &mut Held,
+) -> Result<Vec<u8>, Failure> {
     let too_large = || {
         let message = format!("the body has more than {} bytes", limits.body_bytes);
         Failure::new(Kind::PayloadTooLarge, message)
@@ -157,13 +206,16 @@ async fn read(mut body: Body, headers: &HeaderMap, app: &App) -> Result<Vec<u8>,
     if is_large && headers.contains_key(header::EXPECT) {
         return Err(too_large());
     }
-    let mut bytes = Vec::with_capacity(announced.unwrap_or(0).min(limits.body_bytes));
-    let mut is_large = false;
+    // Memory is taken as it comes: what is announced may never be.
+    let (mut bytes, mut refused) = (Vec::new(), None);
     let whole = async {
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame?.into_data() else { continue };
-            is_large |= bytes.len() + data.len() > limits.body_bytes;
-            if is_large {
+            if refused.is_none() {
+                let is_large = bytes.len() + data.len() > limits.body_bytes;
+                refused = if is_large { Some(too_large()) } else { held.add(data.len()).err() };
+            }
+            if refused.is_some() {
                 bytes = Vec::new();
             } else {
                 bytes.extend_from_slice(&data);
@@ -171,8 +223,11 @@ async fn read(mut body: Body, headers: &HeaderMap, app: &App) -> Result<Vec<u8>,
         }
         Ok::<_, axum::Error>(())
     };
-    match timeout(limits.body_timeout, whole).await {
-        _ if is_large => Err(too_large()),
+    let outcome = timeout(limits.body_timeout, whole).await;
+    if let Some(refused) = refused {
+        return Err(refused);
+    }
+    match outcome {
         Ok(Ok(())) => Ok(bytes),
         Ok(Err(error)) => Err(Failure::new(Kind::Malformed, format!("the body: {error}"))),
         Err(_) => {

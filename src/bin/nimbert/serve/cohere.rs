@@ -26,8 +26,17 @@ async fn rerank(mut call: Call, version: &str) -> Answer {
     let top_n: Option<usize> = fields.take("top_n")?;
     let with_documents: bool = fields.take("return_documents")?.unwrap_or(false);
     let model: Option<String> = fields.take("model")?;
-    fields.end("model, query, documents, top_n, return_documents")?;
+    let most: Option<usize> = fields.take("max_tokens_per_doc")?;
+    fields.end("model, query, documents, top_n, return_documents, max_tokens_per_doc")?;
     call.served = call.app.model_for(model)?;
+    // A document is cut where the model's tokens end; earlier on request it is not.
+    if let Some(most) = most.filter(|&most| most < call.served.max_tokens()) {
+        let message = format!(
+            "`max_tokens_per_doc`: {most} is less than the {} tokens that the model reads; cut the documents before",
+            call.served.max_tokens()
+        );
+        return Err(Failure::validation(message));
+    }
     let each = |(i, value)| document(value, &format!("documents[{i}]"));
     let documents = documents.into_iter().enumerate().map(each).collect::<Result<Vec<_>, _>>()?;
     let pairs = call.pairs(&query, &documents, "documents")?;
@@ -43,12 +52,8 @@ async fn rerank(mut call: Call, version: &str) -> Answer {
     let results = ranked.iter().map(result).collect();
     let tokens = call.usage.tokens;
     let meta = json!({ "api_version": { "version": version }, "tokens": { "input_tokens": tokens } });
-    call.reply(&Response {
-        model: &call.served.name,
-        results,
-        usage: json!({ "total_tokens": tokens }),
-        meta,
-    })
+    let usage = json!({ "total_tokens": tokens });
+    call.reply(&Response { model: &call.served.name, results, usage, meta }).await
 }
 
 #[derive(Serialize)]

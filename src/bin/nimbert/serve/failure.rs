@@ -40,6 +40,22 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    pub(super) const ALL: [Self; 13] = [
+        Self::Empty,
+        Self::Malformed,
+        Self::Unauthorized,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::Validation,
+        Self::Backend,
+        Self::Overloaded,
+        Self::Timeout,
+        Self::Unhealthy,
+    ];
+
     pub(super) fn status(self) -> StatusCode {
         match self {
             Self::Empty | Self::Malformed => StatusCode::BAD_REQUEST,

@@ -2,7 +2,9 @@
 //!
 //! A classifier's answer is nested, `[[{label, score}, …]]`, for one text, too: that is what `InferenceClient` takes apart.
 
-use nimbert::{Aggregation, Filled, Hypotheses, ReadOptions, Scoring, TagOptions, Task};
+use std::str::FromStr;
+
+use nimbert::{Filled, Hypotheses, ReadOptions, Scoring, TagOptions, Task};
 use serde_json::Value;
 
 use crate::forms::{AnswerForm, EntityForm, WordForm};
@@ -48,26 +50,13 @@ async fn classify(mut call: Call, inputs: Value, mut parameters: Fields, mut roo
     let truncation = truncation(&mut root)?;
     parameters.end("top_k, function_to_apply")?;
     root.end("inputs, parameters, options, truncate, truncation_direction, raw_scores")?;
-    let scoring = match function.as_deref() {
-        None if raw == Some(true) => Some(Scoring::Identity),
-        None => None,
-        Some("sigmoid") => Some(Scoring::Sigmoid),
-        Some("softmax") => Some(Scoring::Softmax),
-        Some("none") => Some(Scoring::Identity),
-        Some(other) => {
-            let message =
-                format!("`parameters.function_to_apply`: {other:?} is none of sigmoid, softmax, none");
-            return Err(Failure::validation(message));
-        }
-    };
+    let raw = raw.unwrap_or_default().then_some(Scoring::Identity);
+    let scoring = named(function.as_deref(), "function_to_apply")?.or(raw);
     let inputs = of_pipeline(inputs)?;
     call.check_count(inputs.all.len(), "inputs")?;
-    let mut found = call.served.classify(&inputs.all, truncation, &mut call.usage).await?;
-    if let Some(scoring) = scoring {
-        found.iter_mut().for_each(|text| text.scores = scoring.scores(&text.logits));
-    }
+    let found = call.served.classify(&inputs.all, truncation, scoring, &mut call.usage).await?;
     let all: Vec<_> = found.iter().map(|found| labels(found, top_k)).collect();
-    call.reply(&all)
+    call.reply(&all).await
 }
 
 async fn tag(mut call: Call, inputs: Value, mut parameters: Fields, root: Fields) -> Answer {
@@ -78,24 +67,14 @@ async fn tag(mut call: Call, inputs: Value, mut parameters: Fields, root: Fields
     }
     parameters.end("aggregation_strategy, ignore_labels, stride")?;
     root.end("inputs, parameters, options")?;
-    options = options.aggregation(match strategy.as_deref() {
-        None | Some("simple") => Aggregation::Simple,
-        Some("none") => Aggregation::None,
-        Some("first") => Aggregation::First,
-        Some("average") => Aggregation::Average,
-        Some("max") => Aggregation::Max,
-        Some(other) => {
-            let message = format!(
-                "`parameters.aggregation_strategy`: {other:?} is none of none, simple, first, average, max"
-            );
-            return Err(Failure::validation(message));
-        }
-    });
+    if let Some(aggregation) = named(strategy.as_deref(), "aggregation_strategy")? {
+        options = options.aggregation(aggregation);
+    }
     let (texts, is_one) = texts(inputs, "inputs")?;
     call.check_count(texts.len(), "inputs")?;
     let found = call.served.tag(&texts, &options, &mut call.usage).await?;
     let all = found.iter().map(|text| text.entities.iter().map(EntityForm::from).collect::<Vec<_>>());
-    call.reply(&OneOrMany::of(is_one, all.collect()))
+    call.reply(&OneOrMany::of(is_one, all.collect())).await
 }
 
 async fn answer(mut call: Call, inputs: Value, mut parameters: Fields, root: Fields) -> Answer {
@@ -122,7 +101,7 @@ async fn answer(mut call: Call, inputs: Value, mut parameters: Fields, root: Fie
     root.end("inputs, parameters, options")?;
     let found = call.served.answer([&question, &context], window, &options, &mut call.usage).await?;
     let all: Vec<_> = found.answers.iter().map(AnswerForm::from).collect();
-    call.reply(&OneOrMany::of(top_k == 1, all))
+    call.reply(&OneOrMany::of(top_k == 1, all)).await
 }
 
 async fn fill(mut call: Call, inputs: Value, mut parameters: Fields, root: Fields) -> Answer {
@@ -140,7 +119,7 @@ async fn fill(mut call: Call, inputs: Value, mut parameters: Fields, root: Field
     let found = call.served.fill(&texts, targets, top_k, &mut call.usage).await?;
     let all =
         found.iter().map(|text| OneOrMany::of(true, text.masks.iter().map(|mask| words(mask)).collect()));
-    call.reply(&OneOrMany::of(is_one, all.collect()))
+    call.reply(&OneOrMany::of(is_one, all.collect())).await
 }
 
 async fn zero_shot(mut call: Call, inputs: Value, mut parameters: Fields, root: Fields) -> Answer {
@@ -172,7 +151,7 @@ async fn zero_shot(mut call: Call, inputs: Value, mut parameters: Fields, root: 
     let found = call.served.rank_labels(&texts, &hypotheses, &mut call.usage).await?;
     let each = |label: &nimbert::Hypothesis| LabelScore { label: &labels[label.index], score: label.score };
     let all = found.iter().map(|text| text.labels.iter().map(each).collect::<Vec<_>>());
-    call.reply(&OneOrMany::of(is_one, all.collect()))
+    call.reply(&OneOrMany::of(is_one, all.collect())).await
 }
 
 fn words(mask: &[Filled]) -> Vec<WordForm<'_>> {
@@ -181,6 +160,12 @@ fn words(mask: &[Filled]) -> Vec<WordForm<'_>> {
 
 /// More of anything is nobody's wish: so many answers, or tokens of one.
 const MOST: usize = 1024;
+
+/// What the library knows by a name.
+fn named<T: FromStr<Err = String>>(name: Option<&str>, key: &str) -> Result<Option<T>, Failure> {
+    let read = name.map(str::parse).transpose();
+    read.map_err(|reason| Failure::validation(format!("`parameters.{key}`: {reason}")))
+}
 
 fn at_least_one(parameters: &mut Fields, key: &str) -> Result<Option<usize>, Failure> {
     match parameters.take(key)? {

@@ -1,13 +1,12 @@
 //! Connections: how many, how long, and how they end.
 
+mod activity;
+
 use std::{
     convert::Infallible,
     future::pending,
     io,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -24,11 +23,15 @@ use tokio::{
 };
 use tower::Service;
 
-use super::App;
+use self::activity::{Activity, Open, Watched};
+use super::{App, notify};
 
 /// What a client is told for whom there is no connection left.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n\
     connection: close\r\ncontent-length: 67\r\n\r\n{\"error\":\"too many connections are open\",\"error_type\":\"Overloaded\"}\n";
+
+/// Within this a connection that was made before the end is there to be accepted.
+const BACKLOG: Duration = Duration::from_millis(10);
 
 /// The signals that ask the service to end.
 pub(super) struct Signals {
@@ -71,6 +74,19 @@ pub(super) async fn serve(listener: TcpListener, router: Router, app: &Arc<App>,
     let places = Arc::new(Semaphore::new(app.limits.connections));
     let (ending, end) = watch::channel(false);
     let mut connections = JoinSet::new();
+    let accept = |stream: TcpStream, connections: &mut JoinSet<()>| {
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            tokio::spawn(refuse(stream));
+            return;
+        };
+        let (router, app, end) = (router.clone(), Arc::clone(app), end.clone());
+        connections.spawn(async move {
+            app.metrics.connections.inc();
+            connection(stream, router, &app, end).await;
+            app.metrics.connections.dec();
+            drop(place);
+        });
+    };
     loop {
         let accepted = tokio::select! {
             () = signals.wait() => break,
@@ -79,19 +95,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, app: &Arc<App>,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                    tokio::spawn(refuse(stream));
-                    continue;
-                };
-                let (router, app, end) = (router.clone(), Arc::clone(app), end.clone());
-                connections.spawn(async move {
-                    app.metrics.connections.inc();
-                    connection(stream, router, &app, end).await;
-                    app.metrics.connections.dec();
-                    drop(place);
-                });
-            }
+            Ok((stream, _)) => accept(stream, &mut connections),
             // One that has gone again is nobody's fault; without descriptors or memory others may end meanwhile.
             Err(error) if is_gone(&error) => {}
             Err(error) => {
@@ -100,8 +104,16 @@ pub(super) async fn serve(listener: TcpListener, router: Router, app: &Arc<App>,
             }
         }
     }
+    // Who has a connection by now is answered, also if it was not looked at yet; who still comes, not for long.
+    let backlog = async {
+        while let Ok(Ok((stream, _))) = timeout(BACKLOG, listener.accept()).await {
+            accept(stream, &mut connections);
+        }
+    };
+    let _ = timeout(BACKLOG * 10, backlog).await;
     drop(listener);
     tracing::info!("ending: what was accepted is answered");
+    notify::tell("STOPPING=1");
     ending.send_replace(true);
     let all = async { while connections.join_next().await.is_some() {} };
     let in_time = tokio::select! {
@@ -126,45 +138,6 @@ async fn refuse(mut stream: TcpStream) {
     let _ = timeout(Duration::from_secs(1), stream.write_all(FULL)).await;
 }
 
-/// When a connection was last of use.
-#[derive(Default)]
-struct Activity {
-    /// Requests that are not answered.
-    open: AtomicUsize,
-    last: Mutex<Option<Instant>>,
-}
-
-impl Activity {
-    /// Since when there was nothing to do, if there is nothing.
-    fn idle_since(&self) -> Option<Instant> {
-        if self.open.load(Relaxed) > 0 {
-            return None;
-        }
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn touch(&self) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-    }
-}
-
-/// A request that is under way, also when it is given up.
-struct Open(Arc<Activity>);
-
-impl Open {
-    fn new(activity: &Arc<Activity>) -> Self {
-        activity.open.fetch_add(1, Relaxed);
-        Self(Arc::clone(activity))
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.touch();
-        self.0.open.fetch_sub(1, Relaxed);
-    }
-}
-
 async fn connection(stream: TcpStream, router: Router, app: &App, mut end: watch::Receiver<bool>) {
     // An answer is one write; it need not wait for more.
     let _ = stream.set_nodelay(true);
@@ -181,6 +154,7 @@ async fn connection(stream: TcpStream, router: Router, app: &App, mut end: watch
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(app.limits.header_timeout).max_buf_size(64 << 10);
+    let stream = Watched { stream, activity: Arc::clone(&activity) };
     let connection = http.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     // hyper has the same bound for a header that is slow and for one that does not begin.

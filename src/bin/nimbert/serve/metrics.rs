@@ -13,7 +13,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::usage::Usage;
+use super::{failure::Kind, usage::Usage};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Request {
@@ -68,6 +68,8 @@ impl Metrics {
         let registry = &mut all.registry;
         registry.register("requests", "Requests answered, by route and status", all.requests.clone());
         registry.register("errors", "Answers that are errors, by kind", all.errors.clone());
+        // An alarm that looks at the rate of errors has to find none.
+        Kind::ALL.iter().for_each(|kind| drop(all.errors.get_or_create(&Failed { kind: kind.name() })));
         registry.register("texts", "Texts, or pairs of texts, that were answered", all.texts.clone());
         registry.register("truncated_texts", "Those of them that were cut", all.truncated.clone());
         registry.register("tokens", "Tokens that were computed", all.tokens.clone());

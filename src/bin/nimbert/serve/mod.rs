@@ -4,6 +4,7 @@
 //! model makes of them is written down where the request waits. [`listen`] has the connections, [`routes`] the addresses, [`hub`],
 //! [`tei`], [`openai`] and [`cohere`] the protocols.
 
+mod aside;
 mod call;
 mod cohere;
 mod failure;
@@ -14,6 +15,7 @@ mod inputs;
 mod listen;
 mod log;
 mod metrics;
+mod notify;
 mod openai;
 mod page;
 mod queue;
@@ -30,11 +32,13 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use axum::Router;
 use nimbert::Options;
 use tokio::net::TcpListener;
 
 pub(crate) use self::log::LogFormat;
 use self::{
+    call::Bodies,
     failure::{Failure, Kind},
     metrics::Metrics,
     queue::{Bounds, Lane, Queue},
@@ -81,6 +85,7 @@ struct App {
     metrics: Arc<Metrics>,
     limits: Limits,
     api_key: Option<String>,
+    bodies: Bodies,
     runtime_threads: usize,
     /// Seconds since 1970.
     started: u64,
@@ -105,12 +110,25 @@ impl App {
     }
 }
 
+/// Threads on which requests are read and answered. They are few: the cores are for forwards.
+fn runtime_threads() -> usize {
+    cores().div_ceil(8)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Threads to compute on, unless something else is said: of many cores those that requests do not need. Of few cores all, since one is
+/// too large a part of them.
+pub(crate) fn usual_threads() -> usize {
+    if cores() < 8 { cores() } else { cores() - runtime_threads() }
+}
+
 /// Serves until a signal asks it to end.
 pub(crate) fn run(settings: Settings) -> Result<()> {
     log::start(settings.log);
-    // Requests are read and answered on few threads, the cores are for forwards.
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let runtime_threads = cores.div_ceil(8);
+    let runtime_threads = runtime_threads();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(runtime_threads)
         .thread_name("requests")
@@ -130,6 +148,15 @@ async fn serve(settings: Settings, runtime_threads: usize) -> Result<()> {
         TcpListener::bind(&address).await.with_context(|| format!("cannot listen on {address}"))?;
     let signals = listen::Signals::new()?;
     let address = listener.local_addr()?;
+    let (app, router) = prepare(settings, runtime_threads)?;
+    announce(&app, address)?;
+    notify::tell("READY=1");
+    listen::serve(listener, router, &app, signals).await;
+    Ok(())
+}
+
+/// The models, ready to be asked, and all addresses.
+fn prepare(settings: Settings, runtime_threads: usize) -> Result<(Arc<App>, Router)> {
     let Settings { models, options, limits, api_key, cors_origins, .. } = settings;
     let metrics = Arc::new(Metrics::new());
     let (mut served, mut lanes) = (Vec::new(), Vec::new());
@@ -139,11 +166,16 @@ async fn serve(settings: Settings, runtime_threads: usize) -> Result<()> {
     served.iter_mut().try_for_each(|served| served.connect(&queue))?;
     let models: Vec<_> = served.into_iter().map(Arc::new).collect();
     let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let app = Arc::new(App { models, queue, metrics, limits, api_key, runtime_threads, started });
+    let bodies = Bodies::default();
+    let app = Arc::new(App { models, queue, metrics, limits, api_key, bodies, runtime_threads, started });
     let router = routes::router(Arc::clone(&app), &cors_origins)?;
-    announce(&app, address)?;
-    listen::serve(listener, router, &app, signals).await;
-    Ok(())
+    Ok((app, router))
+}
+
+/// All addresses, for who calls them without a connection.
+#[allow(dead_code, reason = "a fuzz target")]
+pub(crate) fn router(settings: Settings) -> Result<Router> {
+    Ok(prepare(settings, 1)?.1)
 }
 
 fn load(models: &[String], options: Options, served: &mut Vec<Served>, lanes: &mut Vec<Lane>) -> Result<()> {
@@ -164,8 +196,8 @@ fn load(models: &[String], options: Options, served: &mut Vec<Served>, lanes: &m
 fn announce(app: &App, address: SocketAddr) -> Result<()> {
     let mut text = String::new();
     for served in &app.models {
-        let tasks: Vec<_> = served.tasks.iter().map(|task| task.name()).collect();
-        let compute = crate::model::compute(&served.engine);
+        let tasks: Vec<_> = served.model.tasks.iter().map(|task| task.name()).collect();
+        let compute = crate::model::compute(served.engine());
         text.push_str(&format!("{}: {} ({compute})\n", served.name, tasks.join(", ")));
     }
     text.push_str(&format!("ready at http://{address}\n"));

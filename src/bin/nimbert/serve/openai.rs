@@ -76,13 +76,13 @@ pub(super) async fn embeddings(mut call: Call) -> Answer {
     };
     let data = found.into_iter().enumerate().map(vector).collect();
     let usage = Tokens { prompt_tokens: call.usage.tokens, total_tokens: call.usage.tokens };
-    call.reply(&Response { object: "list", data, model: &call.served.name, usage })
+    call.reply(&Response { object: "list", data, model: &call.served.name, usage }).await
 }
 
 /// `GET /v1/models`
 pub(super) async fn models(State(app): State<Arc<App>>) -> Json<Value> {
     let model = |served: &Arc<super::served::Served>| {
-        let tasks: Vec<_> = served.tasks.iter().map(|task| task.name()).collect();
+        let tasks: Vec<_> = served.model.tasks.iter().map(|task| task.name()).collect();
         json!({ "id": served.name, "object": "model", "created": app.started, "owned_by": "nimbert", "tasks": tasks })
     };
     Json(json!({ "object": "list", "data": app.models.iter().map(model).collect::<Vec<_>>() }))

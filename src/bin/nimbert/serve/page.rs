@@ -1,4 +1,4 @@
-//! The page at `/`, which needs nothing but this program.
+//! The pages: at `/` to ask a model, at `/docs` to read how programs do. They need nothing but this program.
 
 use axum::{
     http::{HeaderMap, HeaderValue, header},
@@ -6,6 +6,9 @@ use axum::{
 };
 
 const PAGE: &str = include_str!("page/index.html");
+const DOCS: &str = include_str!("page/docs.html");
+/// The addresses and their bodies in OpenAPI 3.1, but for the version.
+const OPENAPI: &str = include_str!("page/openapi.json");
 
 /// What the page may do: its script and style are in it, and it asks this service alone.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; \
@@ -18,7 +21,22 @@ pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
 }
 
 pub(super) fn page() -> Response {
-    let mut response = Html(PAGE).into_response();
+    with_policy(PAGE)
+}
+
+/// `GET /docs`
+pub(super) async fn docs() -> Response {
+    with_policy(DOCS)
+}
+
+/// `GET /openapi.json`
+pub(super) async fn openapi() -> impl IntoResponse {
+    let version = concat!("\"version\": \"", env!("CARGO_PKG_VERSION"), "\"");
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI.replacen("\"version\": \"\"", version, 1))
+}
+
+fn with_policy(page: &'static str) -> Response {
+    let mut response = Html(page).into_response();
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     response
 }

@@ -61,6 +61,8 @@ pub(super) fn router(app: Arc<App>, cors_origins: &[String]) -> Result<Router> {
         .route("/health", get(health))
         .route("/ping", get(health))
         .route("/metrics", get(metrics))
+        .route("/openapi.json", get(page::openapi))
+        .route("/docs", get(page::docs))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_so)
         .layer(from_fn_with_state(Arc::clone(&app), around));
@@ -108,7 +110,7 @@ async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
 
 async fn nothing_here(State(app): State<Arc<App>>, body: Body) -> Failure {
     discard(body, &app).await;
-    Failure::new(Kind::NotFound, "there is nothing here; `nimbert serve --help` says what there is")
+    Failure::new(Kind::NotFound, "there is nothing here; /docs says what there is")
 }
 
 async fn not_so(State(app): State<Arc<App>>, body: Body) -> Failure {
@@ -120,49 +122,89 @@ async fn not_so(State(app): State<Arc<App>>, body: Body) -> Failure {
 async fn around(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let arrival = Instant::now();
     request.extensions_mut().insert(Arrival(arrival));
-    let id = request_id(request.headers());
     let (method, dialect) = (request.method().clone(), Dialect::of(request.uri().path()));
     let (mut parts, body) = request.into_parts();
     let matched = MatchedPath::from_request_parts(&mut parts, &()).await.ok();
-    let route = matched.as_ref().map_or("none", MatchedPath::as_str);
-    let allowed = is_allowed(&app, &parts.headers, &method, route);
-    let mut response = if allowed {
+    let route = matched.as_ref().map_or("none", MatchedPath::as_str).to_owned();
+    let is_allowed = is_allowed(&app, &parts.headers, &method, &route);
+    let seen = Seen {
+        app: Arc::clone(&app),
+        id: request_id(&parts.headers),
+        method,
+        route,
+        arrival,
+        is_over: false,
+    };
+    let mut response = if is_allowed {
         next.run(Request::from_parts(parts, body)).await
     } else {
         discard(body, &app).await;
         Failure::new(Kind::Unauthorized, "this needs `Authorization: Bearer` with the service's key")
             .into_response()
     };
-    let mut error = None;
-    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
-        error = Some(failure.kind.name());
-        app.metrics.error(failure.kind.name());
+    let failure = response.extensions_mut().remove::<Failure>();
+    let error = failure.as_ref().map(|failure| failure.kind.name());
+    if let Some(failure) = failure {
         response = failure.render(dialect);
     }
-    let usage = response.extensions().get::<Usage>().copied();
-    if let Some(usage) = &usage {
-        app.metrics.usage(usage);
-    }
-    let took = arrival.elapsed();
-    let status = response.status().as_u16();
-    app.metrics.request(route, status, took);
-    let usage = usage.unwrap_or(Usage::new(arrival));
-    tracing::info!(
-        request_id = id.to_str().unwrap_or_default(),
-        method = method.as_str(),
-        route,
-        status,
-        error,
-        texts = usage.texts,
-        tokens = usage.tokens,
-        truncated = usage.truncated,
-        queue_ms = usage.queue.as_secs_f64() * 1e3,
-        inference_ms = usage.inference.as_secs_f64() * 1e3,
-        total_ms = took.as_secs_f64() * 1e3,
-        "answered"
-    );
-    response.headers_mut().insert(REQUEST_ID, id);
+    response.headers_mut().insert(REQUEST_ID, seen.id.clone());
+    seen.answered(&response, error);
     response
+}
+
+/// A request under way, for the log and the metrics: one whose client hangs up is there, too.
+struct Seen {
+    app: Arc<App>,
+    id: HeaderValue,
+    method: Method,
+    route: String,
+    arrival: Instant,
+    is_over: bool,
+}
+
+/// Nobody is there any more who could be told; servers write it as this in their logs.
+const CLIENT_CLOSED: u16 = 499;
+
+impl Seen {
+    fn answered(mut self, response: &Response, error: Option<&'static str>) {
+        self.is_over = true;
+        let usage = response.extensions().get::<Usage>().copied();
+        if let Some(usage) = &usage {
+            self.app.metrics.usage(usage);
+        }
+        self.note(response.status().as_u16(), usage.unwrap_or(Usage::new(self.arrival)), error);
+    }
+
+    fn note(&self, status: u16, usage: Usage, error: Option<&'static str>) {
+        if let Some(kind) = error {
+            self.app.metrics.error(kind);
+        }
+        let took = self.arrival.elapsed();
+        self.app.metrics.request(&self.route, status, took);
+        tracing::info!(
+            request_id = self.id.to_str().unwrap_or_default(),
+            method = self.method.as_str(),
+            route = self.route,
+            status,
+            error,
+            texts = usage.texts,
+            tokens = usage.tokens,
+            truncated = usage.truncated,
+            queue_ms = usage.queue.as_secs_f64() * 1e3,
+            inference_ms = usage.inference.as_secs_f64() * 1e3,
+            total_ms = took.as_secs_f64() * 1e3,
+            "{}",
+            if self.is_over { "answered" } else { "given up by the client" }
+        );
+    }
+}
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.note(CLIENT_CLOSED, Usage::new(self.arrival), None);
+        }
+    }
 }
 
 /// Reads a small body that nobody wants, so that the connection can go on.
@@ -190,7 +232,8 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
 /// Whether a request has the key, or needs none.
 fn is_allowed(app: &App, headers: &HeaderMap, method: &Method, route: &str) -> bool {
     let Some(key) = &app.api_key else { return true };
-    let is_open = method == Method::OPTIONS || matches!(route, "/health" | "/ping");
+    let is_open =
+        method == Method::OPTIONS || matches!(route, "/health" | "/ping" | "/docs" | "/openapi.json");
     if is_open || (matches!(*method, Method::GET | Method::HEAD) && route == "/") {
         return true;
     }

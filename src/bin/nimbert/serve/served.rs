@@ -6,22 +6,15 @@ mod steps;
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Instant};
 
 use anyhow::{Result, bail};
-use nimbert::{
-    EmbedOptions, Embedder, Engine, MaskFiller, Options, Prompt, Reader, Reranker, Tagger, Task, ZeroShot,
-};
+use nimbert::{AnyTask, Embedder, Engine, Options, Prompt, Task};
 
-pub(super) use self::read::{Input, Truncation, Vectors, aside};
+pub(super) use self::read::{Input, Truncation, Vectors};
 use super::queue::{Lane, LaneId, Queue};
 
 /// A model that can be asked.
 pub(super) struct Served {
     pub(super) name: String,
-    pub(super) engine: Engine,
-    /// What it was made for first.
-    pub(super) tasks: Vec<Task>,
-    head: Head,
-    zero_shot: Option<ZeroShot>,
-    reranker: Option<Reranker>,
+    pub(super) model: AnyTask,
     /// By the name of the prompt; under an empty one what goes before a text unless something else is said.
     embedders: BTreeMap<String, (Embedder, LaneId)>,
     /// Outputs of the head.
@@ -29,15 +22,6 @@ pub(super) struct Served {
     /// A vector for each token.
     tokens: LaneId,
     queue: Option<Arc<Queue>>,
-}
-
-/// What a checkpoint has on its encoder.
-enum Head {
-    Classifier,
-    Tagger(Tagger),
-    Reader(Reader),
-    Filler(MaskFiller),
-    None,
 }
 
 impl Served {
@@ -48,72 +32,38 @@ impl Served {
         options: Options,
         lanes: &mut Vec<Lane>,
     ) -> Result<Self> {
-        let tasks = path.map_or(Ok(vec![Task::Classify, Task::Embed]), nimbert::tasks)?;
-        let how = EmbedOptions::default;
-        let (mut reranker, mut embedder) = (None, None);
-        let (engine, head) = match (path, tasks[0]) {
-            (Some(path), Task::Tag) => {
-                let tagger = Tagger::load(path, options)?;
-                (tagger.engine().clone(), Head::Tagger(tagger))
-            }
-            (Some(path), Task::Answer) => {
-                let reader = Reader::load(path, options)?;
-                (reader.engine().clone(), Head::Reader(reader))
-            }
-            (Some(path), Task::FillMask) => {
-                let filler = MaskFiller::load(path, options)?;
-                (filler.engine().clone(), Head::Filler(filler))
-            }
-            (Some(path), Task::Embed) => {
-                let found = Embedder::load(path, options, how())?;
-                let engine = found.engine().clone();
-                embedder = Some(found);
-                (engine, Head::None)
-            }
-            (Some(path), _) if tasks.contains(&Task::Rerank) => {
-                let found = Reranker::load(path, options)?;
-                let engine = found.engine().clone();
-                reranker = Some(found);
-                (engine, Head::Classifier)
-            }
-            (path, _) => (crate::model::load(path, options)?, Head::Classifier),
-        };
-        if embedder.is_none() && tasks.contains(&Task::Embed) {
-            embedder = Some(Embedder::new(engine.clone(), how())?);
-        }
-        let zero_shot = tasks.contains(&Task::ZeroShot).then(|| ZeroShot::new(engine.clone(), None));
-        let zero_shot = zero_shot.transpose()?;
+        let model = crate::model::load_any(path, options)?;
         let mut add = |lane| {
             lanes.push(lane);
             LaneId::from(lanes.len() - 1)
         };
-        let outputs = add(head.lane(&engine));
+        let outputs = add(outputs(&model));
         let mut embedders = BTreeMap::new();
         let mut tokens = outputs;
-        if let Some(default) = embedder {
-            let batch = engine.batch_tokens();
+        if let Ok(default) = &model.embedder {
+            let batch = model.engine.batch_tokens();
             let states = default.clone();
             tokens = add(Lane::new(batch, move |rows| states.token_vectors(rows)));
             let names: Vec<_> = default.prompts().map(str::to_owned).collect();
             let named = |name: String| Ok((name.clone(), default.with_prompt(Prompt::Named(name))?));
             let mut all = names.into_iter().map(named).collect::<Result<Vec<_>>>()?;
-            all.push((String::new(), default));
+            all.push((String::new(), default.clone()));
             for (name, embedder) in all {
                 let compute = embedder.clone();
                 let lane = add(Lane::new(batch, move |rows| compute.pooled(rows)));
                 embedders.insert(name, (embedder, lane));
             }
         }
-        Ok(Self { name, engine, tasks, head, zero_shot, reranker, embedders, outputs, tokens, queue: None })
+        Ok(Self { name, model, embedders, outputs, tokens, queue: None })
     }
 
     /// From now on it can be asked. Something is computed before that, so that the first request need not wait for memory, and so that
     /// the queue knows how long that takes.
     pub(super) fn connect(&mut self, queue: &Arc<Queue>) -> Result<()> {
-        let rows = [self.engine.encode(&"一 a ".repeat(40), None)?];
+        let rows = [self.model.engine.encode(&"一 a ".repeat(40), None)?];
         let compute = || match self.embedders.get("") {
             Some((embedder, _)) => embedder.pooled(&rows).remove(0),
-            None => self.engine.logits(&rows).remove(0),
+            None => self.model.engine.logits(&rows).remove(0),
         };
         compute()?;
         let start = Instant::now();
@@ -127,37 +77,28 @@ impl Served {
 
     /// The most tokens of a text, special ones included.
     pub(super) fn max_tokens(&self) -> usize {
-        self.engine.max_tokens()
+        self.model.engine.max_tokens()
+    }
+
+    /// The model, without what it is used for.
+    pub(super) fn engine(&self) -> &Engine {
+        &self.model.engine
     }
 
     /// What the model was made for.
     pub(super) fn task(&self) -> Task {
-        self.tasks[0]
+        self.model.tasks[0]
     }
 }
 
-impl Head {
-    /// Its outputs for rows of tokens.
-    fn lane(&self, engine: &Engine) -> Lane {
-        let batch = engine.batch_tokens();
-        match self {
-            Self::Tagger(tagger) => {
-                let tagger = tagger.clone();
-                Lane::new(batch, move |rows| tagger.logits(rows))
-            }
-            Self::Reader(reader) => {
-                let reader = reader.clone();
-                Lane::new(batch, move |rows| reader.logits(rows))
-            }
-            Self::Filler(filler) => {
-                let filler = filler.clone();
-                Lane::new(batch, move |rows| filler.logits(rows))
-            }
-            Self::Classifier | Self::None => {
-                let engine = engine.clone();
-                Lane::new(batch, move |rows| engine.logits(rows))
-            }
-        }
+/// The way to the outputs of a model's head.
+fn outputs(model: &AnyTask) -> Lane {
+    let batch = model.engine.batch_tokens();
+    match model.clone() {
+        AnyTask { tagger: Ok(tagger), .. } => Lane::new(batch, move |rows| tagger.logits(rows)),
+        AnyTask { reader: Ok(reader), .. } => Lane::new(batch, move |rows| reader.logits(rows)),
+        AnyTask { filler: Ok(filler), .. } => Lane::new(batch, move |rows| filler.logits(rows)),
+        AnyTask { engine, .. } => Lane::new(batch, move |rows| engine.logits(rows)),
     }
 }
 

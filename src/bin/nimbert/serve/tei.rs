@@ -8,12 +8,13 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
+    aside::aside,
     call::{Answer, Call},
     failure::{Failure, Kind},
     fields::Fields,
     forms::{OneOrMany, labels},
     inputs::{of_embed, of_predict, texts, truncation},
-    served::{Input, Vectors, aside},
+    served::{Input, Vectors},
 };
 
 /// `POST /predict`
@@ -23,12 +24,10 @@ pub(super) async fn predict(mut call: Call) -> Answer {
     let truncation = truncation(&mut fields)?;
     fields.end("inputs, truncate, truncation_direction, raw_scores")?;
     call.check_count(inputs.all.len(), "inputs")?;
-    let mut found = call.served.classify(&inputs.all, truncation, &mut call.usage).await?;
-    if raw {
-        found.iter_mut().for_each(|text| text.scores = Scoring::Identity.scores(&text.logits));
-    }
+    let scoring = raw.then_some(Scoring::Identity);
+    let found = call.served.classify(&inputs.all, truncation, scoring, &mut call.usage).await?;
     let all = found.iter().map(|text| labels(text, None)).collect();
-    call.reply(&OneOrMany::of(inputs.is_one, all))
+    call.reply(&OneOrMany::of(inputs.is_one, all)).await
 }
 
 /// `POST /rerank`
@@ -58,7 +57,7 @@ pub(super) async fn rerank_fields(mut call: Call, mut fields: Fields) -> Answer 
         |(index, &score): (usize, &f32)| Rank { index, text: with_text.then_some(&*documents[index]), score };
     let mut ranks: Vec<_> = scores.iter().enumerate().map(rank).collect();
     ranks.sort_by(|a, b| b.score.total_cmp(&a.score));
-    call.reply(&ranks)
+    call.reply(&ranks).await
 }
 
 /// `POST /embed`
@@ -78,12 +77,13 @@ pub(super) async fn embed_fields(mut call: Call, inputs: Value, parameters: Fiel
             "`encoding_format`: only float here; /v1/embeddings has base64, too",
         ));
     }
-    fields
-        .end("inputs, truncate, truncation_direction, prompt_name, normalize, dimensions, encoding_format")?;
+    fields.end(
+        "inputs, parameters, truncate, truncation_direction, prompt_name, normalize, dimensions, encoding_format",
+    )?;
     let inputs = of_embed(inputs, "inputs")?;
     call.check_count(inputs.all.len(), "inputs")?;
     let found = call.served.embed(&inputs.all, &how, &mut call.usage).await?;
-    call.reply(&found)
+    call.reply(&found).await
 }
 
 /// How vectors are wanted: of length 1, unless said otherwise.
@@ -105,8 +105,9 @@ pub(super) async fn embed_all(mut call: Call) -> Answer {
     call.check_count(inputs.all.len(), "inputs")?;
     let how = Vectors { truncation, prompt_name, ..Vectors::default() };
     let found = call.served.embed_tokens(&inputs.all, &how, &mut call.usage).await?;
-    let size = call.served.engine.config().encoder.hidden_size;
+    let size = call.served.engine().config().encoder.hidden_size;
     call.reply(&found.iter().map(|text| text.chunks_exact(size).collect()).collect::<Vec<Vec<&[f32]>>>())
+        .await
 }
 
 /// `POST /similarity`
@@ -128,7 +129,7 @@ pub(super) async fn similarity_fields(
     asked.end("source_sentence, sentences")?;
     let mut fields = root.or(parameters);
     let (truncation, prompt_name) = (truncation(&mut fields)?, fields.take("prompt_name")?);
-    fields.end("inputs, parameters: truncate, truncation_direction, prompt_name")?;
+    fields.end("inputs, parameters, truncate, truncation_direction, prompt_name")?;
     let (sentences, _) = texts(sentences, "inputs.sentences")?;
     call.check_count(sentences.len(), "inputs.sentences")?;
     let how = Vectors { truncation, prompt_name, normalize: Some(true), dimensions: None };
@@ -136,7 +137,7 @@ pub(super) async fn similarity_fields(
     let found = call.served.embed(&all, &how, &mut call.usage).await?;
     let (source, others) = found.split_first().expect("a vector for each");
     let cosine = |other: &Vec<f32>| source.iter().zip(other).map(|(a, b)| a * b).sum::<f32>();
-    call.reply(&others.iter().map(cosine).collect::<Vec<_>>())
+    call.reply(&others.iter().map(cosine).collect::<Vec<_>>()).await
 }
 
 #[derive(Serialize)]
@@ -158,20 +159,20 @@ pub(super) async fn tokenize(mut call: Call) -> Answer {
     fields.end("inputs, add_special_tokens, prompt_name")?;
     call.check_count(texts.len(), "inputs")?;
     let texts = call.served.prepared(texts, prompt_name.as_deref())?;
-    let tokenizer = call.served.engine.tokenizer();
+    let tokenizer = call.served.engine().tokenizer();
     let bytes = texts.iter().map(String::len).sum::<usize>() * 4;
     let windows = aside(bytes, || {
         let window = |text: &String| tokenizer.windows(text, None, usize::MAX, Cut::First, None);
         texts.iter().map(window).collect::<Result<Vec<_>, _>>()
     });
-    let windows = windows.map_err(Failure::validation)?;
+    let windows = windows.await.map_err(Failure::validation)?;
     let all = texts
         .iter()
         .zip(&windows)
-        .map(|(text, windows)| tokens(call.served.engine.tokenizer(), text, &windows[0], with_special));
-    let all: Vec<_> = aside(bytes, || all.collect());
+        .map(|(text, windows)| tokens(call.served.engine().tokenizer(), text, &windows[0], with_special));
+    let all: Vec<_> = aside(bytes, || all.collect()).await;
     call.usage.tokens = all.iter().map(Vec::len).sum();
-    call.reply(&all)
+    call.reply(&all).await
 }
 
 fn tokens<'a>(
@@ -202,17 +203,17 @@ pub(super) async fn decode(mut call: Call) -> Answer {
     let skip_special = fields.take("skip_special_tokens")?.unwrap_or(true);
     fields.end("ids, skip_special_tokens")?;
     call.check_count(inputs.all.len(), "ids")?;
-    let tokenizer = call.served.engine.tokenizer();
+    let tokenizer = call.served.engine().tokenizer();
     let text = |input: &Input| match input {
         Input::Ids(ids) => Ok(tokenizer.decode(ids, skip_special)),
         _ => Err(Failure::validation("`ids`: expected token ids, or a list of lists of them")),
     };
-    call.reply(&inputs.all.iter().map(text).collect::<Result<Vec<_>, _>>()?)
+    call.reply(&inputs.all.iter().map(text).collect::<Result<Vec<_>, _>>()?).await
 }
 
 /// What `GET /info` tells of a model.
 pub(super) fn info(app: &super::App, served: &super::served::Served) -> Value {
-    let engine = &served.engine;
+    let engine = served.engine();
     let (labels, tokenizer) = (engine.labels(), engine.tokenizer());
     let by_index = labels.iter().enumerate().map(|(index, label)| (index.to_string(), json!(label)));
     let by_name = labels.iter().enumerate().map(|(index, label)| (label.clone(), json!(index)));
@@ -233,7 +234,7 @@ pub(super) fn info(app: &super::App, served: &super::served::Served) -> Value {
         "served_model_name": served.name,
         "model_type": kind,
         "mask_token": tokenizer.mask().and_then(|id| tokenizer.token(id)),
-        "tasks": served.tasks.iter().map(|task| task.name()).collect::<Vec<_>>(),
+        "tasks": served.model.tasks.iter().map(|task| task.name()).collect::<Vec<_>>(),
         "max_concurrent_requests": app.limits.connections,
         "max_input_length": served.max_tokens(),
         "max_batch_tokens": engine.batch_tokens(),

@@ -6,6 +6,7 @@ use nimbert::{Embedder, Encoding, OnLong, Task};
 
 use super::Served;
 use crate::serve::{
+    aside::aside,
     failure::{Failure, Kind},
     queue::LaneId,
     usage::Usage,
@@ -33,14 +34,6 @@ pub(in crate::serve) enum Truncation {
     KeepStart,
     /// Its end is read.
     KeepEnd,
-}
-
-/// Bytes of text from which on reading them would keep others waiting.
-pub(super) const MUCH: usize = 32 << 10;
-
-/// Runs what takes its time where it keeps no other request waiting.
-pub(in crate::serve) fn aside<R>(bytes: usize, work: impl FnOnce() -> R) -> R {
-    if bytes > MUCH { tokio::task::block_in_place(work) } else { work() }
 }
 
 impl Input {
@@ -77,7 +70,7 @@ pub(in crate::serve) struct Vectors {
 
 impl Served {
     /// Tokens of all inputs.
-    pub(super) fn read(
+    pub(super) async fn read(
         &self,
         inputs: &[Input],
         truncation: Truncation,
@@ -87,7 +80,7 @@ impl Served {
         let start = Instant::now();
         let all =
             || inputs.iter().map(|input| encode(self, input, truncation)).collect::<Result<Vec<_>, _>>();
-        let rows = aside(bytes(inputs), all)?;
+        let rows = aside(bytes(inputs), all).await?;
         for (input, row) in inputs.iter().zip(&rows) {
             usage.text(input.characters(), std::slice::from_ref(row), row.truncated);
         }
@@ -121,7 +114,7 @@ impl Served {
         pair: Option<&str>,
         truncation: Truncation,
     ) -> Result<Encoding, Failure> {
-        let (tokenizer, most) = (self.engine.tokenizer(), self.max_tokens());
+        let (tokenizer, most) = (self.engine().tokenizer(), self.max_tokens());
         let encoding = match truncation {
             Truncation::KeepEnd => tokenizer.encode_end(text, pair, most),
             Truncation::KeepStart | Truncation::Refuse => {
@@ -137,7 +130,7 @@ impl Served {
     }
 
     fn take_ids(&self, ids: &[u32], truncation: Truncation) -> Result<Encoding, Failure> {
-        let (most, words) = (self.max_tokens(), self.engine.config().encoder.vocab_size);
+        let (most, words) = (self.max_tokens(), self.engine().config().encoder.vocab_size);
         if let Some(id) = ids.iter().find(|&&id| id as usize >= words) {
             return Err(Failure::validation(format!(
                 "token id {id} is out of range: the model has {words} words"

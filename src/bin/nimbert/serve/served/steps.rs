@@ -3,34 +3,43 @@
 use std::time::Instant;
 
 use nimbert::{
-    Answers, Classification, Encoding, FillOptions, Filling, Hypotheses, OnLong, ReadOptions, TagOptions,
-    Tagged, Task, ZeroShotAnswer,
+    Answers, Classification, Encoding, FillOptions, Filling, Hypotheses, OnLong, ReadOptions, Scoring,
+    TagOptions, Tagged, Task, ZeroShotAnswer,
 };
 
 use super::{
-    Head, Served,
-    read::{Input, MUCH, Truncation, Vectors, aside},
+    Served,
+    read::{Input, Truncation, Vectors},
 };
 use crate::serve::{
+    aside::{MUCH, aside},
     failure::{Failure, Kind},
     queue::LaneId,
     usage::Usage,
 };
 
 impl Served {
-    /// Labels of texts, with the raw outputs that they were made of.
+    /// Labels of texts, with the raw outputs that they were made of; `scoring` in place of the model's own.
     pub(in crate::serve) async fn classify(
         &self,
         inputs: &[Input],
         truncation: Truncation,
+        scoring: Option<Scoring>,
         usage: &mut Usage,
     ) -> Result<Vec<Classification>, Failure> {
-        if !matches!(self.head, Head::Classifier) {
+        if self.engine().config().sequence().is_none() {
             return Err(self.cannot(Task::Classify));
         }
-        let rows = self.read(inputs, truncation, usage, Self::encode)?;
+        let rows = self.read(inputs, truncation, usage, Self::encode).await?;
         let logits = self.through(self.outputs, &rows, usage).await?;
-        Ok(rows.iter().zip(logits).map(|(row, logits)| self.engine.classification(row, logits)).collect())
+        let found = |(row, logits)| {
+            let mut found = self.engine().classification(row, logits);
+            if let Some(scoring) = scoring {
+                found.scores = scoring.scores(&found.logits);
+            }
+            found
+        };
+        Ok(rows.iter().zip(logits).map(found).collect())
     }
 
     /// How well documents answer a query: raw outputs, or scores.
@@ -41,12 +50,10 @@ impl Served {
         raw: bool,
         usage: &mut Usage,
     ) -> Result<Vec<f32>, Failure> {
-        let Some(reranker) = &self.reranker else { return Err(self.cannot(Task::Rerank)) };
-        let found = self.classify(inputs, truncation, usage).await?;
-        let score = |found: Classification| {
-            if raw { found.logits[0] } else { reranker.scoring().scores(&found.logits)[0] }
-        };
-        Ok(found.into_iter().map(score).collect())
+        let Ok(reranker) = &self.model.reranker else { return Err(self.cannot(Task::Rerank)) };
+        let scoring = if raw { Scoring::Identity } else { reranker.scoring() };
+        let found = self.classify(inputs, truncation, Some(scoring), usage).await?;
+        Ok(found.iter().map(|found| found.scores[0]).collect())
     }
 
     /// Vectors of texts.
@@ -63,7 +70,8 @@ impl Served {
         }
         let rows = self.read(inputs, how.truncation, usage, |served, input, truncation| {
             served.encode_for(embedder, input, truncation)
-        })?;
+        });
+        let rows = rows.await?;
         let pooled = self.through(lane, &rows, usage).await?;
         let finish = |pooled| embedder.finish(pooled, how.dimensions, how.normalize);
         Ok(pooled.into_iter().map(finish).collect::<Result<_, _>>()?)
@@ -79,7 +87,8 @@ impl Served {
         let (embedder, _) = self.embedder(how.prompt_name.as_deref())?;
         let rows = self.read(inputs, how.truncation, usage, |served, input, truncation| {
             served.encode_for(embedder, input, truncation)
-        })?;
+        });
+        let rows = rows.await?;
         if usage.tokens > MOST_STATES {
             let message = format!(
                 "vectors of {} tokens in one request, and at most {MOST_STATES} are given",
@@ -97,17 +106,18 @@ impl Served {
         options: &TagOptions,
         usage: &mut Usage,
     ) -> Result<Vec<Tagged>, Failure> {
-        let Head::Tagger(tagger) = &self.head else { return Err(self.cannot(Task::Tag)) };
+        let Ok(tagger) = &self.model.tagger else { return Err(self.cannot(Task::Tag)) };
         let start = Instant::now();
         tagger.check(options)?;
         if let Some(stride) = options.stride {
-            let room = self.max_tokens().saturating_sub(self.engine.tokenizer().special_tokens(false));
+            let room = self.max_tokens().saturating_sub(self.engine().tokenizer().special_tokens(false));
             texts.iter().try_for_each(|text| self.check_windows(text, room, stride, self.max_tokens()))?;
         }
         let length = texts.iter().map(String::len).sum();
         let windows = aside(length, || {
             texts.iter().map(|text| tagger.encode(text, options)).collect::<Result<Vec<_>, _>>()
-        })?;
+        });
+        let windows = windows.await?;
         let rows: Vec<Vec<Encoding>> = windows
             .iter()
             .map(|windows| windows.iter().map(|window| window.encoding.clone()).collect())
@@ -121,7 +131,7 @@ impl Served {
             let logits: Vec<_> = logits.by_ref().take(windows.len()).collect();
             tagger.tagged(text, windows, &logits, options)
         };
-        Ok(aside(length, || texts.iter().zip(&windows).map(tagged).collect()))
+        Ok(aside(length, || texts.iter().zip(&windows).map(tagged).collect()).await)
     }
 
     /// The answer to a question.
@@ -132,10 +142,10 @@ impl Served {
         options: &ReadOptions,
         usage: &mut Usage,
     ) -> Result<Answers, Failure> {
-        let Head::Reader(reader) = &self.head else { return Err(self.cannot(Task::Answer)) };
+        let Ok(reader) = &self.model.reader else { return Err(self.cannot(Task::Answer)) };
         let reader = window.map_or_else(|| Ok(reader.clone()), |tokens| reader.with_window(tokens))?;
         let start = Instant::now();
-        let tokenizer = self.engine.tokenizer();
+        let tokenizer = self.engine().tokenizer();
         // More of a question than a window has does not count: it is refused, or cut.
         let head = tokenizer
             .encode(question, None, reader.window(), OnLong::Truncate)
@@ -143,14 +153,15 @@ impl Served {
         let head = head.token_ids.len().min(options.max_question_tokens.saturating_add(2));
         let room = reader.window().saturating_sub(head + 1);
         self.check_windows(context, room, options.stride.unwrap_or(room / 2), reader.window())?;
-        let asked = aside(context.len(), || reader.encode(question, context, options));
+        let asked = aside(context.len(), || reader.encode(question, context, options)).await;
         let asked = asked.map_err(|error| Failure::validation(error.to_string()))?;
         let rows: Vec<_> = asked.windows.iter().map(|window| window.encoding.clone()).collect();
         usage.text(question.chars().count() + context.chars().count(), &rows, asked.truncated);
         usage.tokenized(start);
         let logits = self.through(self.outputs, &rows, usage).await?;
         // Spans of all windows are compared.
-        Ok(aside(context.len() + options.top_k * 1024, || reader.answers(&asked, context, &logits, options)))
+        let work = context.len() + options.top_k * 1024;
+        Ok(aside(work, || reader.answers(&asked, context, &logits, options)).await)
     }
 
     /// Words for the masks of texts.
@@ -161,7 +172,7 @@ impl Served {
         top_k: usize,
         usage: &mut Usage,
     ) -> Result<Vec<Filling>, Failure> {
-        let Head::Filler(filler) = &self.head else { return Err(self.cannot(Task::FillMask)) };
+        let Ok(filler) = &self.model.filler else { return Err(self.cannot(Task::FillMask)) };
         let targets =
             targets.map(|words| filler.targets(&words.iter().map(String::as_str).collect::<Vec<_>>()));
         let options = FillOptions::default().top_k(top_k).targets(targets.transpose()?);
@@ -169,7 +180,7 @@ impl Served {
         let length = texts.iter().map(String::len).sum();
         let rows =
             aside(length, || texts.iter().map(|text| filler.encode(text)).collect::<Result<Vec<_>, _>>());
-        let rows = rows.map_err(|error| Failure::validation(error.to_string()))?;
+        let rows = rows.await.map_err(|error| Failure::validation(error.to_string()))?;
         for (text, row) in texts.iter().zip(&rows) {
             usage.text(text.chars().count(), std::slice::from_ref(row), row.truncated);
         }
@@ -189,7 +200,7 @@ impl Served {
         }
         let logits = self.through(self.outputs, &rows, usage).await?;
         let filling = |(row, logits): (&Encoding, Vec<f32>)| filler.filling(row, &logits, &options);
-        Ok(aside(MUCH + work, || rows.iter().zip(logits).map(filling).collect::<Result<_, _>>())?)
+        Ok(aside(MUCH + work, || rows.iter().zip(logits).map(filling).collect::<Result<_, _>>()).await?)
     }
 
     /// Labels that the model was not trained on.
@@ -199,11 +210,11 @@ impl Served {
         hypotheses: &Hypotheses,
         usage: &mut Usage,
     ) -> Result<Vec<ZeroShotAnswer>, Failure> {
-        let Some(model) = &self.zero_shot else { return Err(self.cannot(Task::ZeroShot)) };
+        let Ok(model) = &self.model.zero_shot else { return Err(self.cannot(Task::ZeroShot)) };
         let start = Instant::now();
         let length = texts.iter().map(String::len).sum::<usize>() * hypotheses.count();
         let all = || texts.iter().map(|text| model.encode(text, hypotheses)).collect::<Result<Vec<_>, _>>();
-        let rows = aside(length, all);
+        let rows = aside(length, all).await;
         let rows = rows.map_err(|error| Failure::validation(error.to_string()))?;
         for (text, rows) in texts.iter().zip(&rows) {
             usage.text(text.chars().count(), rows, rows.iter().any(|row| row.truncated));
@@ -228,13 +239,13 @@ impl Served {
 
     /// That the model has such a task.
     pub(in crate::serve) fn check_can(&self, task: Task) -> Result<(), Failure> {
-        if self.tasks.contains(&task) { Ok(()) } else { Err(self.cannot(task)) }
+        if self.model.tasks.contains(&task) { Ok(()) } else { Err(self.cannot(task)) }
     }
 
     /// What is told to who asks a model for what it cannot do.
     pub(in crate::serve) fn cannot(&self, task: Task) -> Failure {
-        let can: Vec<_> = self.tasks.iter().map(|task| task.name()).collect();
-        let class = self.engine.config().class();
+        let can: Vec<_> = self.model.tasks.iter().map(|task| task.name()).collect();
+        let class = self.engine().config().class();
         let message = format!("{} is a {class}: no {task}, but {}", self.name, can.join(", "));
         Failure::new(Kind::Backend, message)
     }
