@@ -91,6 +91,11 @@ impl Hypotheses {
         self.labels.len()
     }
 
+    /// What each label says of a text.
+    pub fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
     /// The label at a place.
     ///
     /// # Panics

@@ -62,8 +62,12 @@ impl<'a, W: Words<P>, P: Place> Ids<'a, W, P> {
     fn place(&mut self, Piece { start, end, .. }: Piece) -> P {
         let (from, begun) = self.counted;
         let (start, end) = (start as usize, end as usize);
-        if start >= from {
-            let text = self.word.text.as_bytes();
+        let text = self.word.text.as_bytes();
+        // Most words are one token: nothing is to be counted then.
+        if start == 0 && end == text.len() && from == 0 {
+            self.before = self.word.whole();
+            self.counted = (end, self.word.chars());
+        } else if start >= from {
             let begins = |&&byte: &&u8| byte & 0xc0 != 0x80;
             let begun = begun + text[from..start].iter().filter(begins).count();
             let next = begun + text[start..end].iter().filter(begins).count();

@@ -58,6 +58,16 @@ impl<P: Place> Word<P> {
         }
     }
 
+    /// How many characters it has whose places are known.
+    pub(super) fn chars(&self) -> usize {
+        self.places.len()
+    }
+
+    /// All of it.
+    pub(super) fn whole(&self) -> P {
+        self.places[0].to(self.last)
+    }
+
     /// From character `first` to `last`, where the word ends if that `is_end`.
     pub(super) fn place(&self, first: usize, last: usize, is_end: bool) -> P {
         self.places[first].to(if is_end { self.last } else { self.places[last] })

@@ -61,17 +61,18 @@ impl Service {
         Client::new(TcpStream::connect(self.address).unwrap())
     }
 
-    /// Tokens that wait, by the metrics.
-    fn waiting(&self) -> usize {
+    /// What is counted under a name.
+    fn counted(&self, name: &str) -> usize {
         let text = String::from_utf8(self.client().get("/metrics").body).unwrap();
-        text.lines().find_map(|line| line.strip_prefix("nimbert_queue_tokens ")).unwrap().parse().unwrap()
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok();
+        text.lines().find_map(value).unwrap()
     }
 
     /// Waits until a long request is in the queue.
     #[track_caller]
     fn until_it_waits(&self) {
         let start = Instant::now();
-        while self.waiting() < 5_000 {
+        while self.counted("nimbert_queue_tokens") < 5_000 {
             assert!(start.elapsed() < Duration::from_secs(30), "it should be under way");
             thread::sleep(Duration::from_millis(2));
         }

@@ -96,10 +96,21 @@ fn little_that_asks_for_much() {
     client.post("/rerank", &query).refused(424, "Backend", &["no rerank"]);
     let all = json!({ "inputs": vec!["a ".repeat(30); 1000] });
     client.post("/embed_all", &all).refused(413, "PayloadTooLarge", &["at most 8192"]);
-    assert_eq!(
-        client.post("/tokenize", &json!({ "inputs": long })).done()[0].as_array().unwrap().len(),
-        400_002
+    client.post("/tokenize", &json!({ "inputs": long })).refused(413, "PayloadTooLarge", &["131072 tokens"]);
+    client.post("/decode", &json!({ "ids": vec![5; 200_000] })).refused(
+        413,
+        "PayloadTooLarge",
+        &["131072 tokens"],
     );
+    assert_eq!(
+        client.post("/tokenize", &json!({ "inputs": "a ".repeat(100_000) })).done()[0]
+            .as_array()
+            .unwrap()
+            .len(),
+        100_002
+    );
+    let question = json!({ "inputs": { "question": "a ".repeat(900_000), "context": "a b c" } });
+    client.post("/models/bert-qa", &question).refused(422, "Validation", &["leaves no room for a context"]);
     assert_eq!(client.post("/", &json!({ "inputs": "a b" })).status, 200);
 }
 
@@ -167,8 +178,8 @@ fn clients_that_go_away() {
     gone.stream().shutdown(Shutdown::Both).unwrap();
     drop(gone);
     let start = Instant::now();
-    while service.waiting() > 0 {
-        assert!(start.elapsed() < Duration::from_secs(5), "{} tokens still wait", service.waiting());
+    while service.counted("nimbert_queue_tokens") > 0 {
+        assert!(start.elapsed() < Duration::from_secs(5), "tokens still wait");
         thread::sleep(Duration::from_millis(10));
     }
     // Who sends no more is taken for gone, as nginx does; the connection ends.

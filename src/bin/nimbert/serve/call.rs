@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     extract::{FromRequest, FromRequestParts, RawPathParams, Request},
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
@@ -22,35 +22,45 @@ use tokio::time::timeout;
 
 use super::{
     App, Limits,
-    aside::aside,
+    aside::{reading, writing},
     failure::{Failure, Kind},
     fields::Fields,
     served::{Input, Served},
     usage::Usage,
 };
 
-/// Bodies of the largest size that all requests may have under way together; what is made of them is some times as large.
+/// Bodies of the largest size that all requests may have under way together, with their answers; what is made of them meanwhile is some
+/// times as large.
 const BODIES: usize = 64;
+/// Bytes of a body that always have room, so that a few that send much, slowly, keep nobody else out.
+const SMALL: usize = 16 << 10;
 
-/// Bytes of bodies that are in memory, read or still coming.
-#[derive(Debug, Default)]
-pub(super) struct Bodies(AtomicUsize);
-
-/// One request's part of them, until it has its answer.
+/// Bytes of a request's body, read or still coming, and of its answer until that is sent: its part of what all have in memory.
 pub(super) struct Held {
     app: Arc<App>,
-    bytes: usize,
+    bytes: AtomicUsize,
 }
 
 impl Held {
     fn new(app: &Arc<App>) -> Self {
-        Self { app: Arc::clone(app), bytes: 0 }
+        Self { app: Arc::clone(app), bytes: AtomicUsize::new(0) }
     }
 
-    fn add(&mut self, bytes: usize) -> Result<(), Failure> {
-        self.bytes += bytes;
-        let all = self.app.bodies.0.fetch_add(bytes, Relaxed) + bytes;
-        if all <= self.app.limits.body_bytes.saturating_mul(BODIES) {
+    /// Counts bytes, and tells how many it has now, and how many all have.
+    fn add(&self, bytes: usize) -> [usize; 2] {
+        let all = self.app.metrics.bodies.inc_by(bytes as i64);
+        [self.bytes.fetch_add(bytes, Relaxed), all as usize].map(|before| before + bytes)
+    }
+
+    /// For what is not kept.
+    fn release(&self) {
+        self.app.metrics.bodies.dec_by(self.bytes.swap(0, Relaxed) as i64);
+    }
+
+    /// Counts what is read, if there is room for it.
+    fn read(&self, bytes: usize) -> Result<(), Failure> {
+        let [own, all] = self.add(bytes);
+        if own <= SMALL || all <= self.app.limits.body_bytes.saturating_mul(BODIES) {
             return Ok(());
         }
         let message = format!("Model is overloaded: requests of {all} bytes are under way");
@@ -60,7 +70,19 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.app.bodies.0.fetch_sub(self.bytes, Relaxed);
+        self.release();
+    }
+}
+
+/// An answer on its way, which counts until it is sent.
+struct Sent {
+    bytes: Vec<u8>,
+    _held: Arc<Held>,
+}
+
+impl AsRef<[u8]> for Sent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -71,12 +93,12 @@ pub(super) struct Call {
     pub(super) served: Arc<Served>,
     pub(super) body: Value,
     pub(super) usage: Usage,
-    _held: Held,
+    held: Arc<Held>,
 }
 
 /// An answer in JSON, and what it took.
 pub(super) struct Reply {
-    body: Vec<u8>,
+    body: Sent,
     usage: Usage,
 }
 
@@ -91,9 +113,10 @@ impl Call {
 
     pub(super) async fn reply(&self, value: &impl Serialize) -> Answer {
         let much = self.usage.tokens * size_of::<f32>() * 8;
-        let body = aside(much, || serde_json::to_vec(value)).await;
+        let body = writing(much, || serde_json::to_vec(value)).await;
         let body = body.map_err(|error| Failure::new(Kind::Backend, error.to_string()))?;
-        Ok(Reply { body, usage: self.usage })
+        self.held.add(body.len());
+        Ok(Reply { body: Sent { bytes: body, _held: Arc::clone(&self.held) }, usage: self.usage })
     }
 
     /// The pairs of a query with each document, if the model ranks, and as long as that is not much more than the request had.
@@ -129,7 +152,7 @@ impl Call {
 
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
-        let mut response = Response::new(Body::from(self.body));
+        let mut response = Response::new(Body::from(Bytes::from_owner(self.body)));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.usage.write(headers);
@@ -156,14 +179,15 @@ impl FromRequest<Arc<App>> for Call {
         let (mut parts, body) = request.into_parts();
         let started = parts.extensions.get::<Arrival>().map_or_else(Instant::now, |arrival| arrival.0);
         // First of all, so that the connection can go on whatever is wrong.
-        let mut held = Held::new(app);
-        let bytes = read(body, &parts.headers, &app.limits, &mut held).await?;
+        let held = Arc::new(Held::new(app));
+        let bytes = read(body, &parts.headers, &app.limits, &held).await?;
         let served = model_of(&mut parts, app).await?;
         check_headers(&parts.headers)?;
-        let body = aside(bytes.len(), || serde_json::from_slice(&bytes)).await;
+        let usage = Usage::new(started, started + app.limits.deadline);
+        let body = reading(bytes.len(), usage.deadline(), || serde_json::from_slice(&bytes)).await?;
         let body =
             body.map_err(|error| Failure::new(Kind::Malformed, format!("the body is no JSON: {error}")))?;
-        Ok(Self { app: Arc::clone(app), served, body, usage: Usage::new(started), _held: held })
+        Ok(Self { app: Arc::clone(app), served, body, usage, held })
     }
 }
 
@@ -190,12 +214,7 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Failure> {
 
 /// The body, if it comes in time and is no larger than allowed. One that is larger is read to its end all the same, within the time that
 /// there is, since a client that still sends does not listen; nothing of it is kept.
-async fn read(
-    mut body: Body,
-    headers: &HeaderMap,
-    limits: &Limits,
-    held: &mut Held,
-) -> Result<Vec<u8>, Failure> {
+async fn read(mut body: Body, headers: &HeaderMap, limits: &Limits, held: &Held) -> Result<Vec<u8>, Failure> {
     let too_large = || {
         let message = format!("the body has more than {} bytes", limits.body_bytes);
         Failure::new(Kind::PayloadTooLarge, message)
@@ -213,9 +232,10 @@ async fn read(
             let Ok(data) = frame?.into_data() else { continue };
             if refused.is_none() {
                 let is_large = bytes.len() + data.len() > limits.body_bytes;
-                refused = if is_large { Some(too_large()) } else { held.add(data.len()).err() };
+                refused = if is_large { Some(too_large()) } else { held.read(data.len()).err() };
             }
             if refused.is_some() {
+                held.release();
                 bytes = Vec::new();
             } else {
                 bytes.extend_from_slice(&data);

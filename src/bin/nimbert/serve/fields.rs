@@ -67,11 +67,14 @@ impl Fields {
         }
     }
 
-    /// With what is in `other` and not here.
+    /// With what is in `other` and not here; null is as good as not here.
     pub(super) fn or(mut self, other: Self) -> Self {
-        other.map.into_iter().for_each(|(key, value)| {
-            self.map.entry(key).or_insert(value);
-        });
+        for (key, value) in other.map {
+            let own = self.map.entry(key).or_insert(Value::Null);
+            if own.is_null() {
+                *own = value;
+            }
+        }
         self
     }
 

@@ -33,6 +33,12 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: applicat
 /// Within this a connection that was made before the end is there to be accepted.
 const BACKLOG: Duration = Duration::from_millis(10);
 
+/// When the service ends, so long is waited for the first request of a connection.
+const FIRST: Duration = Duration::from_millis(500);
+
+/// Without a byte that goes out for so long, or twice the time for a header, an answer is given up.
+const STALLED: Duration = Duration::from_secs(60);
+
 /// The signals that ask the service to end.
 pub(super) struct Signals {
     #[cfg(unix)]
@@ -81,9 +87,8 @@ pub(super) async fn serve(listener: TcpListener, router: Router, app: &Arc<App>,
         };
         let (router, app, end) = (router.clone(), Arc::clone(app), end.clone());
         connections.spawn(async move {
-            app.metrics.connections.inc();
+            let _counted = app.metrics.connection();
             connection(stream, router, &app, end).await;
-            app.metrics.connections.dec();
             drop(place);
         });
     };
@@ -106,15 +111,19 @@ pub(super) async fn serve(listener: TcpListener, router: Router, app: &Arc<App>,
     }
     // Who has a connection by now is answered, also if it was not looked at yet; who still comes, not for long.
     let backlog = async {
-        while let Ok(Ok((stream, _))) = timeout(BACKLOG, listener.accept()).await {
-            accept(stream, &mut connections);
+        while let Ok(accepted) = timeout(BACKLOG, listener.accept()).await {
+            match accepted {
+                Ok((stream, _)) => accept(stream, &mut connections),
+                Err(error) if is_gone(&error) => {}
+                Err(_) => break,
+            }
         }
     };
     let _ = timeout(BACKLOG * 10, backlog).await;
     drop(listener);
     tracing::info!("ending: what was accepted is answered");
-    notify::tell("STOPPING=1");
     ending.send_replace(true);
+    notify::tell("STOPPING=1");
     let all = async { while connections.join_next().await.is_some() {} };
     let in_time = tokio::select! {
         outcome = timeout(app.limits.shutdown, all) => outcome.is_ok(),
@@ -161,10 +170,19 @@ async fn connection(stream: TcpStream, router: Router, app: &App, mut end: watch
     let idle = app.limits.header_timeout;
     let mut is_ending = false;
     loop {
-        let (patience, since) = (if is_ending { idle * 2 } else { idle }, activity.idle_since());
+        let (patience, since) =
+            (if is_ending { (idle * 2).max(STALLED) } else { idle }, activity.idle_since());
         let check = since.unwrap_or_else(Instant::now) + patience;
-        let ended =
-            async { if is_ending { pending().await } else { end.wait_for(|&end| end).await.is_ok() } };
+        let ended = async {
+            if is_ending {
+                pending().await
+            }
+            let _ = end.wait_for(|&end| end).await;
+            // Its first request may be on its way.
+            if activity.is_fresh() {
+                sleep(FIRST).await;
+            }
+        };
         tokio::select! {
             // First, so that a request that is there is read before the end is heard of.
             biased;
@@ -176,7 +194,7 @@ async fn connection(stream: TcpStream, router: Router, app: &App, mut end: watch
             }
             () = sleep_until(check.into()) => {
                 match activity.idle_since() {
-                    Some(since) if since + idle * 2 <= Instant::now() => return,
+                    Some(since) if since + (idle * 2).max(STALLED) <= Instant::now() => return,
                     Some(since) if since + idle <= Instant::now() => {
                         is_ending = true;
                         connection.as_mut().graceful_shutdown();

@@ -36,7 +36,8 @@ pub(super) struct Metrics {
     truncated: Counter,
     tokens: Counter,
     pub(super) waiting: Gauge,
-    pub(super) connections: Gauge,
+    connections: Gauge,
+    pub(super) bodies: Gauge,
     batch_rows: Histogram,
     batch_tokens: Histogram,
     request: Histogram,
@@ -58,6 +59,7 @@ impl Metrics {
             tokens: Counter::default(),
             waiting: Gauge::default(),
             connections: Gauge::default(),
+            bodies: Gauge::default(),
             batch_rows: powers(12),
             batch_tokens: powers(16),
             request: seconds(),
@@ -75,6 +77,7 @@ impl Metrics {
         registry.register("tokens", "Tokens that were computed", all.tokens.clone());
         registry.register("queue_tokens", "Tokens that wait", all.waiting.clone());
         registry.register("connections", "Connections that are open", all.connections.clone());
+        registry.register("body_bytes", "Bodies and answers in memory", all.bodies.clone());
         registry.register("batch_rows", "Rows of tokens in a forward", all.batch_rows.clone());
         registry.register("batch_tokens", "Tokens in a forward", all.batch_tokens.clone());
         registry.register("request_seconds", "From a request's header to its answer", all.request.clone());
@@ -82,6 +85,20 @@ impl Metrics {
         registry.register("queue_seconds", "Of the row of a request that waited longest", all.queue.clone());
         registry.register("forward_seconds", "Of a batch", all.forward.clone());
         all
+    }
+
+    /// A connection is open until what this gives is dropped.
+    pub(super) fn connection(&self) -> impl Drop + use<> {
+        struct Open(Gauge);
+
+        impl Drop for Open {
+            fn drop(&mut self) {
+                self.0.dec();
+            }
+        }
+
+        self.connections.inc();
+        Open(self.connections.clone())
     }
 
     /// A request is answered.

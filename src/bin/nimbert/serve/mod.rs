@@ -38,7 +38,6 @@ use tokio::net::TcpListener;
 
 pub(crate) use self::log::LogFormat;
 use self::{
-    call::Bodies,
     failure::{Failure, Kind},
     metrics::Metrics,
     queue::{Bounds, Lane, Queue},
@@ -85,7 +84,6 @@ struct App {
     metrics: Arc<Metrics>,
     limits: Limits,
     api_key: Option<String>,
-    bodies: Bodies,
     runtime_threads: usize,
     /// Seconds since 1970.
     started: u64,
@@ -166,8 +164,7 @@ fn prepare(settings: Settings, runtime_threads: usize) -> Result<(Arc<App>, Rout
     served.iter_mut().try_for_each(|served| served.connect(&queue))?;
     let models: Vec<_> = served.into_iter().map(Arc::new).collect();
     let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let bodies = Bodies::default();
-    let app = Arc::new(App { models, queue, metrics, limits, api_key, bodies, runtime_threads, started });
+    let app = Arc::new(App { models, queue, metrics, limits, api_key, runtime_threads, started });
     let router = routes::router(Arc::clone(&app), &cors_origins)?;
     Ok((app, router))
 }

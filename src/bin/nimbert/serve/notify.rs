@@ -25,6 +25,9 @@ fn send(state: &str) -> std::io::Result<()> {
         Some(name) => SocketAddr::from_abstract_name(name)?,
         None => SocketAddr::from_pathname(&socket)?,
     };
-    UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address)?;
+    let own = UnixDatagram::unbound()?;
+    // A manager that does not listen is not waited for.
+    own.set_nonblocking(true)?;
+    own.send_to_addr(state.as_bytes(), &address)?;
     Ok(())
 }

@@ -124,7 +124,7 @@ impl Queue {
         usage: &mut Usage,
     ) -> Result<Vec<Vec<f32>>, Failure> {
         let (sender, mut computed) = mpsc::unbounded_channel();
-        let deadline = usage.started() + self.shared.bounds.deadline;
+        let deadline = usage.deadline();
         let mut ticket = self.shared.submit(lane, rows, &sender, deadline)?;
         drop(sender);
         let mut outputs = vec![None; rows.len()];

@@ -22,7 +22,10 @@ use axum::{
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio::time::timeout;
-use tower_http::cors::{AllowHeaders, AllowOrigin, Any, CorsLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    cors::{AllowHeaders, AllowOrigin, Any, CorsLayer},
+};
 
 use super::{
     App,
@@ -65,6 +68,9 @@ pub(super) fn router(app: Arc<App>, cors_origins: &[String]) -> Result<Router> {
         .route("/docs", get(page::docs))
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_so)
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            Failure::new(Kind::Backend, "this is a mistake in the service; its log says more").into_response()
+        }))
         .layer(from_fn_with_state(Arc::clone(&app), around));
     let router = if cors_origins.is_empty() { router } else { router.layer(cors(cors_origins)?) };
     Ok(router.with_state(app))
@@ -172,7 +178,7 @@ impl Seen {
         if let Some(usage) = &usage {
             self.app.metrics.usage(usage);
         }
-        self.note(response.status().as_u16(), usage.unwrap_or(Usage::new(self.arrival)), error);
+        self.note(response.status().as_u16(), usage.unwrap_or(Usage::new(self.arrival, self.arrival)), error);
     }
 
     fn note(&self, status: u16, usage: Usage, error: Option<&'static str>) {
@@ -194,7 +200,7 @@ impl Seen {
             inference_ms = usage.inference.as_secs_f64() * 1e3,
             total_ms = took.as_secs_f64() * 1e3,
             "{}",
-            if self.is_over { "answered" } else { "given up by the client" }
+            if self.is_over { "answered" } else { "given up" }
         );
     }
 }
@@ -202,7 +208,7 @@ impl Seen {
 impl Drop for Seen {
     fn drop(&mut self) {
         if !self.is_over {
-            self.note(CLIENT_CLOSED, Usage::new(self.arrival), None);
+            self.note(CLIENT_CLOSED, Usage::new(self.arrival, self.arrival), None);
         }
     }
 }

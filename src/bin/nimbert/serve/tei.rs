@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    aside::aside,
+    aside::{reading, writing},
     call::{Answer, Call},
     failure::{Failure, Kind},
     fields::Fields,
@@ -71,6 +71,7 @@ pub(super) async fn embed(mut call: Call) -> Answer {
 /// Of parameters that may be at the root or under a key of their own.
 pub(super) async fn embed_fields(mut call: Call, inputs: Value, parameters: Fields, root: Fields) -> Answer {
     let mut fields = root.or(parameters);
+    drop(fields.take::<Value>("options")?);
     let how = vectors(&mut fields)?;
     if fields.take::<String>("encoding_format")?.is_some_and(|format| format != "float") {
         return Err(Failure::validation(
@@ -78,7 +79,7 @@ pub(super) async fn embed_fields(mut call: Call, inputs: Value, parameters: Fiel
         ));
     }
     fields.end(
-        "inputs, parameters, truncate, truncation_direction, prompt_name, normalize, dimensions, encoding_format",
+        "inputs, parameters, options, truncate, truncation_direction, prompt_name, normalize, dimensions, encoding_format",
     )?;
     let inputs = of_embed(inputs, "inputs")?;
     call.check_count(inputs.all.len(), "inputs")?;
@@ -128,8 +129,9 @@ pub(super) async fn similarity_fields(
     let (source, sentences): (String, Value) = (asked.need("source_sentence")?, asked.need("sentences")?);
     asked.end("source_sentence, sentences")?;
     let mut fields = root.or(parameters);
+    drop(fields.take::<Value>("options")?);
     let (truncation, prompt_name) = (truncation(&mut fields)?, fields.take("prompt_name")?);
-    fields.end("inputs, parameters, truncate, truncation_direction, prompt_name")?;
+    fields.end("inputs, parameters, options, truncate, truncation_direction, prompt_name")?;
     let (sentences, _) = texts(sentences, "inputs.sentences")?;
     call.check_count(sentences.len(), "inputs.sentences")?;
     let how = Vectors { truncation, prompt_name, normalize: Some(true), dimensions: None };
@@ -150,6 +152,14 @@ struct Token<'a> {
     stop: Option<usize>,
 }
 
+/// Tokens of a request that are told one by one, each of which is some hundred bytes.
+const MOST_TOKENS: usize = 128 << 10;
+
+fn too_many() -> Failure {
+    let message = format!("more than {MOST_TOKENS} tokens in one request");
+    Failure::new(Kind::PayloadTooLarge, message)
+}
+
 /// `POST /tokenize`
 pub(super) async fn tokenize(mut call: Call) -> Answer {
     let mut fields = call.fields()?;
@@ -161,16 +171,22 @@ pub(super) async fn tokenize(mut call: Call) -> Answer {
     let texts = call.served.prepared(texts, prompt_name.as_deref())?;
     let tokenizer = call.served.engine().tokenizer();
     let bytes = texts.iter().map(String::len).sum::<usize>() * 4;
-    let windows = aside(bytes, || {
-        let window = |text: &String| tokenizer.windows(text, None, usize::MAX, Cut::First, None);
-        texts.iter().map(window).collect::<Result<Vec<_>, _>>()
+    let windows = reading(bytes, call.usage.deadline(), || {
+        let mut left = MOST_TOKENS;
+        let window = |text: &String| {
+            let windows = tokenizer.windows(text, None, usize::MAX, Cut::First, None);
+            let windows = windows.map_err(Failure::validation)?;
+            left = left.checked_sub(windows[0].encoding.token_ids.len()).ok_or_else(too_many)?;
+            Ok(windows)
+        };
+        texts.iter().map(window).collect::<Result<Vec<_>, Failure>>()
     });
-    let windows = windows.await.map_err(Failure::validation)?;
+    let windows = windows.await??;
     let all = texts
         .iter()
         .zip(&windows)
         .map(|(text, windows)| tokens(call.served.engine().tokenizer(), text, &windows[0], with_special));
-    let all: Vec<_> = aside(bytes, || all.collect()).await;
+    let all: Vec<_> = writing(bytes, || all.collect()).await;
     call.usage.tokens = all.iter().map(Vec::len).sum();
     call.reply(&all).await
 }
@@ -204,11 +220,23 @@ pub(super) async fn decode(mut call: Call) -> Answer {
     fields.end("ids, skip_special_tokens")?;
     call.check_count(inputs.all.len(), "ids")?;
     let tokenizer = call.served.engine().tokenizer();
-    let text = |input: &Input| match input {
-        Input::Ids(ids) => Ok(tokenizer.decode(ids, skip_special)),
+    let ids = |input: &Input| match input {
+        Input::Ids(ids) => Ok(ids.len()),
         _ => Err(Failure::validation("`ids`: expected token ids, or a list of lists of them")),
     };
-    call.reply(&inputs.all.iter().map(text).collect::<Result<Vec<_>, _>>()?).await
+    let tokens = inputs.all.iter().map(ids).sum::<Result<usize, _>>()?;
+    if tokens > MOST_TOKENS {
+        return Err(too_many());
+    }
+    let text = |input: &Input| match input {
+        Input::Ids(ids) => tokenizer.decode(ids, skip_special),
+        _ => String::new(),
+    };
+    // A token is some characters that are looked at.
+    let bytes = tokens.saturating_mul(64);
+    let texts =
+        reading(bytes, call.usage.deadline(), || inputs.all.iter().map(text).collect::<Vec<_>>()).await?;
+    call.reply(&texts).await
 }
 
 /// What `GET /info` tells of a model.

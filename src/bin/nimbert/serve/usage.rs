@@ -9,6 +9,7 @@ use nimbert::Encoding;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Usage {
     started: Instant,
+    deadline: Instant,
     pub(super) texts: usize,
     pub(super) characters: usize,
     pub(super) tokens: usize,
@@ -22,9 +23,11 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    pub(super) fn new(started: Instant) -> Self {
+    /// Of a request that came then, and is to be answered before the deadline.
+    pub(super) fn new(started: Instant, deadline: Instant) -> Self {
         Self {
             started,
+            deadline,
             texts: 0,
             characters: 0,
             tokens: 0,
@@ -35,8 +38,8 @@ impl Usage {
         }
     }
 
-    pub(super) fn started(&self) -> Instant {
-        self.started
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
     }
 
     /// Counts a text of so many characters, in one row or several.

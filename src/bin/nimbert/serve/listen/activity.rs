@@ -1,7 +1,7 @@
 //! Whether a connection is of use.
 
 use std::{
-    io,
+    io::{self, IoSlice},
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -21,6 +21,8 @@ use tokio::{
 pub(super) struct Activity {
     /// Requests that are not answered.
     open: AtomicUsize,
+    /// All that there were.
+    requests: AtomicUsize,
     last: Mutex<Option<Instant>>,
 }
 
@@ -31,6 +33,11 @@ impl Activity {
             return None;
         }
         *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nothing was asked yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.requests.load(Relaxed) == 0
     }
 
     pub(super) fn touch(&self) {
@@ -67,6 +74,23 @@ impl AsyncWrite for Watched {
         written
     }
 
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        if matches!(written, Poll::Ready(Ok(1..))) {
+            self.activity.touch();
+        }
+        written
+    }
+
+    // Without this an answer would be copied behind its header.
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_flush(context)
     }
@@ -82,6 +106,7 @@ pub(super) struct Open(Arc<Activity>);
 impl Open {
     pub(super) fn new(activity: &Arc<Activity>) -> Self {
         activity.open.fetch_add(1, Relaxed);
+        activity.requests.fetch_add(1, Relaxed);
         Self(Arc::clone(activity))
     }
 }

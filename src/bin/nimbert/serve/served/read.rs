@@ -6,7 +6,7 @@ use nimbert::{Embedder, Encoding, OnLong, Task};
 
 use super::Served;
 use crate::serve::{
-    aside::aside,
+    aside::reading,
     failure::{Failure, Kind},
     queue::LaneId,
     usage::Usage,
@@ -80,7 +80,7 @@ impl Served {
         let start = Instant::now();
         let all =
             || inputs.iter().map(|input| encode(self, input, truncation)).collect::<Result<Vec<_>, _>>();
-        let rows = aside(bytes(inputs), all).await?;
+        let rows = reading(bytes(inputs), usage.deadline(), all).await??;
         for (input, row) in inputs.iter().zip(&rows) {
             usage.text(input.characters(), std::slice::from_ref(row), row.truncated);
         }
@@ -168,7 +168,12 @@ impl Served {
 
     /// What makes vectors with a prompt, or with the model's usual one.
     pub(super) fn embedder(&self, prompt_name: Option<&str>) -> Result<(&Embedder, LaneId), Failure> {
-        let Some((embedder, lane)) = self.embedders.get(prompt_name.unwrap_or_default()) else {
+        // The usual one has no name.
+        let found = match prompt_name {
+            Some("") => None,
+            name => self.embedders.get(name.unwrap_or_default()),
+        };
+        let Some((embedder, lane)) = found else {
             let names: Vec<_> = self.embedders.keys().filter(|name| !name.is_empty()).cloned().collect();
             return Err(match prompt_name {
                 None => self.cannot(Task::Embed),

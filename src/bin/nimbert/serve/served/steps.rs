@@ -12,7 +12,7 @@ use super::{
     read::{Input, Truncation, Vectors},
 };
 use crate::serve::{
-    aside::{MUCH, aside},
+    aside::{MUCH, reading, writing},
     failure::{Failure, Kind},
     queue::LaneId,
     usage::Usage,
@@ -114,10 +114,10 @@ impl Served {
             texts.iter().try_for_each(|text| self.check_windows(text, room, stride, self.max_tokens()))?;
         }
         let length = texts.iter().map(String::len).sum();
-        let windows = aside(length, || {
+        let windows = reading(length, usage.deadline(), || {
             texts.iter().map(|text| tagger.encode(text, options)).collect::<Result<Vec<_>, _>>()
         });
-        let windows = windows.await?;
+        let windows = windows.await??;
         let rows: Vec<Vec<Encoding>> = windows
             .iter()
             .map(|windows| windows.iter().map(|window| window.encoding.clone()).collect())
@@ -131,7 +131,7 @@ impl Served {
             let logits: Vec<_> = logits.by_ref().take(windows.len()).collect();
             tagger.tagged(text, windows, &logits, options)
         };
-        Ok(aside(length, || texts.iter().zip(&windows).map(tagged).collect()).await)
+        Ok(writing(length, || texts.iter().zip(&windows).map(tagged).collect()).await)
     }
 
     /// The answer to a question.
@@ -146,14 +146,20 @@ impl Served {
         let reader = window.map_or_else(|| Ok(reader.clone()), |tokens| reader.with_window(tokens))?;
         let start = Instant::now();
         let tokenizer = self.engine().tokenizer();
-        // More of a question than a window has does not count: it is refused, or cut.
+        // More of a question than a window has does not count: it is refused, or cut. It has no more tokens than bytes.
+        let mut most = question.len().min(MOST_QUESTION);
+        while !question.is_char_boundary(most) {
+            most -= 1;
+        }
+        let question = &question[..most];
         let head = tokenizer
             .encode(question, None, reader.window(), OnLong::Truncate)
             .map_err(Failure::validation)?;
         let head = head.token_ids.len().min(options.max_question_tokens.saturating_add(2));
         let room = reader.window().saturating_sub(head + 1);
         self.check_windows(context, room, options.stride.unwrap_or(room / 2), reader.window())?;
-        let asked = aside(context.len(), || reader.encode(question, context, options)).await;
+        let bytes = question.len() + context.len();
+        let asked = reading(bytes, usage.deadline(), || reader.encode(question, context, options)).await?;
         let asked = asked.map_err(|error| Failure::validation(error.to_string()))?;
         let rows: Vec<_> = asked.windows.iter().map(|window| window.encoding.clone()).collect();
         usage.text(question.chars().count() + context.chars().count(), &rows, asked.truncated);
@@ -161,7 +167,7 @@ impl Served {
         let logits = self.through(self.outputs, &rows, usage).await?;
         // Spans of all windows are compared.
         let work = context.len() + options.top_k * 1024;
-        Ok(aside(work, || reader.answers(&asked, context, &logits, options)).await)
+        Ok(writing(work, || reader.answers(&asked, context, &logits, options)).await)
     }
 
     /// Words for the masks of texts.
@@ -173,14 +179,15 @@ impl Served {
         usage: &mut Usage,
     ) -> Result<Vec<Filling>, Failure> {
         let Ok(filler) = &self.model.filler else { return Err(self.cannot(Task::FillMask)) };
-        let targets =
-            targets.map(|words| filler.targets(&words.iter().map(String::as_str).collect::<Vec<_>>()));
-        let options = FillOptions::default().top_k(top_k).targets(targets.transpose()?);
         let start = Instant::now();
+        let find = |words: &[String]| filler.targets(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        let bytes = targets.map_or(0, |words| words.iter().map(String::len).sum());
+        let targets = reading(bytes, usage.deadline(), || targets.map(find)).await?;
+        let options = FillOptions::default().top_k(top_k).targets(targets.transpose()?);
         let length = texts.iter().map(String::len).sum();
-        let rows =
-            aside(length, || texts.iter().map(|text| filler.encode(text)).collect::<Result<Vec<_>, _>>());
-        let rows = rows.await.map_err(|error| Failure::validation(error.to_string()))?;
+        let all = || texts.iter().map(|text| filler.encode(text)).collect::<Result<Vec<_>, _>>();
+        let rows = reading(length, usage.deadline(), all).await?;
+        let rows = rows.map_err(|error| Failure::validation(error.to_string()))?;
         for (text, row) in texts.iter().zip(&rows) {
             usage.text(text.chars().count(), std::slice::from_ref(row), row.truncated);
         }
@@ -200,7 +207,7 @@ impl Served {
         }
         let logits = self.through(self.outputs, &rows, usage).await?;
         let filling = |(row, logits): (&Encoding, Vec<f32>)| filler.filling(row, &logits, &options);
-        Ok(aside(MUCH + work, || rows.iter().zip(logits).map(filling).collect::<Result<_, _>>()).await?)
+        Ok(writing(MUCH + work, || rows.iter().zip(logits).map(filling).collect::<Result<_, _>>()).await?)
     }
 
     /// Labels that the model was not trained on.
@@ -212,9 +219,11 @@ impl Served {
     ) -> Result<Vec<ZeroShotAnswer>, Failure> {
         let Ok(model) = &self.model.zero_shot else { return Err(self.cannot(Task::ZeroShot)) };
         let start = Instant::now();
-        let length = texts.iter().map(String::len).sum::<usize>() * hypotheses.count();
+        let said = hypotheses.texts().iter().map(String::len).sum::<usize>();
+        let (bytes, count) = (texts.iter().map(String::len).sum::<usize>(), hypotheses.count());
+        let length = bytes.saturating_mul(count).saturating_add(said.saturating_mul(texts.len()));
         let all = || texts.iter().map(|text| model.encode(text, hypotheses)).collect::<Result<Vec<_>, _>>();
-        let rows = aside(length, all).await;
+        let rows = reading(length, usage.deadline(), all).await?;
         let rows = rows.map_err(|error| Failure::validation(error.to_string()))?;
         for (text, rows) in texts.iter().zip(&rows) {
             usage.text(text.chars().count(), rows, rows.iter().any(|row| row.truncated));
@@ -253,6 +262,8 @@ impl Served {
 
 /// Tokens of a request whose vectors are given one by one: each is some thousand characters of the answer.
 const MOST_STATES: usize = 8192;
+/// Bytes of a question, some times what any window has room for.
+const MOST_QUESTION: usize = 64 << 10;
 /// Masks whose logits are in memory at once.
 const MOST_MASKS: usize = 64;
 /// Words for all of them, each with its whole sequence.
