@@ -1,4 +1,4 @@
-"""The service's page in a real browser, for each task: asked by keyboard, what it shows, and how that looks.
+"""The service's pages in a real browser: for each task: asked by keyboard, what it shows, and how that looks.
 
     pip install -r tools/clients/requirements.txt        and Debian's chromium and chromium-driver
     python3 tools/clients/page.py target/release/nimbert ../shared/family --screenshots shown
@@ -10,7 +10,7 @@ import argparse
 import pathlib
 
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -55,7 +55,12 @@ def wait(driver, selector):
 
 def ask(driver, selector):
     """As who has no mouse."""
-    wait(driver, "#fields textarea, #fields input")[0].send_keys(Keys.CONTROL, Keys.ENTER)
+    def typed(page):
+        page.find_element(By.CSS_SELECTOR, "#fields textarea, #fields input").send_keys(Keys.CONTROL, Keys.ENTER)
+        return True
+
+    # The fields are there when the page knows the model, which may be after they are looked for.
+    WebDriverWait(driver, 10, ignored_exceptions=[NoSuchElementException, StaleElementReferenceException]).until(typed)
     wait(driver, "#result .tokens li")
     return wait(driver, selector)
 
@@ -74,6 +79,23 @@ def check(driver, address, name, expected):
     assert driver.find_element(By.ID, "result").get_attribute("aria-live") == "polite"
     # Nothing is wider than the window.
     assert driver.execute_script("return document.documentElement.scrollWidth <= window.innerWidth"), name
+    severe = [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+    assert not severe, severe
+
+
+def check_docs(driver, address):
+    """The page of all addresses: each opens by keyboard, and its example is answered."""
+    driver.get_log("browser")
+    driver.get(f"{address}/docs")
+    wait(driver, "summary")
+    opened = next(all for all in driver.find_elements(By.TAG_NAME, "details") if all.find_element(By.TAG_NAME, "code").text == "/predict")
+    opened.find_element(By.TAG_NAME, "summary").send_keys(Keys.ENTER)
+    assert "truncation_direction" in opened.text, opened.text
+    opened.find_element(By.TAG_NAME, "button").send_keys(Keys.ENTER)
+    WebDriverWait(driver, 10).until(lambda _: "200 OK" in opened.text and '"label"' in opened.text)
+    for field in opened.find_elements(By.CSS_SELECTOR, "textarea, input, select"):
+        assert driver.find_elements(By.CSS_SELECTOR, f"label[for={field.get_attribute('id')}]"), opened.text
+    assert driver.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
     severe = [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
     assert not severe, severe
 
@@ -102,6 +124,11 @@ def main():
                 assert len(stars) == 5 and stars[0].get_attribute("aria-label").endswith("stars")
                 if arguments.screenshots:
                     driver.save_screenshot(str(arguments.screenshots / f"demo-{width}.png"))
+            with service(arguments.program, []) as address:
+                check_docs(driver, address)
+                print(f"/docs: {width} wide, {'dark' if dark else 'light'}")
+                if arguments.screenshots:
+                    driver.save_screenshot(str(arguments.screenshots / f"docs-{width}.png"))
         finally:
             driver.quit()
 
