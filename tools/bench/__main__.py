@@ -16,6 +16,7 @@ import machine
 import models
 import prepare
 import rounds
+import service
 import table
 import tasks
 import workloads
@@ -170,7 +171,7 @@ def redraw(args: Namespace) -> int:
 def main() -> int:
     args = arguments.parse(sys.argv[1:])
     try:
-        code = {"run": run, "roofline": run, "table": reprint, "charts": redraw}[args.command](args)
+        code = {"run": run, "roofline": run, "serve": service.run, "table": reprint, "charts": redraw}[args.command](args)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:

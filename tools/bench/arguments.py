@@ -7,13 +7,14 @@ from pathlib import Path
 import environment
 import models
 import needs
+import service
 import tasks
 import workloads
 from engines import ENGINES, select
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nimbert-bench"
 RESULTS = "results.csv"
-COMMANDS = ("run", "roofline", "table", "charts")
+COMMANDS = ("run", "roofline", "serve", "table", "charts")
 
 
 def positive(text: str) -> int:
@@ -75,6 +76,7 @@ Measures nimbert beside other engines on this machine: one command from nothing 
     python3 tools/bench --task classify,tag,answer   beside them a classifier of tokens, and answers to a question
     python3 tools/bench --shape xlm-roberta-base --workloads 1x32,1x128,mixed    a model of another shape
     python3 tools/bench roofline            nimbert alone, beside what the machine allows
+    python3 tools/bench serve               nimbert's service beside others, under load: 40 minutes
     python3 tools/bench table FILE.csv      the tables of a record
     python3 tools/bench charts FILE.csv     the tables and the charts of a record, drawn again
 
@@ -156,6 +158,19 @@ def parser() -> argparse.ArgumentParser:
                      help="such as nimbert,openvino-int8: families or single precisions (default: all)")
     command("roofline", "measure nimbert beside the machine's limits", "roofline --seconds 0.5",
             parents=[installing(), timing()])
+    serve = command("serve", "measure nimbert's service beside others, under load", "serve --quick",
+                    "serve --servers nimbert", parents=[installing()])
+    model = serve.add_mutually_exclusive_group()
+    model.add_argument("--shape", metavar="NAME", choices=[*models.SHAPES], default=models.DEFAULT,
+                       help=f"of the model: {', '.join(models.SHAPES)} (default: {models.DEFAULT})")
+    model.add_argument("--checkpoint", metavar="DIR", type=Path, help="a Hugging Face classifier of the BERT family instead")
+    serve.add_argument("--servers", metavar="NAMES", type=reason(service.choose), default=list(service.SERVERS),
+                       help="such as nimbert-int8,pytorch (default: all)")
+    serve.add_argument("--rounds", metavar="N", type=positive, help="how often all servers take their turn (default: 3)")
+    serve.add_argument("--seconds", metavar="S", type=seconds, help="time for each load (default: 8)")
+    serve.add_argument("--requests", metavar="N", type=int, help="requests after which memory is looked at, 0 for none "
+                       "(default: 100000)")
+    serve.add_argument("--quick", action="store_true", help="1 round of 2 seconds, 1000 requests, unless said otherwise")
     table = command("table", "print the tables of a record; needs nothing but Python",
                     "table benches/record/results.csv")
     charts = command("charts", "print the tables of a record and draw its charts again",
