@@ -219,9 +219,9 @@ impl Embedder {
         Ok(Self { engine: self.engine.clone(), recipe: Arc::new(recipe) })
     }
 
-    /// The names of the model's prompts.
-    pub fn prompts(&self) -> impl Iterator<Item = &str> {
-        self.recipe.prompts.keys().map(String::as_str)
+    /// The model's prompts, each with its name.
+    pub fn prompts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.recipe.prompts.iter().map(|(name, text)| (name.as_str(), text.as_str()))
     }
 
     /// The tokens of a text with its prompt.

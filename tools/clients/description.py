@@ -37,12 +37,13 @@ def main():
     for place, first in enumerate(MODELS):
         models = [*MODELS[place:], *MODELS[:place]]
         arguments = [word for name in models for word in ("--model", str(args.family / name))]
-        with service(args.program, arguments) as url, tempfile.NamedTemporaryFile("w", suffix=".toml") as configuration:
-            configuration.write(CONFIGURATION.format(name=models[1]))
-            configuration.flush()
-            command = [program, "--config-file", configuration.name, "run", f"{url}/openapi.json", "--checks", CHECKS]
+        with service(args.program, arguments) as url, tempfile.TemporaryDirectory() as folder:
+            configuration = pathlib.Path(folder, "schemathesis.toml")
+            configuration.write_text(CONFIGURATION.format(name=models[1]))
+            command = [program, "--config-file", str(configuration), "run", f"{url}/openapi.json", "--checks", CHECKS]
             command += ["--max-examples", str(args.examples), "--seed", "1", "--phases", "examples,coverage,fuzzing"]
-            out = subprocess.run(command, capture_output=True, text=True)
+            # What it remembers of a run goes with the folder.
+            out = subprocess.run(command, capture_output=True, text=True, cwd=folder)
             if out.returncode:
                 sys.exit(f"{first} at /:\n{out.stdout}{out.stderr}")
         print(f"{first} at /: good")

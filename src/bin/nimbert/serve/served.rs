@@ -44,7 +44,7 @@ impl Served {
             let batch = model.engine.batch_tokens();
             let states = default.clone();
             tokens = add(Lane::new(batch, move |rows| states.token_vectors(rows)));
-            let names: Vec<_> = default.prompts().map(str::to_owned).collect();
+            let names: Vec<_> = default.prompts().map(|(name, _)| name.to_owned()).collect();
             let named = |name: String| Ok((name.clone(), default.with_prompt(Prompt::Named(name))?));
             let mut all = names.into_iter().map(named).collect::<Result<Vec<_>>>()?;
             all.push((String::new(), default.clone()));

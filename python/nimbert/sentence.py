@@ -1,0 +1,222 @@
+"""The habits of sentence-transformers: vectors of sentences, and scores of pairs."""
+
+import json
+import sys
+
+import numpy
+
+from .errors import InputError, OptionError
+from .hub import from_pretrained
+
+# Texts between two steps of a progress bar.
+STEP = 256
+
+
+def _steps(count, show, what):
+    """Ranges of texts, with a progress bar where one is wanted and tqdm is there."""
+    starts = range(0, count, STEP if show else max(count, 1))
+    if show:
+        try:
+            from tqdm.auto import tqdm
+
+            starts = tqdm(starts, desc=what, unit=f"x{STEP}")
+        except ImportError:
+            pass
+    for start in starts:
+        yield slice(start, start + (STEP if show else count))
+
+
+def _only_numpy(convert_to_tensor, device):
+    if convert_to_tensor:
+        raise OptionError("convert_to_tensor: there are arrays only; torch.from_numpy makes a tensor of one without a copy")
+    if str(device or "cpu") != "cpu":
+        raise OptionError(f"device={device!r}: this is computed on the CPU")
+
+
+def _unit(vectors):
+    """Scaled to length 1."""
+    return vectors / numpy.maximum(numpy.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+class SentenceEncoder:
+    """A model of sentences, as `SentenceTransformer` has it: a directory of sentence-transformers, a packed file of one, or any BERT,
+    whose hidden states are averaged then."""
+
+    def __init__(self, model, *, precision="auto", threads=None, truncate_dim=None, max_tokens=None, pooling=None, revision="main"):
+        options = {"precision": precision, "threads": threads, "max_tokens": max_tokens, "pooling": pooling}
+        self.engine = model if hasattr(model, "tasks") else from_pretrained(model, revision, **options)
+        self.truncate_dim = truncate_dim
+        # What cannot make vectors says so now.
+        self.engine.dimensions
+
+    @property
+    def max_seq_length(self):
+        """The most tokens of a text, special ones included: what is beyond is cut."""
+        return self.engine.max_tokens
+
+    @property
+    def prompts(self):
+        """The model's prompts by their names."""
+        return self.engine.prompts
+
+    def get_embedding_dimension(self):
+        """How many numbers a vector has."""
+        return min(self.truncate_dim or self.engine.dimensions, self.engine.dimensions)
+
+    get_sentence_embedding_dimension = get_embedding_dimension
+
+    def encode(
+        self,
+        inputs=None,
+        prompt_name=None,
+        prompt=None,
+        batch_size=32,
+        show_progress_bar=None,
+        output_value="sentence_embedding",
+        precision="float32",
+        convert_to_numpy=True,
+        convert_to_tensor=False,
+        device=None,
+        normalize_embeddings=False,
+        *,
+        truncate_dim=None,
+        sentences=None,
+    ):
+        """Vectors: of one sentence float32[d], of several float32[n, d], or a list of float32[d] without `convert_to_numpy`.
+
+        `output_value="token_embeddings"` gives those of each token, float32[tokens, d]. `batch_size` changes nothing: the engine packs
+        tokens, and pads none. Raises InputError with the place of a text that is none.
+        """
+        del batch_size
+        _only_numpy(convert_to_tensor, device)
+        if precision != "float32":
+            raise OptionError(f"precision={precision!r}: vectors are float32; what is computed in is said when the model is loaded")
+        # The older name.
+        inputs = sentences if inputs is None else inputs
+        is_one = isinstance(inputs, str)
+        texts = [inputs] if is_one else list(inputs)
+        prompts = {"prompt_name": prompt_name, "prompt": prompt}
+        if output_value == "token_embeddings":
+            found = self.engine.token_vectors(texts, prepare=True, **prompts)
+        elif output_value == "sentence_embedding":
+            size = truncate_dim or self.truncate_dim
+            # Cut vectors are scaled after they are cut, and only if that is asked for, whatever the model itself does before.
+            normalize = True if normalize_embeddings and not size else None
+            steps = _steps(len(texts), show_progress_bar, "sentences")
+            parts = [self.engine.embed(texts[part], normalize=normalize, **prompts) for part in steps]
+            found = parts[0] if len(parts) == 1 else numpy.concatenate(parts or [self.engine.embed([], **prompts)])
+            if size:
+                found = _unit(found[:, :size]) if normalize_embeddings else numpy.ascontiguousarray(found[:, :size])
+            found = found if convert_to_numpy else list(found)
+        else:
+            raise OptionError(f"output_value={output_value!r}: expected sentence_embedding or token_embeddings")
+        return found[0] if is_one else found
+
+    def encode_query(self, inputs, prompt_name=None, **options):
+        """As encode(), with the model's prompt for queries if it has one."""
+        return self.encode(inputs, prompt_name or self._prompt("query"), **options)
+
+    def encode_document(self, inputs, prompt_name=None, **options):
+        """As encode(), with the model's prompt for documents if it has one."""
+        return self.encode(inputs, prompt_name or self._prompt("document", "passage", "corpus"), **options)
+
+    def _prompt(self, *names):
+        return next((name for name in names if name in self.engine.prompts), None)
+
+    @property
+    def similarity_fn_name(self):
+        """What similarity() computes: what the model's directory says, else cosine."""
+        said = self.engine.path and self.engine.path / "config_sentence_transformers.json"
+        if not said or not said.is_file():
+            return "cosine"
+        return json.loads(said.read_text(encoding="utf-8")).get("similarity_fn_name") or "cosine"
+
+    def similarity(self, embeddings1, embeddings2):
+        """Cosines, or products where the model says so: float32[n, m] of float32[n, d] and float32[m, d]."""
+        one, other = (numpy.atleast_2d(numpy.asarray(vectors, numpy.float32)) for vectors in (embeddings1, embeddings2))
+        match self.similarity_fn_name:
+            case "cosine":
+                return _unit(one) @ _unit(other).T
+            case "dot":
+                return one @ other.T
+            case name:
+                raise OptionError(f"similarity_fn_name={name!r}: only cosine and dot are computed")
+
+    def __repr__(self):
+        return f"SentenceEncoder({self.engine!r})"
+
+
+class CrossEncoder:
+    """A model of pairs, as sentence-transformers has it: how well a document answers a query, or labels of pairs."""
+
+    def __init__(self, model, *, activation_fn=None, precision="auto", threads=None, max_length=None, revision="main"):
+        options = {"precision": precision, "threads": threads, "max_tokens": max_length}
+        self.activation_fn = activation_fn
+        self.engine = model if hasattr(model, "tasks") else from_pretrained(model, revision, **options)
+        if not self.engine.labels:
+            # It says what the model is for.
+            self.engine.logits([])
+
+    @property
+    def num_labels(self):
+        """How many numbers a pair gets."""
+        return len(self.engine.labels)
+
+    def predict(
+        self,
+        inputs=None,
+        batch_size=32,
+        show_progress_bar=None,
+        activation_fn=None,
+        apply_softmax=False,
+        convert_to_numpy=True,
+        convert_to_tensor=False,
+        *,
+        sentences=None,
+    ):
+        """Scores of pairs: float32[n] of a model with one label, else its outputs float32[n, labels]; of one pair without the first axis.
+
+        `activation_fn` is called on the outputs in place of the model's own; `apply_softmax` makes several outputs likelihoods.
+        """
+        del batch_size
+        _only_numpy(convert_to_tensor, None)
+        # The older name.
+        pairs = list(sentences if inputs is None else inputs)
+        activation_fn = activation_fn or self.activation_fn
+        is_one = bool(pairs) and isinstance(pairs[0], str)
+        pairs = [pairs] if is_one else pairs
+        for index, pair in enumerate(pairs):
+            if isinstance(pair, str) or len(pair) != 2:
+                raise InputError(index, "is no pair of two texts")
+        first, second = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        parts = [self._scores(first[part], second[part], activation_fn) for part in _steps(len(pairs), show_progress_bar, "pairs")]
+        found = numpy.concatenate(parts) if parts else self._scores([], [], activation_fn)
+        if apply_softmax and found.ndim > 1:
+            powers = numpy.exp(found - found.max(1, keepdims=True))
+            found = powers / powers.sum(1, keepdims=True)
+        found = found if convert_to_numpy else list(found)
+        return found[0] if is_one else found
+
+    def _scores(self, first, second, activation):
+        if activation is not None:
+            logits, torch = self.engine.logits(first, second), sys.modules.get("torch")
+            if torch and isinstance(activation, torch.nn.Module):
+                logits = activation(torch.from_numpy(logits)).detach().numpy()
+            else:
+                logits = numpy.asarray(activation(logits), numpy.float32)
+            return logits[:, 0] if self.num_labels == 1 else logits
+        return self.engine.rank(first, second) if self.num_labels == 1 else self.engine.logits(first, second)
+
+    def rank(self, query, documents, top_k=None, return_documents=False, batch_size=32, show_progress_bar=None, activation_fn=None):
+        """The documents, the best first: `[{"corpus_id", "score"}]`, with `return_documents` also `text`."""
+        if self.num_labels != 1:
+            raise ValueError(f"a model with {self.num_labels} labels does not rank: rank() needs one label, predict() takes any")
+        documents = list(documents)
+        scores = self.predict([(query, text) for text in documents], batch_size, show_progress_bar, activation_fn)
+        order = numpy.argsort(-scores, kind="stable")[:top_k]
+        return [
+            {"corpus_id": int(i), "score": float(scores[i]), **({"text": documents[i]} if return_documents else {})} for i in order
+        ]
+
+    def __repr__(self):
+        return f"CrossEncoder({self.engine!r})"

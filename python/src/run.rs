@@ -1,0 +1,79 @@
+//! Rows through the model, some at a time: between them the interpreter has its turn, so that Ctrl-C ends a long call.
+
+use nimbert::{AnyTask, Encoding, Error, OnLong, Result};
+use pyo3::prelude::*;
+
+use crate::{errors::raise, input::Texts};
+
+/// So many batches are computed without a look at what the interpreter wants.
+const BATCHES: usize = 8;
+
+/// So many texts are tokenized without such a look.
+const TEXTS: usize = 256;
+
+/// The tokens of texts, or of pairs of texts; those of more than `max_tokens`, or than the model allows, are cut, or refused.
+pub(crate) fn encode(
+    py: Python<'_>,
+    model: &AnyTask,
+    texts: &Texts,
+    pairs: Option<&Texts>,
+    max_tokens: Option<usize>,
+    truncate: bool,
+    prepare: impl Fn(&str) -> String + Sync,
+) -> PyResult<Vec<Encoding>> {
+    let (tokenizer, most) = (model.engine.tokenizer(), model.engine.max_tokens());
+    let most = max_tokens.map_or(most, |tokens| tokens.min(most));
+    let on_long = if truncate { OnLong::Truncate } else { OnLong::Error };
+    in_parts(py, texts.len(), TEXTS, |part| {
+        let encode = |(place, index): (usize, usize)| {
+            let found =
+                tokenizer.encode(&prepare(&texts[index]), pairs.map(|pairs| &*pairs[index]), most, on_long);
+            found.map_err(|reason| Error::Text { index: place, reason: advise(reason, truncate) })
+        };
+        part.enumerate().map(encode).collect()
+    })
+}
+
+fn advise(reason: String, truncate: bool) -> String {
+    if truncate { reason } else { format!("{reason}; truncation=True cuts it") }
+}
+
+/// Does `work` for some rows after the other, which are told by where they begin.
+pub(crate) fn in_turns(
+    py: Python<'_>,
+    model: &AnyTask,
+    rows: &[Encoding],
+    mut work: impl FnMut(usize, &[Encoding]) -> Result<()> + Send,
+) -> PyResult<()> {
+    let most = model.engine.batch_tokens() * BATCHES;
+    let mut start = 0;
+    while start < rows.len() {
+        let mut tokens = 0;
+        let fits = |row: &&Encoding| {
+            tokens += row.token_ids.len();
+            tokens <= most
+        };
+        let end = start + rows[start..].iter().take_while(fits).count().max(1);
+        py.detach(|| work(start, &rows[start..end])).map_err(|error| raise(py, error, start))?;
+        py.check_signals()?;
+        start = end;
+    }
+    Ok(())
+}
+
+/// The same of what is not rows yet: so many of `count` inputs at a time, each with a result.
+pub(crate) fn in_parts<T: Send>(
+    py: Python<'_>,
+    count: usize,
+    size: usize,
+    mut work: impl FnMut(std::ops::Range<usize>) -> Vec<Result<T>> + Send,
+) -> PyResult<Vec<T>> {
+    let mut all = Vec::with_capacity(count);
+    for start in (0..count).step_by(size.max(1)) {
+        let found = py.detach(|| work(start..count.min(start + size)));
+        let found = found.into_iter().collect::<Result<Vec<_>>>();
+        all.extend(found.map_err(|error| raise(py, error, start))?);
+        py.check_signals()?;
+    }
+    Ok(all)
+}
