@@ -9,20 +9,18 @@ use std::{
 };
 
 use nimbert::{
-    AnyTask, EmbedOptions, Embedder, Encoding, FillOptions, Hypotheses, Options, Precision, Prompt,
-    ReadOptions, Result, Row, Scoring, TagOptions,
+    AnyTask, EmbedOptions, Embedder, Hypotheses, Options, Precision, Prompt, ReadOptions, Result, Scoring,
 };
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::{prelude::*, sync::MutexExt, types::PyDict};
 
 use crate::{
+    arrays::{logits_of, of_ids, rows, vectors},
     errors::{option, raise},
     input,
-    run::{encode, in_parts, in_turns},
+    run::{encode, in_turns},
+    tasks::{self, Answer, Entity, Word},
 };
-
-/// Texts at a time where their tokens are not counted before.
-const PART: usize = 16;
 
 /// A model: a checkpoint directory, a packed file, or with no path the built-in demo, which rates Chinese film comments.
 ///
@@ -47,11 +45,6 @@ struct Held {
     process: u32,
     model: Arc<AnyTask>,
 }
-
-/// An entity, an answer, a word: as the package makes dictionaries of them.
-type Entity = (String, f32, Option<usize>, String, usize, usize);
-type Answer = (f32, usize, usize, String);
-type Word = (f32, u32, String, String);
 
 #[pymethods]
 impl Engine {
@@ -235,10 +228,9 @@ impl Engine {
     ) -> PyResult<Bound<'py, PyArray2<f32>>> {
         let model = self.model(py)?;
         let rows = rows(py, &model, texts, pairs, None, truncation)?;
-        self.logits_of(py, &model, &rows, None)
+        logits_of(py, &model, &rows, None)
     }
     /// The same of rows of token ids, special ones included.
-
     fn logits_of_ids<'py>(
         &self,
         py: Python<'py>,
@@ -246,7 +238,7 @@ impl Engine {
     ) -> PyResult<Bound<'py, PyArray2<f32>>> {
         let model = self.model(py)?;
         let rows = of_ids(input::ids(ids)?);
-        self.logits_of(py, &model, &rows, None)
+        logits_of(py, &model, &rows, None)
     }
 
     /// The same as scores, which are made as the model's configuration says, or by `function_to_apply`: sigmoid, softmax, none.
@@ -266,7 +258,7 @@ impl Engine {
         let scoring =
             scoring.map_err(|reason: String| option(py, &format!("function_to_apply: {reason}")))?;
         let rows = rows(py, &model, texts, pairs, max_tokens, truncation)?;
-        self.logits_of(py, &model, &rows, Some(scoring))
+        logits_of(py, &model, &rows, Some(scoring))
     }
 
     /// How well documents answer queries, one for one: float32[n], of a model with one label. `raw` gives its outputs.
@@ -282,7 +274,7 @@ impl Engine {
         let reranker = model.reranker.as_ref().map_err(|error| raise(py, error.clone(), 0))?;
         let scoring = if raw { Scoring::Identity } else { reranker.scoring() };
         let rows = rows(py, &model, queries, Some(documents), None, true)?;
-        self.logits_of(py, &model, &rows, Some(scoring))?.reshape([rows.len()])
+        logits_of(py, &model, &rows, Some(scoring))?.reshape([rows.len()])
     }
 
     /// Vectors of texts: float32[n, d].
@@ -358,22 +350,7 @@ impl Engine {
         ignore_labels: Option<Vec<String>>,
         stride: Option<usize>,
     ) -> PyResult<Vec<Vec<Entity>>> {
-        let model = self.model(py)?;
-        let tagger = model.tagger.as_ref().map_err(|error| raise(py, error.clone(), 0))?;
-        let aggregation = aggregation
-            .parse()
-            .map_err(|reason: String| option(py, &format!("aggregation_strategy: {reason}")))?;
-        let mut options = TagOptions::default().aggregation(aggregation).stride(stride);
-        if let Some(labels) = ignore_labels {
-            options = options.ignore_labels(labels);
-        }
-        tagger.check(&options).map_err(|error| raise(py, error, 0))?;
-        let texts = input::texts(texts)?;
-        let found = in_parts(py, texts.len(), PART, |part| tagger.tag(&strs(&texts[part]), &options))?;
-        let entity = |entity: nimbert::Entity| {
-            (entity.label, entity.score, entity.index, entity.word, entity.start, entity.end)
-        };
-        Ok(found.into_iter().map(|text| text.entities.into_iter().map(entity).collect()).collect())
+        tasks::tag(py, &*self.model(py)?, texts, aggregation, ignore_labels, stride)
     }
 
     /// Answers to questions, each in its context: for each a list of (score, start, end, text). Places are in characters of the context.
@@ -392,10 +369,6 @@ impl Engine {
         handle_impossible_answer: bool,
         align_to_words: bool,
     ) -> PyResult<Vec<Vec<Answer>>> {
-        let model = self.model(py)?;
-        let reader = model.reader.as_ref().map_err(|error| raise(py, error.clone(), 0))?;
-        let reader = max_seq_len.map_or_else(|| Ok(reader.clone()), |tokens| reader.with_window(tokens));
-        let reader = reader.map_err(|error| raise(py, error, 0))?;
         let options = ReadOptions::default()
             .top_k(top_k)
             .stride(doc_stride)
@@ -403,15 +376,7 @@ impl Engine {
             .max_question_tokens(max_question_len)
             .handle_impossible(handle_impossible_answer)
             .align_to_words(align_to_words);
-        let questions = input::texts(questions)?;
-        let contexts = input::pairs(Some(contexts), &questions)?.unwrap_or_default();
-        // A context may have many windows.
-        let found = in_parts(py, questions.len(), 1, |part| {
-            let pairs: Vec<_> = part.map(|index| (&*questions[index], &*contexts[index])).collect();
-            reader.answer(&pairs, &options)
-        })?;
-        let answer = |answer: nimbert::Answer| (answer.score, answer.start, answer.end, answer.text);
-        Ok(found.into_iter().map(|found| found.answers.into_iter().map(answer).collect()).collect())
+        tasks::answer(py, &*self.model(py)?, questions, contexts, max_seq_len, &options)
     }
 
     /// Words for masks: for each text, for each of its masks, a list of (score, id, token, sequence), the best first.
@@ -423,17 +388,7 @@ impl Engine {
         top_k: usize,
         targets: Option<Vec<String>>,
     ) -> PyResult<Vec<Vec<Vec<Word>>>> {
-        let model = self.model(py)?;
-        let filler = model.filler.as_ref().map_err(|error| raise(py, error.clone(), 0))?;
-        let targets =
-            targets.map(|words| filler.targets(&words.iter().map(String::as_str).collect::<Vec<_>>()));
-        let targets = targets.transpose().map_err(|error| raise(py, error, 0))?;
-        let options = FillOptions::default().top_k(top_k).targets(targets);
-        let texts = input::texts(texts)?;
-        let found = in_parts(py, texts.len(), PART, |part| filler.fill(&strs(&texts[part]), &options))?;
-        let word = |word: nimbert::Filled| (word.score, word.id, word.token, word.sequence);
-        let mask = |mask: Vec<nimbert::Filled>| mask.into_iter().map(word).collect();
-        Ok(found.into_iter().map(|text| text.masks.into_iter().map(mask).collect()).collect())
+        tasks::fill(py, &*self.model(py)?, texts, top_k, targets)
     }
 
     /// Labels that the model was not trained on: for each text a list of (index of the label, score), the best first.
@@ -446,17 +401,10 @@ impl Engine {
         hypothesis_template: &str,
         multi_label: bool,
     ) -> PyResult<Vec<Vec<(usize, f32)>>> {
-        let model = self.model(py)?;
-        let zero_shot = model.zero_shot.as_ref().map_err(|error| raise(py, error.clone(), 0))?;
         let names: Vec<_> = labels.iter().map(String::as_str).collect();
         let hypotheses = Hypotheses::new(&names, hypothesis_template, multi_label);
         let hypotheses = hypotheses.map_err(|error| raise(py, error, 0))?;
-        let texts = input::texts(texts)?;
-        // Each text is as many rows as there are labels.
-        let part = PART.div_ceil(labels.len().max(1));
-        let found = in_parts(py, texts.len(), part, |part| zero_shot.rank(&strs(&texts[part]), &hypotheses))?;
-        let label = |label: &nimbert::Hypothesis| (label.index, label.score);
-        Ok(found.iter().map(|text| text.labels.iter().map(label).collect()).collect())
+        tasks::rank_labels(py, &*self.model(py)?, texts, &hypotheses)
     }
 }
 
@@ -484,31 +432,6 @@ impl Engine {
         };
         embedder.with_prompt(prompt).map_err(|error| raise(py, error, 0))
     }
-
-    /// `[rows, labels]`, as scores if it is said of which kind.
-    fn logits_of<'py>(
-        &self,
-        py: Python<'py>,
-        model: &AnyTask,
-        rows: &[Encoding],
-        scoring: Option<Scoring>,
-    ) -> PyResult<Bound<'py, PyArray2<f32>>> {
-        let labels = model.engine.labels().len();
-        let mut all = vec![0.0; rows.len() * labels];
-        in_turns(py, model, rows, |start, rows| {
-            let out = &mut all[start * labels..(start + rows.len()) * labels];
-            model.engine.logits_into(rows.iter().map(Row::from), out)?;
-            if let Some(scoring) = scoring {
-                out.chunks_exact_mut(labels).for_each(|row| row.copy_from_slice(&scoring.scores(row)));
-            }
-            Ok(())
-        })?;
-        if rows.is_empty() {
-            // What is wrong with the model is said even so.
-            model.engine.logits_into([].into_iter(), &mut []).map_err(|error| raise(py, error, 0))?;
-        }
-        all.into_pyarray(py).reshape([rows.len(), labels])
-    }
 }
 
 fn load(
@@ -527,55 +450,4 @@ fn load(
         None => AnyTask::demo(options, how),
     });
     model.map(Arc::new).map_err(|error| raise(py, error, 0))
-}
-
-fn rows(
-    py: Python<'_>,
-    model: &AnyTask,
-    texts: &Bound<'_, PyAny>,
-    pairs: Option<&Bound<'_, PyAny>>,
-    max_tokens: Option<usize>,
-    truncation: bool,
-) -> PyResult<Vec<Encoding>> {
-    let texts = input::texts(texts)?;
-    let pairs = input::pairs(pairs, &texts)?;
-    encode(py, model, &texts, pairs.as_ref(), max_tokens, truncation, str::to_owned)
-}
-
-fn of_ids(ids: Vec<Vec<u32>>) -> Vec<Encoding> {
-    let row = |token_ids: Vec<u32>| {
-        let token_type_ids = vec![0; token_ids.len()];
-        Encoding { token_ids, token_type_ids, truncated: false }
-    };
-    ids.into_iter().map(row).collect()
-}
-
-/// `[rows, dimensions]`
-fn vectors<'py>(
-    py: Python<'py>,
-    model: &AnyTask,
-    embedder: &Embedder,
-    rows: &[Encoding],
-    normalize: Option<bool>,
-    dimensions: Option<usize>,
-) -> PyResult<Bound<'py, PyArray2<f32>>> {
-    // What cannot be given is said before anything is computed.
-    let first = embedder.finish(vec![0.0; embedder.dimensions()], dimensions, normalize);
-    let width = first.map_err(|error| raise(py, error, 0))?.len();
-    let mut all = vec![0.0; rows.len() * width];
-    in_turns(py, model, rows, |start, rows| {
-        let out = &mut all[start * width..(start + rows.len()) * width];
-        if normalize.is_none() && dimensions.is_none() {
-            return embedder.vectors_into(rows.iter().map(Row::from), out);
-        }
-        for (pooled, out) in embedder.pooled(rows).into_iter().zip(out.chunks_exact_mut(width)) {
-            out.copy_from_slice(&embedder.finish(pooled?, dimensions, normalize)?);
-        }
-        Ok(())
-    })?;
-    all.into_pyarray(py).reshape([rows.len(), width])
-}
-
-fn strs(texts: &[pyo3::pybacked::PyBackedStr]) -> Vec<&str> {
-    texts.iter().map(|text| &**text).collect()
 }

@@ -1,11 +1,13 @@
 //! nimbert for Python: what the package `nimbert` is made on. Texts come in as Python has them, are computed without the interpreter's
 //! lock, and go out as NumPy arrays, or as tuples of which the package makes the dictionaries that people know.
 
+mod arrays;
 mod engine;
 mod errors;
 mod input;
 mod packing;
 mod run;
+mod tasks;
 
 use pyo3::pymodule;
 

@@ -175,7 +175,7 @@ async fn connection(stream: TcpStream, router: Router, app: &App, mut end: watch
         let check = since.unwrap_or_else(Instant::now) + patience;
         let ended = async {
             if is_ending {
-                pending().await
+                pending::<()>().await;
             }
             let _ = end.wait_for(|&end| end).await;
             // Its first request may be on its way.

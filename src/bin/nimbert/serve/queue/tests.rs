@@ -27,7 +27,9 @@ fn stepped(bounds: Bounds, batch: usize) -> (Queue, std_mpsc::Sender<()>) {
 
 async fn run(queue: &Queue, lengths: &[usize]) -> Result<Vec<f32>, Failure> {
     let rows: Vec<_> = lengths.iter().map(|&tokens| row(tokens)).collect();
-    let outputs = queue.run(LaneId(LANE), &rows, &mut Usage::new(Instant::now())).await?;
+    let now = Instant::now();
+    let mut usage = Usage::new(now, now + queue.shared.bounds.deadline);
+    let outputs = queue.run(LaneId(LANE), &rows, &mut usage).await?;
     Ok(outputs.concat())
 }
 
