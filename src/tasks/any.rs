@@ -20,7 +20,7 @@ use crate::{
 ///
 /// let model = AnyTask::load("src/demo/model.nimbert", Options::default(), EmbedOptions::default())?;
 /// assert_eq!(model.tasks, [Task::Classify, Task::Embed]);
-/// assert_eq!(model.embedder?.embed(&["太好看了"]).remove(0)?.vector.len(), 384);
+/// assert_eq!(model.embedder?.embed(&["太好看了"]).remove(0)?.values.len(), 384);
 /// assert!(model.tagger.is_err());
 /// # Ok::<(), nimbert::Error>(())
 /// ```
