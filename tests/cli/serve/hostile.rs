@@ -51,6 +51,11 @@ fn bodies_that_are_no_request() {
         ("/", r#"{"inputs": "a", "wait": true}"#, "`wait` is not known here"),
         ("/embed", r#"{"inputs": "a", "dimensions": 0}"#, "0 is not between 1 and"),
         ("/embed", r#"{"inputs": "a", "normalize": "yes"}"#, "`normalize`: invalid type"),
+        (
+            "/embed",
+            r#"{"inputs": "a", "normalize": true, "parameters": {"normalize": false}}"#,
+            "`normalize` is there twice: also as `parameters.normalize`",
+        ),
         ("/embed", r#"{"inputs": [[4294967295]]}"#, "out of range"),
         ("/decode", r#"{"ids": ["a"]}"#, "expected token ids"),
     ] {

@@ -67,15 +67,18 @@ impl Fields {
         }
     }
 
-    /// With what is in `other` and not here; null is as good as not here.
-    pub(super) fn or(mut self, other: Self) -> Self {
+    /// With what is in `other`; null is as good as nothing, and nothing else may be in both.
+    pub(super) fn or(mut self, other: Self) -> Result<Self, Failure> {
         for (key, value) in other.map {
+            let twice = format!("`{}` is there twice: also as `{}{0}`", shown(&key), other.path);
             let own = self.map.entry(key).or_insert(Value::Null);
             if own.is_null() {
                 *own = value;
+            } else if !value.is_null() {
+                return Err(Failure::validation(twice));
             }
         }
-        self
+        Ok(self)
     }
 
     fn there(&self) -> String {

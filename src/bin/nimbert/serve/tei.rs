@@ -70,7 +70,7 @@ pub(super) async fn embed(mut call: Call) -> Answer {
 
 /// Of parameters that may be at the root or under a key of their own.
 pub(super) async fn embed_fields(mut call: Call, inputs: Value, parameters: Fields, root: Fields) -> Answer {
-    let mut fields = root.or(parameters);
+    let mut fields = root.or(parameters)?;
     drop(fields.take::<Value>("options")?);
     let how = vectors(&mut fields)?;
     if fields.take::<String>("encoding_format")?.is_some_and(|format| format != "float") {
@@ -128,7 +128,7 @@ pub(super) async fn similarity_fields(
     let mut asked = Fields::new(inputs, "inputs")?;
     let (source, sentences): (String, Value) = (asked.need("source_sentence")?, asked.need("sentences")?);
     asked.end("source_sentence, sentences")?;
-    let mut fields = root.or(parameters);
+    let mut fields = root.or(parameters)?;
     drop(fields.take::<Value>("options")?);
     let (truncation, prompt_name) = (truncation(&mut fields)?, fields.take("prompt_name")?);
     fields.end("inputs, parameters, options, truncate, truncation_direction, prompt_name")?;
