@@ -1,5 +1,7 @@
 //! From texts or ids to NumPy arrays: nothing is copied row by row.
 
+use std::borrow::Cow;
+
 use nimbert::{AnyTask, Embedder, Encoding, Row, Scoring};
 use numpy::{IntoPyArray, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
@@ -45,7 +47,7 @@ pub(crate) fn rows(
 ) -> PyResult<Vec<Encoding>> {
     let texts = input::texts(texts)?;
     let pairs = input::pairs(pairs, &texts)?;
-    encode(py, model, &texts, pairs.as_ref(), max_tokens, truncation, str::to_owned)
+    encode(py, model, &texts, pairs.as_ref(), max_tokens, truncation, |text| Cow::Borrowed(text))
 }
 
 /// Rows of tokens of one type.

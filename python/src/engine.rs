@@ -1,6 +1,7 @@
 //! A model, and what it makes of texts.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     mem,
     path::PathBuf,
@@ -293,7 +294,7 @@ impl Engine {
     ) -> PyResult<Bound<'py, PyArray2<f32>>> {
         let (model, embedder) = (self.model(py)?, self.embedder(py, prompt_name, prompt)?);
         let texts = input::texts(texts)?;
-        let rows = encode(py, &model, &texts, None, None, true, |text| embedder.prepare(text).into_owned())?;
+        let rows = encode(py, &model, &texts, None, None, true, |text| embedder.prepare(text))?;
         vectors(py, &model, &embedder, &rows, normalize, dimensions)
     }
 
@@ -324,8 +325,9 @@ impl Engine {
     ) -> PyResult<Vec<Bound<'py, PyArray2<f32>>>> {
         let (model, embedder) = (self.model(py)?, self.embedder(py, prompt_name, prompt)?);
         let texts = input::texts(texts)?;
-        let ready = |text: &str| if prepare { embedder.prepare(text).into_owned() } else { text.to_owned() };
-        let rows = encode(py, &model, &texts, None, None, truncation, ready)?;
+        let rows = encode(py, &model, &texts, None, None, truncation, |text| {
+            if prepare { embedder.prepare(text) } else { Cow::Borrowed(text) }
+        })?;
         let mut all = Vec::with_capacity(rows.len());
         in_turns(py, &model, &rows, |_, rows| {
             all.extend(embedder.token_vectors(rows).into_iter().collect::<Result<Vec<_>>>()?);

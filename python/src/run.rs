@@ -1,5 +1,7 @@
 //! Rows through the model, some at a time: between them the interpreter has its turn, so that Ctrl-C ends a long call.
 
+use std::borrow::Cow;
+
 use nimbert::{AnyTask, Encoding, Error, OnLong, Result};
 use pyo3::prelude::*;
 
@@ -19,7 +21,7 @@ pub(crate) fn encode(
     pairs: Option<&Texts>,
     max_tokens: Option<usize>,
     truncate: bool,
-    prepare: impl Fn(&str) -> String + Sync,
+    prepare: impl for<'a> Fn(&'a str) -> Cow<'a, str> + Sync,
 ) -> PyResult<Vec<Encoding>> {
     let (tokenizer, most) = (model.engine.tokenizer(), model.engine.max_tokens());
     let most = max_tokens.map_or(most, |tokens| tokens.min(most));
