@@ -86,11 +86,21 @@ impl Client {
         Some(answer)
     }
 
-    fn ask(&mut self, head: &str, body: &[u8]) -> Answer {
+    fn send(&mut self, head: &str, body: &[u8]) {
         let length = body.len();
         self.write(format!("{head}\r\nhost: here\r\ncontent-length: {length}\r\n\r\n").as_bytes()).unwrap();
         self.write(body).unwrap();
+    }
+
+    fn ask(&mut self, head: &str, body: &[u8]) -> Answer {
+        self.send(head, body);
         self.read().expect("an answer")
+    }
+
+    /// Asks without waiting for the answer.
+    pub(super) fn begin(&mut self, path: &str, body: &Value) {
+        let head = format!("POST {path} HTTP/1.1\r\ncontent-type: application/json");
+        self.send(&head, body.to_string().as_bytes());
     }
 
     pub(super) fn get(&mut self, path: &str) -> Answer {

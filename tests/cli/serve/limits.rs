@@ -153,12 +153,7 @@ fn who_has_a_connection_when_it_ends_is_answered() {
     // Made while the service does not look.
     service.signal("STOP");
     let mut client = service.client();
-    let body = r#"{"inputs": "好"}"#;
-    let length = body.len();
-    let request = format!(
-        "POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
-    );
-    client.write(request.as_bytes()).unwrap();
+    client.begin("/", &json!({ "inputs": "好" }));
     service.signal("TERM");
     service.signal("CONT");
     assert_eq!(client.read().unwrap().status, 200);
@@ -197,13 +192,7 @@ fn bodies_that_are_under_way_have_a_bound_together() {
 fn an_answer_may_be_read_slowly() {
     let service = Service::start(&["--header-timeout", "0.3"]);
     let mut client = service.client();
-    let body = json!({ "inputs": vec!["好".repeat(500); 8] }).to_string();
-    let length = body.len();
-    let head = format!(
-        "POST /embed_all HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
-    );
-    client.write(head.as_bytes()).unwrap();
-    client.write(body.as_bytes()).unwrap();
+    client.begin("/embed_all", &json!({ "inputs": vec!["好".repeat(500); 8] }));
     // Longer than an idle connection lives, but not without a byte for so long.
     let mut taken = vec![0; 1 << 20];
     for _ in 0..8 {

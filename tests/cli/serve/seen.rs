@@ -36,13 +36,7 @@ fn the_log_has_no_texts_and_every_request() {
 fn a_client_that_hangs_up_is_counted() {
     let service = Service::start(&["--threads", "1", "--timeout", "200"]);
     let mut client = service.client();
-    let body = json!({ "inputs": vec!["很".repeat(400); 100] }).to_string();
-    let length = body.len();
-    let head = format!(
-        "POST / HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
-    );
-    client.write(head.as_bytes()).unwrap();
-    client.write(body.as_bytes()).unwrap();
+    client.begin("/", &json!({ "inputs": vec!["很".repeat(400); 100] }));
     service.until_it_waits();
     drop(client);
     let start = Instant::now();
