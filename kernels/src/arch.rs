@@ -6,6 +6,11 @@ use crate::{
 };
 
 pub(crate) mod portable;
+#[cfg(target_arch = "aarch64")]
+mod aarch64 {
+    pub(super) mod fp16;
+    pub(super) mod neon;
+}
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
     pub(super) mod avx2;
@@ -34,6 +39,8 @@ pub(crate) struct Table {
     /// Both operands in halves, where there is arithmetic for it.
     pub(crate) half: Option<Half>,
     pub(crate) matmul_int8: unsafe fn(&matmul_int8::Args),
+    /// Of the left side of `matmul_int8`, as `quantize` writes it.
+    pub(crate) int8_order: matmul_int8::Order,
     pub(crate) attention: unsafe fn(&attention::Args),
     /// In half precision or 16-bit integers, where there is arithmetic for it.
     pub(crate) attention_half: unsafe fn(&attention::Args),
@@ -67,7 +74,7 @@ macro_rules! table {
             use crate::generic::{attention, limits, matmul_float, matmul_int8, rows, tile::Widened};
             entry!($features matmul_f32(args: &matmul_float::Args<f32>), matmul_float::run::<$simd, $simd>);
             entry!($features matmul_f16(args: &matmul_float::Args<u16>), matmul_float::run::<$simd, Widened<$simd>>);
-            entry!($features matmul_int8(args: &matmul_int8::Args), matmul_int8::run::<$simd>);
+            entry!($features matmul_int8(args: &matmul_int8::Args), matmul_int8::run::<$simd, 2>);
             entry!($features attention(args: &attention::Args), attention::run::<$simd, 2>);
             entry!($features add_layer_norm(
                 len: usize, x: *const f32, residual: *const f32, gamma: *const f32, beta: *const f32, epsilon: f32,
@@ -78,7 +85,8 @@ macro_rules! table {
             entry!($features limit_int8(steps: usize) -> usize, limits::dot::<$simd>);
             entry!($features read(from: *const u8, lines: usize, ahead: usize) -> u64, limits::read);
             crate::arch::Table {
-                matmul_f32, matmul_f16, half: None, matmul_int8, attention, attention_half: attention, add_layer_norm,
+                matmul_f32, matmul_f16, half: None, matmul_int8,
+                int8_order: matmul_int8::Order::of::<$simd>(), attention, attention_half: attention, add_layer_norm,
                 quantize, limit_f32, limit_int8, limit_attention: limit_f32, read,
             }
         };
@@ -88,6 +96,61 @@ macro_rules! table {
 mod tables {
     use super::portable::Portable;
     table!(PORTABLE, Portable, []);
+
+    #[cfg(target_arch = "aarch64")]
+    pub(in crate::arch) use aarch64::*;
+    #[cfg(target_arch = "aarch64")]
+    mod aarch64 {
+        use super::super::{
+            Half, Table,
+            aarch64::{
+                fp16::Fp16,
+                neon::{DotProd, I8mm, Neon},
+            },
+        };
+        use crate::generic::{attention, limits, matmul_half, matmul_int8, rows};
+
+        mod base {
+            use super::*;
+            table!(NEON, Neon, ["neon"]);
+        }
+
+        pub(in crate::arch) use base::NEON;
+
+        pub(in crate::arch) const NEON_DOTPROD: Table = {
+            entry!(["neon,dotprod"] int8(args: &matmul_int8::Args), matmul_int8::run::<DotProd, 2>);
+            entry!(["neon,dotprod"] limit(steps: usize) -> usize, limits::dot::<DotProd>);
+            Table { matmul_int8: int8, limit_int8: limit, ..NEON }
+        };
+        pub(in crate::arch) const NEON_FP16: Table = {
+            entry!(["neon,fp16"] attention(args: &attention::Args), attention::run::<Fp16, 2>);
+            entry!(["neon,fp16"] matmul(args: &matmul_half::Args), matmul_half::run::<Fp16, 2>);
+            entry!(["neon,fp16"]
+                halve(len: usize, x: *const f32, out: *mut u16, stride: usize) -> f32, matmul_half::halve::<Fp16>);
+            entry!(["neon,fp16"] limit(steps: usize) -> usize, |steps| limits::multiply_add::<Fp16>(steps, ONE));
+            /// 1 in half precision.
+            const ONE: u16 = 0x3c00;
+            Table {
+                attention_half: attention,
+                limit_attention: limit,
+                half: Some(Half { rows: <Fp16 as attention::Attend>::ROWS, halve, matmul, limit }),
+                ..NEON_DOTPROD
+            }
+        };
+        pub(in crate::arch) const NEON_I8MM: Table = {
+            entry!(["neon,i8mm"] int8(args: &matmul_int8::Args), matmul_int8::run::<I8mm, 1>);
+            entry!(["neon,i8mm"]
+                quantize(len: usize, x: *const f32, out: *mut i8) -> rows::Quantized, rows::quantize::<I8mm>);
+            entry!(["neon,i8mm"] limit(steps: usize) -> usize, limits::dot::<I8mm>);
+            Table {
+                matmul_int8: int8,
+                int8_order: matmul_int8::Order::of::<I8mm>(),
+                quantize,
+                limit_int8: limit,
+                ..NEON_FP16
+            }
+        };
+    }
 
     #[cfg(target_arch = "x86_64")]
     pub(in crate::arch) use x86_64::*;
@@ -112,13 +175,13 @@ mod tables {
         pub(in crate::arch) use base::{AVX2, AVX512};
 
         pub(in crate::arch) const AVX_VNNI: Table = {
-            entry!(["avx2,fma,f16c,avxvnni"] int8(args: &matmul_int8::Args), matmul_int8::run::<avx2::Vnni>);
+            entry!(["avx2,fma,f16c,avxvnni"] int8(args: &matmul_int8::Args), matmul_int8::run::<avx2::Vnni, 2>);
             entry!(["avx2,fma,f16c,avxvnni"] limit(steps: usize) -> usize, limits::dot::<avx2::Vnni>);
             Table { matmul_int8: int8, limit_int8: limit, ..AVX2 }
         };
         pub(in crate::arch) const AVX512_VNNI: Table = {
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"]
-                int8(args: &matmul_int8::Args), matmul_int8::run::<avx512::Vnni>);
+                int8(args: &matmul_int8::Args), matmul_int8::run::<avx512::Vnni, 2>);
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"]
                 limit(steps: usize) -> usize, limits::dot::<avx512::Vnni>);
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"]
@@ -137,7 +200,7 @@ mod tables {
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512fp16"]
                 attention(args: &attention::Args), attention::run::<Fp16, 1>);
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512fp16"]
-                matmul(args: &matmul_half::Args), matmul_half::run::<Fp16>);
+                matmul(args: &matmul_half::Args), matmul_half::run::<Fp16, 1>);
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512fp16"]
                 halve(len: usize, x: *const f32, out: *mut u16, stride: usize) -> f32, matmul_half::halve::<Fp16>);
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512fp16"]
@@ -157,6 +220,14 @@ mod tables {
 /// The table of a tier. Only to be used where the tier is available.
 pub(crate) fn table(isa: Isa) -> &'static Table {
     match isa {
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => &tables::NEON,
+        #[cfg(target_arch = "aarch64")]
+        Isa::NeonDotprod => &tables::NEON_DOTPROD,
+        #[cfg(target_arch = "aarch64")]
+        Isa::NeonFp16 => &tables::NEON_FP16,
+        #[cfg(target_arch = "aarch64")]
+        Isa::NeonI8mm => &tables::NEON_I8MM,
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => &tables::AVX2,
         #[cfg(target_arch = "x86_64")]

@@ -1,5 +1,10 @@
 //! Each algorithm once, over the traits of [`simd`].
 
+#![cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(dead_code, reason = "other processors have no instruction for some of them")
+)]
+
 pub(crate) mod attention;
 pub(crate) mod attention_int16;
 pub(crate) mod limits;

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-/// An instruction set tier. Later ones include what earlier ones can, on x86-64.
+/// An instruction set tier. Of one processor family, later ones include what earlier ones can.
 ///
 /// Answers of two tiers agree within rounding, not bit for bit: each has its own order of float additions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,11 +20,29 @@ pub enum Isa {
     Avx512Vnni,
     /// [`Isa::Avx512Vnni`] with arithmetic on half-precision floats.
     Avx512Fp16,
+    /// NEON, which every aarch64 has: 128-bit floats, int8 by products of 16 bits.
+    Neon,
+    /// [`Isa::Neon`] with the int8 dot product of `FEAT_DotProd`.
+    NeonDotprod,
+    /// [`Isa::NeonDotprod`] with arithmetic on half-precision floats, `FEAT_FP16`.
+    NeonFp16,
+    /// [`Isa::NeonFp16`] with the products of int8 matrices of `FEAT_I8MM`.
+    NeonI8mm,
 }
 
 impl Isa {
-    const ALL: [Self; 6] =
-        [Self::Portable, Self::Avx2, Self::AvxVnni, Self::Avx512, Self::Avx512Vnni, Self::Avx512Fp16];
+    const ALL: [Self; 10] = [
+        Self::Portable,
+        Self::Avx2,
+        Self::AvxVnni,
+        Self::Avx512,
+        Self::Avx512Vnni,
+        Self::Avx512Fp16,
+        Self::Neon,
+        Self::NeonDotprod,
+        Self::NeonFp16,
+        Self::NeonI8mm,
+    ];
 
     /// The best tier of this machine.
     pub fn detect() -> Self {
@@ -57,9 +75,25 @@ impl Isa {
                 Self::Avx512Fp16 => {
                     avx512 && is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512fp16")
                 }
+                _ => false,
             }
         }
-        #[cfg(not(target_arch = "x86_64"))]
+        // What the system tells, by its hardware capabilities: what it hides cannot be used, whatever the processor has.
+        #[cfg(target_arch = "aarch64")]
+        {
+            use std::arch::is_aarch64_feature_detected;
+            let dotprod = is_aarch64_feature_detected!("neon") && is_aarch64_feature_detected!("dotprod");
+            let fp16 = dotprod && is_aarch64_feature_detected!("fp16");
+            match self {
+                Self::Portable => true,
+                Self::Neon => is_aarch64_feature_detected!("neon"),
+                Self::NeonDotprod => dotprod,
+                Self::NeonFp16 => fp16,
+                Self::NeonI8mm => fp16 && is_aarch64_feature_detected!("i8mm"),
+                _ => false,
+            }
+        }
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         {
             self == Self::Portable
         }
@@ -74,6 +108,10 @@ impl Isa {
             Self::Avx512 => "avx512",
             Self::Avx512Vnni => "avx512-vnni",
             Self::Avx512Fp16 => "avx512-fp16",
+            Self::Neon => "neon",
+            Self::NeonDotprod => "neon-dotprod",
+            Self::NeonFp16 => "neon-fp16",
+            Self::NeonI8mm => "neon-i8mm",
         }
     }
 }

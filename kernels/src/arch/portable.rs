@@ -12,6 +12,7 @@ pub(crate) struct Portable;
 impl Simd for Portable {
     type F32 = f32x8;
     type I32 = i32x8;
+    type Scalar = f32x8;
     const LANES: usize = 8;
     const MR: usize = 2;
 
@@ -65,6 +66,14 @@ impl Simd for Portable {
         a.mul_add(b, c)
     }
     #[inline(always)]
+    unsafe fn scalar(from: *const f32) -> f32x8 {
+        unsafe { Self::splat(*from) }
+    }
+    #[inline(always)]
+    unsafe fn mul_add_scalar(a: f32x8, b: f32x8, c: f32x8) -> f32x8 {
+        unsafe { Self::mul_add(a, b, c) }
+    }
+    #[inline(always)]
     unsafe fn sum(a: f32x8) -> f32 {
         let [a, b, c, d, e, f, g, h] = a.to_array();
         ((a + e) + (c + g)) + ((b + f) + (d + h))
@@ -109,6 +118,7 @@ impl Dot for Portable {
     type Simd = Self;
     type Weights = [[u8; 4]; 8];
     type Activations = [i32; 4];
+    type Sums = i32x8;
     const MR: usize = 2;
 
     #[inline(always)]
@@ -120,7 +130,15 @@ impl Dot for Portable {
         unsafe { from.cast::<[i8; 4]>().read_unaligned() }.map(i32::from)
     }
     #[inline(always)]
+    unsafe fn start([row, _]: [i32; 2]) -> i32x8 {
+        unsafe { <Self::Simd as Simd>::splat_i32(row) }
+    }
+    #[inline(always)]
     unsafe fn dot(acc: i32x8, w: Self::Weights, a: Self::Activations) -> i32x8 {
         acc + i32x8::new(w.map(|w| (0..4).map(|i| i32::from(w[i]) * a[i]).sum()))
+    }
+    #[inline(always)]
+    unsafe fn sums(acc: i32x8) -> [i32x8; 2] {
+        [acc; 2]
     }
 }

@@ -30,7 +30,7 @@ pub(crate) unsafe fn multiply_add<A: Attend>(steps: usize, one: A::Elem) -> usiz
     let ring = std::hint::black_box([0_u8; RING]);
     // SAFETY: the caller's promise; the ring is read in front of its end, and two registers are at most a step.
     unsafe {
-        let (a, mut acc) = ([A::broadcast(&one); ROWS], [[A::zero(); 2]; ROWS]);
+        let (a, mut acc) = ([A::scalar(&one); ROWS], [[A::zero(); 2]; ROWS]);
         for step in 0..steps {
             let from = ring.as_ptr().add(step * STEP % RING).cast::<A::Elem>();
             let b = [A::load(from), A::load(from.add(A::LANES))];
@@ -51,11 +51,12 @@ pub(crate) unsafe fn multiply_add<A: Attend>(steps: usize, one: A::Elem) -> usiz
 /// The processor has `D`.
 #[inline(always)]
 pub(crate) unsafe fn dot<D: Dot>(steps: usize) -> usize {
-    let (ring, bytes) = std::hint::black_box(([0_u8; RING], [1_i8; 4 * ROWS]));
+    // A type may take two rows of a panel, or bytes of two rows and two groups, at once.
+    let (ring, bytes) = std::hint::black_box(([0_u8; RING + STEP], [1_i8; 16 * ROWS]));
     // SAFETY: as above.
     unsafe {
-        let a: [_; ROWS] = std::array::from_fn(|i| D::activations(bytes.as_ptr().add(4 * i)));
-        let mut acc = [[D::Simd::splat_i32(0); 2]; ROWS];
+        let a: [_; ROWS] = std::array::from_fn(|i| D::activations(bytes.as_ptr().add(16 * i)));
+        let mut acc = [[D::start([0; 2]); 2]; ROWS];
         for step in 0..steps {
             let from = ring.as_ptr().add(step * STEP % RING);
             let w = [D::weights(from), D::weights(from.add(4 * D::Simd::LANES))];
@@ -66,7 +67,7 @@ pub(crate) unsafe fn dot<D: Dot>(steps: usize) -> usize {
             }
         }
         std::hint::black_box(acc);
-        2 * 4 * steps * rows(D::MR) * 2 * D::Simd::LANES
+        2 * 4 * D::DEPTH * steps * rows(D::MR) * D::ROWS * 2 * D::Simd::LANES
     }
 }
 
@@ -150,10 +151,11 @@ mod tests {
         type Elem = f32;
         type Weight = f32;
         type V = ();
+        type Scalar = ();
         const LANES: usize = 16;
 
         unsafe fn zero() {}
-        unsafe fn broadcast(_: *const f32) {}
+        unsafe fn scalar(_: *const f32) {}
         unsafe fn load(_: *const f32) {}
         unsafe fn store(_: *mut f32, (): ()) {}
         unsafe fn mul_add((): (), (): (), (): ()) {
@@ -182,13 +184,20 @@ mod tests {
         type Simd = Portable;
         type Weights = ();
         type Activations = ();
+        type Sums = Sums;
         const MR: usize = MR;
 
         unsafe fn weights(_: *const u8) {}
         unsafe fn activations(_: *const i8) {}
+        unsafe fn start(_: [i32; 2]) -> Sums {
+            Sums::splat(0)
+        }
         unsafe fn dot(acc: Sums, (): (), (): ()) -> Sums {
             note(4 * LANES);
             acc
+        }
+        unsafe fn sums(acc: Sums) -> [Sums; 2] {
+            [acc; 2]
         }
     }
 

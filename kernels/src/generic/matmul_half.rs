@@ -50,7 +50,7 @@ pub(crate) struct Args {
 
 /// `MR` rows of one panel.
 #[inline(always)]
-unsafe fn rows_of_panel<A: Attend<Elem = u16>, const MR: usize>(
+unsafe fn rows_of_panel<A: Attend<Elem = u16>, const NR: usize, const MR: usize>(
     args: &Args,
     row: usize,
     panel: usize,
@@ -60,21 +60,23 @@ unsafe fn rows_of_panel<A: Attend<Elem = u16>, const MR: usize>(
     let lanes = <A::F32 as Simd>::LANES;
     // SAFETY: the caller's promise: `row + MR <= m`, and `panel` is one of ⌈n/32⌉.
     unsafe {
-        for first in (0..args.k).step_by(K_BLOCK) {
-            let lhs = args.lhs.add(row * args.k + first * args.height);
-            let rhs = args.rhs.add((panel * args.k + first) * PANEL);
-            let (steps, ahead) = (K_BLOCK.min(args.k - first), ahead.at_step(first));
-            let acc = if args.height == MR {
-                tile::<A, MR, 1>(steps, lhs, (1, MR), rhs, ahead)
-            } else {
-                tile::<A, MR, 1>(steps, lhs, (1, args.height), rhs, ahead)
-            };
-            for i in 0..MR {
-                let mut block = [0.0_f32; PANEL];
-                A::widen(block.as_mut_ptr(), acc[i][0]);
-                for at in (0..PANEL).step_by(lanes) {
-                    let [sum, block] = [&sums[i], &block].map(|v| <A::F32 as Simd>::load(v.as_ptr().add(at)));
-                    <A::F32 as Simd>::store(sums[i].as_mut_ptr().add(at), A::F32::add(sum, block));
+        for column in (0..PANEL).step_by(NR * A::LANES) {
+            // What is asked for ahead comes once.
+            let ahead = if column == 0 { ahead } else { Ahead::NONE };
+            for first in (0..args.k).step_by(K_BLOCK) {
+                let steps = K_BLOCK.min(args.k - first);
+                let acc = block::<A, NR, MR>(args, row, (first, steps), panel, column, ahead.at_step(first));
+                for i in 0..MR {
+                    let mut block = [0.0_f32; PANEL];
+                    for (j, &acc) in acc[i].iter().enumerate() {
+                        A::widen(block.as_mut_ptr().add(j * A::LANES), acc);
+                    }
+                    let sums = sums[i].as_mut_ptr().add(column);
+                    for at in (0..NR * A::LANES).step_by(lanes) {
+                        let [sum, block] =
+                            [sums.cast_const(), block.as_ptr()].map(|v| A::F32::load(v.add(at)));
+                        A::F32::store(sums.add(at), A::F32::add(sum, block));
+                    }
                 }
             }
         }
@@ -94,6 +96,28 @@ unsafe fn rows_of_panel<A: Attend<Elem = u16>, const MR: usize>(
                     activate::<A::F32>(x, args.activation),
                 );
             }
+        }
+    }
+}
+
+/// The sums in halves of `steps` steps from k = `first` on, and of `NR` registers of columns.
+#[inline(always)]
+unsafe fn block<A: Attend<Elem = u16>, const NR: usize, const MR: usize>(
+    args: &Args,
+    row: usize,
+    (first, steps): (usize, usize),
+    panel: usize,
+    column: usize,
+    ahead: Ahead,
+) -> [[A::V; NR]; MR] {
+    // SAFETY: the caller's promise: the steps are below k.
+    unsafe {
+        let lhs = args.lhs.add(row * args.k + first * args.height);
+        let rhs = args.rhs.add((panel * args.k + first) * PANEL + column);
+        if args.height == MR {
+            tile::<A, MR, NR>(steps, lhs, (1, MR), rhs, ahead)
+        } else {
+            tile::<A, MR, NR>(steps, lhs, (1, args.height), rhs, ahead)
         }
     }
 }
@@ -125,7 +149,7 @@ unsafe fn sums_in_f32(args: &Args, row: usize, i: usize, panel: usize) -> [f32; 
 /// # Safety
 /// The processor has `A`; pointers are valid for the shapes that [`Args`] gives, and nobody else writes the block.
 #[inline(always)]
-pub(crate) unsafe fn run<A: Attend<Elem = u16>>(args: &Args) {
+pub(crate) unsafe fn run<A: Attend<Elem = u16>, const NR: usize>(args: &Args) {
     // SAFETY: the caller's promise; the loops stay below m and n.
     unsafe {
         for panel in 0..args.n.div_ceil(PANEL) {
@@ -141,7 +165,7 @@ pub(crate) unsafe fn run<A: Attend<Elem = u16>>(args: &Args) {
                     rows,
                     (tile, tiles),
                 );
-                by_rows!(rows, rows_of_panel::<A>(args, row, panel, ahead));
+                by_rows!(rows, rows_of_panel::<A, NR>(args, row, panel, ahead));
             }
         }
     }

@@ -9,7 +9,7 @@ use super::{
     matmul_float::store_below,
     prefetch::{Ahead, Target},
     simd::{Dot, Simd},
-    tile::by_rows,
+    tile::{by_rows, each_row},
 };
 use crate::{Activation, PANEL};
 
@@ -22,7 +22,7 @@ pub(crate) struct Args {
     pub(crate) k4: usize,
     /// Columns of `out`.
     pub(crate) n: usize,
-    /// `[m][k4][4]`.
+    /// In the type's [`Order`]: `[m][k4][4]`, or `[⌈m/ROWS⌉][⌈k4/DEPTH⌉][ROWS][DEPTH][4]`; the tail zero.
     pub(crate) lhs: *const i8,
     /// The value of one step of a row of `lhs`.
     pub(crate) lhs_scale: *const f32,
@@ -44,44 +44,95 @@ pub(crate) struct Args {
     pub(crate) out_stride: usize,
 }
 
+/// How rows of bytes stand in memory: groups of `rows` rows, of which each has `unit` bytes in turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) rows: usize,
+    pub(crate) unit: usize,
+}
+
+impl Order {
+    /// That in which a type reads them.
+    pub(crate) const fn of<D: Dot>() -> Self {
+        Self { rows: D::ROWS, unit: 4 * D::DEPTH }
+    }
+
+    /// Bytes of a row of k.
+    pub(crate) fn padded(self, k: usize) -> usize {
+        k.next_multiple_of(self.unit)
+    }
+
+    /// Bytes of all rows.
+    pub(crate) fn len(self, rows: usize, k: usize) -> usize {
+        rows.next_multiple_of(self.rows) * self.padded(k)
+    }
+
+    /// Where a row begins.
+    pub(crate) fn row(self, row: usize, k: usize) -> usize {
+        row / self.rows * self.rows * self.padded(k) + row % self.rows * self.unit
+    }
+
+    /// How far from there byte `p` is.
+    #[inline(always)]
+    pub(crate) const fn byte(self, p: usize) -> usize {
+        if self.rows == 1 { p } else { p / self.unit * self.unit * self.rows + p % self.unit }
+    }
+}
+
 /// Steps of the inner loop from one line of the output that is asked for to the next: k of bert-base has enough of them
 /// for all lines of the highest tile.
 const TARGET_STEPS: usize = 8;
 
-/// The sums of `MR` rows and two registers of columns: the loop in which an int8 forward spends its time. They begin as
-/// what the 128 in each byte of weights has added too much.
+/// The sums of `MR` groups of rows and `NR` registers of columns: the loop in which an int8 forward spends its time. They
+/// begin as what the offset in each byte of weights adds too much.
 ///
 /// # Safety
-/// The processor has `D`; `lhs` has `MR` rows of `k4` groups, `lhs_sum` as many sums, and `rhs` two registers in each of
-/// `k4` rows of a panel.
+/// The processor has `D`; `lhs` has `MR` groups of rows of `k4` groups of four, `lhs_sum` as many sums as there are rows,
+/// all of them at most `rows`, and `rhs` `NR` registers in each of `k4` rows of a panel.
 #[inline(always)]
-unsafe fn tile<D: Dot, const MR: usize>(
+unsafe fn tile<D: Dot, const NR: usize, const MR: usize>(
     k4: usize,
     lhs: *const i8,
-    lhs_sum: *const i32,
+    (lhs_sum, rows): (*const i32, usize),
     rhs: *const u8,
     ahead: Ahead,
     target: Target,
-) -> [[<D::Simd as Simd>::I32; 2]; MR] {
+) -> [[D::Sums; NR]; MR] {
+    let (whole, steps) = (k4 / D::DEPTH, k4.div_ceil(D::DEPTH));
+    let step_bytes = 4 * D::DEPTH * D::ROWS;
     // SAFETY: the caller's promise; a prefetch may point anywhere.
     unsafe {
-        let mut acc = [[D::Simd::splat_i32(0); 2]; MR];
-        for (i, acc) in acc.iter_mut().enumerate() {
-            *acc = [D::Simd::splat_i32((*lhs_sum.add(i)).wrapping_mul(-128)); 2];
-        }
-        for (block, first) in (0..k4).step_by(TARGET_STEPS).enumerate() {
+        let mut acc = [[D::start([0; 2]); NR]; MR];
+        // Of a group that is not whole the last row counts twice; its sums are not stored.
+        let of_row = |row: usize| (*lhs_sum.add(row.min(rows - 1))).wrapping_mul(-D::OFFSET);
+        each_row!(MR, i => {
+            acc[i] = [D::start([of_row(D::ROWS * i), of_row(D::ROWS * i + D::ROWS - 1)]); NR];
+        });
+        for (block, first) in (0..whole).step_by(TARGET_STEPS).enumerate() {
             target.prefetch(block);
-            for p in first..k4.min(first + TARGET_STEPS) {
-                let row = rhs.add(p * PANEL * 4);
-                ahead.prefetch::<MR>(p);
-                let w = [D::weights(row), D::weights(row.add(D::Simd::LANES * 4))];
-                for (i, acc) in acc.iter_mut().enumerate() {
-                    let a = D::activations(lhs.add((i * k4 + p) * 4));
-                    for (acc, w) in acc.iter_mut().zip(w) {
+            for p in first..whole.min(first + TARGET_STEPS) {
+                let row = rhs.add(p * D::DEPTH * PANEL * 4);
+                (0..D::DEPTH).for_each(|i| ahead.prefetch::<MR>(p * D::DEPTH + i));
+                let mut w = [D::weights(row); NR];
+                for (j, w) in w.iter_mut().enumerate().skip(1) {
+                    *w = D::weights(row.add(j * D::Simd::LANES * 4));
+                }
+                each_row!(MR, i => {
+                    let a = D::activations(lhs.add((i * steps + p) * step_bytes));
+                    for (acc, w) in acc[i].iter_mut().zip(w) {
                         *acc = D::dot(*acc, w, a);
                     }
-                }
+                });
             }
+        }
+        if whole < steps {
+            let row = rhs.add(whole * D::DEPTH * PANEL * 4);
+            each_row!(MR, i => {
+                let a = D::activations(lhs.add((i * steps + whole) * step_bytes));
+                for (j, acc) in acc[i].iter_mut().enumerate() {
+                    *acc = D::dot(*acc, D::last_weights(row.add(j * D::Simd::LANES * 4)), a);
+                }
+            });
         }
         acc
     }
@@ -90,54 +141,66 @@ unsafe fn tile<D: Dot, const MR: usize>(
 /// Scales, bias, activation and store of a tile whose first row is `row` and first column `column`.
 ///
 /// # Safety
-/// The processor has `D`; `args` is valid, `row + MR <= args.m`, and `column` is in one of its panels.
+/// The processor has `D`; `args` is valid, row `row + D::ROWS * (MR - 1)` is below `args.m`, and `column` is in one of its
+/// panels.
 #[inline(always)]
-unsafe fn finish<D: Dot, const MR: usize>(
+unsafe fn finish<D: Dot, const NR: usize, const MR: usize>(
     args: &Args,
     row: usize,
     column: usize,
-    acc: [[<D::Simd as Simd>::I32; 2]; MR],
+    acc: [[D::Sums; NR]; MR],
 ) {
     // Copied: what is stored to `out` could be `args` itself, for all that the compiler knows.
-    let Args { n, activation, out_stride, lhs_scale, lhs_middle, .. } = *args;
+    let Args { m, n, activation, out_stride, lhs_scale, lhs_middle, .. } = *args;
     // SAFETY: the caller's promise: rows are inside `out`, scales, sums and bias have whole panels, and only columns
-    // below n are stored.
+    // below n and rows below m are stored.
     unsafe {
-        let at = [column, column + D::Simd::LANES];
+        let at: [usize; NR] = std::array::from_fn(|j| column + j * D::Simd::LANES);
         let [scales, sums, biases] =
             [args.rhs_scale, args.rhs_sum, args.bias].map(|v| at.map(|at| D::Simd::load(v.add(at))));
         for (i, acc) in acc.iter().enumerate() {
-            let out = args.out.add((row + i) * out_stride);
-            let lhs_scale = D::Simd::splat(*lhs_scale.add(row + i));
-            let middle = D::Simd::splat(*lhs_middle.add(row + i));
-            for j in 0..2 {
-                let scale = D::Simd::mul(scales[j], lhs_scale);
-                let bias = D::Simd::mul_add(middle, sums[j], biases[j]);
-                let x = D::Simd::mul_add(D::Simd::to_f32(acc[j]), scale, bias);
-                store_below::<D::Simd>(out, at[j], n, activate_short::<D::Simd>(x, activation));
+            let found = acc.map(|acc| D::sums(acc));
+            let of_row = |r: usize| found.map(|rows| rows[r]);
+            for r in 0..D::ROWS {
+                let found = of_row(r);
+                let row = row + D::ROWS * i + r;
+                if D::ROWS > 1 && row >= m {
+                    break;
+                }
+                let out = args.out.add(row * out_stride);
+                let lhs_scale = D::Simd::splat(*lhs_scale.add(row));
+                let middle = D::Simd::splat(*lhs_middle.add(row));
+                for j in 0..NR {
+                    let scale = D::Simd::mul(scales[j], lhs_scale);
+                    let bias = D::Simd::mul_add(middle, sums[j], biases[j]);
+                    let x = D::Simd::mul_add(D::Simd::to_f32(found[j]), scale, bias);
+                    store_below::<D::Simd>(out, at[j], n, activate_short::<D::Simd>(x, activation));
+                }
             }
         }
     }
 }
 
-/// `MR` rows of one panel, two registers of columns at a time.
+/// `MR` groups of rows of one panel, `NR` registers of columns at a time.
 #[inline(always)]
-unsafe fn rows_of_panel<D: Dot, const MR: usize>(
+unsafe fn rows_of_panel<D: Dot, const NR: usize, const MR: usize>(
     args: &Args,
     row: usize,
     panel: usize,
     ahead: Ahead,
     tiles: usize,
 ) {
-    // SAFETY: the caller's promise: `row + MR <= m`, and `panel` is one of ⌈n/32⌉.
+    let (k4, rows) = (args.k4, (D::ROWS * MR).min(args.m - row));
+    // SAFETY: the caller's promise: `row` is the first of a group below m, of `MR`, and `panel` is one of ⌈n/32⌉.
     unsafe {
-        let lhs = args.lhs.add(row * args.k4 * 4);
-        let rhs = args.rhs.add(panel * args.k4 * PANEL * 4);
+        let lhs = args.lhs.add(row * k4.next_multiple_of(D::DEPTH) * 4);
+        let rhs = args.rhs.add(panel * k4 * PANEL * 4);
         let out = args.out.wrapping_add(row * args.out_stride + panel * PANEL);
-        let target = Target::new(out, args.out_stride, MR, tiles);
-        for column in (0..PANEL).step_by(2 * D::Simd::LANES) {
-            let acc = tile::<D, MR>(args.k4, lhs, args.lhs_sum.add(row), rhs.add(column * 4), ahead, target);
-            finish::<D, MR>(args, row, panel * PANEL + column, acc);
+        let target = Target::new(out, args.out_stride, rows, tiles);
+        for column in (0..PANEL).step_by(NR * D::Simd::LANES) {
+            let sums = (args.lhs_sum.add(row), rows);
+            let acc = tile::<D, NR, MR>(k4, lhs, sums, rhs.add(column * 4), ahead, target);
+            finish::<D, NR, MR>(args, row, panel * PANEL + column, acc);
         }
     }
 }
@@ -147,24 +210,26 @@ unsafe fn rows_of_panel<D: Dot, const MR: usize>(
 /// # Safety
 /// The processor has `D`; pointers are valid for the shapes that [`Args`] gives, and nobody else writes the block.
 #[inline(always)]
-pub(crate) unsafe fn run<D: Dot>(args: &Args) {
+pub(crate) unsafe fn run<D: Dot, const NR: usize>(args: &Args) {
+    let groups = args.m.div_ceil(D::ROWS);
     // SAFETY: the caller's promise; the loops stay below m and n.
     unsafe {
         for panel in 0..args.n.div_ceil(PANEL) {
-            let (mut row, tiles) = (0, args.m.div_ceil(D::MR));
+            let (mut group, tiles) = (0, groups.div_ceil(D::MR));
             for tile in 0..tiles {
                 // Tiles of equal height: a low one would wait for its sums' latency.
-                let rows = (args.m - row).div_ceil(tiles - tile);
+                let height = (groups - group).div_ceil(tiles - tile);
                 let bytes = args.k4 * PANEL * 4;
                 let ahead = Ahead::new(
                     args.rhs.wrapping_add(panel * bytes).cast(),
                     bytes,
                     args.k4,
-                    rows,
+                    height,
                     (tile, tiles),
                 );
-                by_rows!(rows, rows_of_panel::<D>(args, row, panel, ahead, tiles));
-                row += rows;
+                let row = group * D::ROWS;
+                by_rows!(height, rows_of_panel::<D, NR>(args, row, panel, ahead, tiles));
+                group += height;
             }
         }
     }

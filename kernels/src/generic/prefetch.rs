@@ -97,6 +97,21 @@ impl Target {
     }
 }
 
+/// One prefetch instruction; there is no stable intrinsic of it.
+#[cfg(target_arch = "aarch64")]
+macro_rules! prefetch {
+    ($how:literal, $at:expr) => {
+        // SAFETY: a prefetch of any address has no effect but on the cache.
+        unsafe {
+            core::arch::asm!(
+                concat!("prfm ", $how, ", [{}]"),
+                in(reg) $at,
+                options(nostack, readonly, preserves_flags),
+            );
+        }
+    };
+}
+
 /// Asks for the cache line at `at`; any address is allowed.
 #[inline(always)]
 pub(crate) fn line(at: *const u8) {
@@ -106,7 +121,9 @@ pub(crate) fn line(at: *const u8) {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T0>(at.cast());
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    prefetch!("pldl1keep", at);
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = at;
 }
 
@@ -119,7 +136,9 @@ fn far_line(at: *const u8) {
         use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T1>(at.cast());
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    prefetch!("pldl2keep", at);
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = at;
 }
 
@@ -132,6 +151,8 @@ fn written_line(at: *const u8) {
         use core::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_ET0>(at.cast());
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    prefetch!("pstl1keep", at);
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = at;
 }

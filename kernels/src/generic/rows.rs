@@ -2,7 +2,10 @@
 //!
 //! A row's tail, shorter than a register, is done in plain f32: no real model has one.
 
-use super::simd::Simd;
+use super::{
+    matmul_int8::Order,
+    simd::{Dot, Simd},
+};
 
 /// Sums and maxima run in this many chains, which hide the latency of one operation.
 const CHAINS: usize = 4;
@@ -140,35 +143,36 @@ pub(crate) struct Quantized {
     pub(crate) sum: i32,
 }
 
-/// Quantizes one row to signed bytes over its own range: `q = round((x - middle) / scale)`, where ±127 steps from the
+/// Quantizes one row to signed bytes over its own range, in the [`Order`] of `D`: `q = round((x - middle) / scale)`, where ±127 steps from the
 /// middle reach the largest and the smallest value. The same on every instruction set: each step is a correctly
 /// rounded operation. A row with a number that is not finite has a scale of NaN, which the product passes on.
 ///
 /// # Safety
-/// The processor has `S`; `x` is valid for `len` values, `len > 0`, and `out` for `len` bytes.
+/// The processor has `D`; `x` is valid for `len` values, `len > 0`, and `out` for the places of `len` bytes.
 #[inline(always)]
-pub(crate) unsafe fn quantize<S: Simd>(len: usize, x: *const f32, out: *mut i8) -> Quantized {
-    let whole = len / S::LANES * S::LANES;
+pub(crate) unsafe fn quantize<D: Dot>(len: usize, x: *const f32, out: *mut i8) -> Quantized {
+    let (whole, order) = (len / D::Simd::LANES * D::Simd::LANES, const { Order::of::<D>() });
     // SAFETY: registers are read and written below `whole`, single values from there to `len`.
     unsafe {
-        let (low, high, check) = range::<S>(len, x);
+        let (low, high, check) = range::<D::Simd>(len, x);
         // Halved before they are added: the sum of the ends could overflow.
         let middle = 0.5 * high + 0.5 * low;
         let half = (high - middle).max(middle - low);
         // Equal values, and subnormal ranges, whose inverse overflows, are all the middle.
         let inverse = 127.0 / half;
         let inverse = if inverse.is_finite() { inverse } else { 0.0 };
-        let mut sums = S::splat_i32(0);
-        for i in (0..whole).step_by(S::LANES) {
-            let q = S::round(S::mul(S::sub(S::load(x.add(i)), S::splat(middle)), S::splat(inverse)));
-            sums = S::add_i32(sums, q);
-            S::store_i8(out.add(i), q);
+        let (from, factor) = (D::Simd::splat(middle), D::Simd::splat(inverse));
+        let mut sums = D::Simd::splat_i32(0);
+        for i in (0..whole).step_by(D::Simd::LANES) {
+            let q = D::Simd::round(D::Simd::mul(D::Simd::sub(D::Simd::load(x.add(i)), from), factor));
+            sums = D::Simd::add_i32(sums, q);
+            D::Simd::store_i8(out.add(order.byte(i)), q);
         }
-        let mut sum = S::sum_i32(sums);
+        let mut sum = D::Simd::sum_i32(sums);
         for i in whole..len {
             let q = ((*x.add(i) - middle) * inverse).round_ties_even() as i32;
             sum = sum.wrapping_add(q);
-            *out.add(i) = q as i8;
+            *out.add(order.byte(i)) = q as i8;
         }
         Quantized { scale: half / 127.0 + check, middle, sum }
     }

@@ -1,8 +1,7 @@
 //! What an instruction set must offer. Every algorithm of this crate is written once, over these two traits.
 //!
 //! To add an instruction set: implement [`Simd`] and [`Dot`] for a type of its own in `arch/`, name its tiers in
-//! [`crate::Isa`] and give each a table. aarch64 fits as it is: NEON has four lanes, `vfmaq_f32`, `vrndnq_f32` and, for
-//! [`Dot`], `vdotq_s32` on the bytes with their top bit flipped back.
+//! [`crate::Isa`] and give each a table.
 //!
 //! All methods are `unsafe` for one reason: the processor must have the instructions. Pointers must be valid for the
 //! lanes that are read or written; no alignment is needed.
@@ -11,6 +10,8 @@
 pub(crate) trait Simd: Copy + 'static {
     type F32: Copy;
     type I32: Copy;
+    /// One value that multiplies all lanes, in the register from which that is fastest.
+    type Scalar: Copy;
     /// Lanes of a register: a divisor of [`crate::PANEL`].
     const LANES: usize;
     /// Rows of the largest f32 register tile: as many by two registers of sums fit the register file.
@@ -25,13 +26,16 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn sub(a: Self::F32, b: Self::F32) -> Self::F32;
     unsafe fn mul(a: Self::F32, b: Self::F32) -> Self::F32;
     unsafe fn div(a: Self::F32, b: Self::F32) -> Self::F32;
-    /// The larger one; `b` where either is NaN.
+    /// The larger one; `b` or NaN where either is NaN.
     unsafe fn max(a: Self::F32, b: Self::F32) -> Self::F32;
-    /// The smaller one; `b` where either is NaN.
+    /// The smaller one; `b` or NaN where either is NaN.
     unsafe fn min(a: Self::F32, b: Self::F32) -> Self::F32;
     unsafe fn abs(a: Self::F32) -> Self::F32;
     /// `a * b + c`, rounded once where the hardware can.
     unsafe fn mul_add(a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    unsafe fn scalar(from: *const f32) -> Self::Scalar;
+    /// [`Simd::mul_add`] with the same `a` in every lane.
+    unsafe fn mul_add_scalar(a: Self::Scalar, b: Self::F32, c: Self::F32) -> Self::F32;
     /// The sum of the lanes, in an order that is this type's own but always the same.
     unsafe fn sum(a: Self::F32) -> f32;
     /// The largest lane; anything if one is NaN.
@@ -62,24 +66,39 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn store_i8(to: *mut i8, v: Self::I32);
 }
 
-/// The int8 dot product in groups of four: exact, whatever the bytes are.
+/// The int8 dot product in groups of four along k: exact, whatever the bytes are.
 pub(crate) trait Dot: Copy + 'static {
     type Simd: Simd;
-    /// One register of weights: four unsigned bytes a lane.
+    /// Weights of as many columns as the type has lanes: [`Self::DEPTH`] groups of each.
     type Weights: Copy;
-    /// Four signed bytes, the same in every lane.
+    /// Signed bytes of [`Self::ROWS`] rows: [`Self::DEPTH`] groups of each.
     type Activations: Copy;
-    /// Rows of the largest int8 register tile.
+    /// The sums of as many rows and columns.
+    type Sums: Copy;
+    /// Rows that are worked on together, 1 or 2: their bytes stand side by side, `DEPTH` groups of each in turn.
+    const ROWS: usize = 1;
+    /// Groups of four, 1 or 2, that one step takes.
+    const DEPTH: usize = 1;
+    /// What the weights are larger by than the numbers they stand for, when they are multiplied.
+    const OFFSET: i32 = 128;
+    /// [`Self::ROWS`] of the largest int8 register tile.
     const MR: usize;
 
+    /// Of `DEPTH` rows of a panel.
     unsafe fn weights(from: *const u8) -> Self::Weights;
+    /// Of the last row of a panel, where it has an odd number of them and `DEPTH` is 2.
+    #[inline(always)]
+    unsafe fn last_weights(from: *const u8) -> Self::Weights {
+        // SAFETY: the caller's promise: with a depth of one every row is like the last.
+        unsafe { Self::weights(from) }
+    }
     unsafe fn activations(from: *const i8) -> Self::Activations;
-    /// `acc + Σ₄ w·a` in every lane.
-    unsafe fn dot(
-        acc: <Self::Simd as Simd>::I32,
-        w: Self::Weights,
-        a: Self::Activations,
-    ) -> <Self::Simd as Simd>::I32;
+    /// What sums begin as: one number for each row; the second is for a second row.
+    unsafe fn start(row: [i32; 2]) -> Self::Sums;
+    /// `acc + Σ w·a` for every row and column.
+    unsafe fn dot(acc: Self::Sums, w: Self::Weights, a: Self::Activations) -> Self::Sums;
+    /// Row by row; the second is there where there is a second row.
+    unsafe fn sums(acc: Self::Sums) -> [<Self::Simd as Simd>::I32; 2];
 }
 
 /// The dot product of pairs of 16-bit integers, and what goes with it. A pair is the two halves of a lane of 32 bits.

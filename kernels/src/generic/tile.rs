@@ -5,6 +5,21 @@ use std::marker::PhantomData;
 use super::{prefetch::Ahead, simd::Simd};
 use crate::PANEL;
 
+/// A block for each of 0 to `$rows - 1`, at most 12, written out: sums are in registers only where their indices are
+/// constants, and compilers unroll loops of so many steps, or with so much in them, as they see fit.
+macro_rules! each_row {
+    ($rows:expr, $i:ident => $body:block) => {
+        each_row!(@ $rows, $i, $body, 0 1 2 3 4 5 6 7 8 9 10 11)
+    };
+    (@ $rows:expr, $i:ident, $body:block, $($row:literal)+) => {
+        $(if $row < $rows {
+            let $i: usize = $row;
+            $body
+        })+
+    };
+}
+pub(crate) use each_row;
+
 /// A number type in registers, as far as a product needs it.
 pub(crate) trait Lanes: Copy + 'static {
     /// Of the left-hand side.
@@ -12,14 +27,16 @@ pub(crate) trait Lanes: Copy + 'static {
     /// Of the right-hand side.
     type Weight: Copy;
     type V: Copy;
+    /// A value of the left-hand side, as it multiplies all lanes.
+    type Scalar: Copy;
     const LANES: usize;
 
     unsafe fn zero() -> Self::V;
-    unsafe fn broadcast(from: *const Self::Elem) -> Self::V;
+    unsafe fn scalar(from: *const Self::Elem) -> Self::Scalar;
     unsafe fn load(from: *const Self::Weight) -> Self::V;
     unsafe fn store(to: *mut Self::Elem, v: Self::V);
     /// `a * b + c`
-    unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    unsafe fn mul_add(a: Self::Scalar, b: Self::V, c: Self::V) -> Self::V;
 }
 
 // SAFETY (all blocks below): the same contract.
@@ -28,6 +45,7 @@ impl<S: Simd> Lanes for S {
     type Elem = f32;
     type Weight = f32;
     type V = S::F32;
+    type Scalar = S::Scalar;
     const LANES: usize = S::LANES;
 
     #[inline(always)]
@@ -35,8 +53,8 @@ impl<S: Simd> Lanes for S {
         unsafe { S::splat(0.0) }
     }
     #[inline(always)]
-    unsafe fn broadcast(from: *const f32) -> S::F32 {
-        unsafe { S::splat(*from) }
+    unsafe fn scalar(from: *const f32) -> S::Scalar {
+        unsafe { <S as Simd>::scalar(from) }
     }
     #[inline(always)]
     unsafe fn load(from: *const f32) -> S::F32 {
@@ -47,8 +65,8 @@ impl<S: Simd> Lanes for S {
         unsafe { <S as Simd>::store(to, v) }
     }
     #[inline(always)]
-    unsafe fn mul_add(a: S::F32, b: S::F32, c: S::F32) -> S::F32 {
-        unsafe { <S as Simd>::mul_add(a, b, c) }
+    unsafe fn mul_add(a: S::Scalar, b: S::F32, c: S::F32) -> S::F32 {
+        unsafe { S::mul_add_scalar(a, b, c) }
     }
 }
 
@@ -62,6 +80,7 @@ impl<S: Simd> Lanes for Widened<S> {
     type Elem = f32;
     type Weight = u16;
     type V = S::F32;
+    type Scalar = S::Scalar;
     const LANES: usize = S::LANES;
 
     #[inline(always)]
@@ -69,8 +88,8 @@ impl<S: Simd> Lanes for Widened<S> {
         unsafe { S::splat(0.0) }
     }
     #[inline(always)]
-    unsafe fn broadcast(from: *const f32) -> S::F32 {
-        unsafe { S::splat(*from) }
+    unsafe fn scalar(from: *const f32) -> S::Scalar {
+        unsafe { <S as Simd>::scalar(from) }
     }
     #[inline(always)]
     unsafe fn load(from: *const u16) -> S::F32 {
@@ -81,8 +100,8 @@ impl<S: Simd> Lanes for Widened<S> {
         unsafe { <S as Simd>::store(to, v) }
     }
     #[inline(always)]
-    unsafe fn mul_add(a: S::F32, b: S::F32, c: S::F32) -> S::F32 {
-        unsafe { <S as Simd>::mul_add(a, b, c) }
+    unsafe fn mul_add(a: S::Scalar, b: S::F32, c: S::F32) -> S::F32 {
+        unsafe { S::mul_add_scalar(a, b, c) }
     }
 }
 
@@ -110,12 +129,12 @@ pub(crate) unsafe fn tile<L: Lanes, const MR: usize, const NR: usize>(
             for (j, b) in b.iter_mut().enumerate() {
                 *b = L::load(row.add(j * L::LANES));
             }
-            for (i, acc) in acc.iter_mut().enumerate() {
-                let a = L::broadcast(lhs.add(i * from_row + p * from_k));
-                for (acc, b) in acc.iter_mut().zip(b) {
+            each_row!(MR, i => {
+                let a = L::scalar(lhs.add(i * from_row + p * from_k));
+                for (acc, b) in acc[i].iter_mut().zip(b) {
                     *acc = L::mul_add(a, b, *acc);
                 }
-            }
+            });
         }
         acc
     }

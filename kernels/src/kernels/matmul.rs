@@ -216,11 +216,13 @@ impl Kernels {
     ) {
         let Panels { n, k, .. } = rhs;
         assert_eq!(lhs.k, k, "inner dimensions");
-        let (m, k4) = (lhs.rows(), k.div_ceil(4));
+        let (m, k4, order) = (lhs.rows(), k.div_ceil(4), self.table.int8_order);
+        assert!(m == 0 || lhs.order == order, "rows quantized for another instruction set than {}", self.isa);
         check("out", out.len(), m, n, out_stride);
         let padded = n.next_multiple_of(PANEL);
         let shortest = bias.len().min(scales.len()).min(sums.len());
         assert!(shortest >= padded, "bias, scales and sums for {n} columns, not {shortest}");
+        // A block begins with a whole group of rows, in every order.
         let grid = Grid::new(m, n, k, 12, team.threads());
         let out = Shared(out.as_mut_ptr());
         team.run(grid.tasks(), |_, task| {
@@ -230,7 +232,7 @@ impl Kernels {
                 m: rows,
                 k4,
                 n: (panels * PANEL).min(n - column),
-                lhs: lhs.bytes[row * k4 * 4..].as_ptr(),
+                lhs: lhs.bytes[order.row(row, k)..].as_ptr(),
                 lhs_scale: lhs.scales[row..].as_ptr(),
                 lhs_middle: lhs.middles[row..].as_ptr(),
                 lhs_sum: lhs.sums[row..].as_ptr(),

@@ -1,11 +1,16 @@
 //! The left sides of products, in the number types that they are computed in.
 
+use super::Kernels;
+use crate::generic::matmul_int8::Order;
+
 /// Rows quantized to signed bytes, each over its own range, as the left side of an int8 product: a byte q stands for
-/// `middle + scale * q`.
-#[derive(Debug, Default)]
+/// `middle + scale * q`. [`Kernels::quantize_rows`](crate::Kernels::quantize_rows) makes them, for products of the same
+/// instruction set.
+#[derive(Debug)]
 pub struct QuantizedRows {
-    /// `[m][⌈k/4⌉][4]`, the tail zero.
+    /// In their order, the tail zero.
     pub(super) bytes: Vec<i8>,
+    pub(super) order: Order,
     /// The value of one step, `[m]`; NaN for a row with a number that is not finite.
     pub(super) scales: Vec<f32>,
     /// The value of a zero byte, `[m]`.
@@ -15,44 +20,56 @@ pub struct QuantizedRows {
     pub(super) k: usize,
 }
 
-impl QuantizedRows {
-    /// Rows of bytes, `[m, k]`, that stand for themselves: every scale is 1 and every middle 0.
-    ///
-    /// # Panics
-    /// When `bytes` has no whole number of rows.
-    pub fn from_bytes(bytes: &[i8], k: usize) -> Self {
-        assert!(k > 0 && bytes.len().is_multiple_of(k), "{} bytes have rows of {k}", bytes.len());
-        let mut rows = Self::default();
-        rows.resize(bytes.len() / k, k);
-        rows.scales.fill(1.0);
-        for (row, from) in bytes.chunks_exact(k).enumerate() {
-            rows.bytes[row * k.next_multiple_of(4)..][..k].copy_from_slice(from);
-            rows.sums[row] = from.iter().map(|&byte| i32::from(byte)).sum();
-        }
-        rows
+impl Default for QuantizedRows {
+    /// None, for any instruction set.
+    fn default() -> Self {
+        let [scales, middles] = [const { Vec::new() }; 2];
+        Self { bytes: Vec::new(), order: Order { rows: 1, unit: 4 }, scales, middles, sums: Vec::new(), k: 0 }
     }
+}
 
+impl QuantizedRows {
     /// Rows held.
     pub fn rows(&self) -> usize {
         self.scales.len()
     }
 
-    /// A row's bytes, its tail included, its scale and its middle.
-    pub fn row(&self, row: usize) -> (&[i8], f32, f32) {
-        let stride = self.k.next_multiple_of(4);
-        (&self.bytes[row * stride..][..stride], self.scales[row], self.middles[row])
+    /// A row's bytes, its tail of zeros included, its scale and its middle.
+    pub fn row(&self, row: usize) -> (Vec<i8>, f32, f32) {
+        let from = &self.bytes[self.order.row(row, self.k)..];
+        let bytes = (0..self.order.padded(self.k)).map(|p| from[self.order.byte(p)]).collect();
+        (bytes, self.scales[row], self.middles[row])
     }
 
-    pub(super) fn resize(&mut self, rows: usize, k: usize) {
-        if self.k != k {
+    pub(super) fn resize(&mut self, rows: usize, k: usize, order: Order) {
+        if (self.k, self.order) != (k, order) {
             // The tail bytes are where other rows' values were.
             self.bytes.fill(0);
         }
-        self.k = k;
-        self.bytes.resize(rows * k.next_multiple_of(4), 0);
+        (self.k, self.order) = (k, order);
+        self.bytes.resize(order.len(rows, k), 0);
         self.scales.resize(rows, 0.0);
         self.middles.resize(rows, 0.0);
         self.sums.resize(rows, 0);
+    }
+}
+
+impl Kernels {
+    /// Rows of bytes, `[m, k]`, that stand for themselves: every scale is 1 and every middle 0.
+    ///
+    /// # Panics
+    /// When `bytes` has no whole number of rows.
+    pub fn rows_of_bytes(&self, bytes: &[i8], k: usize) -> QuantizedRows {
+        assert!(k > 0 && bytes.len().is_multiple_of(k), "{} bytes have rows of {k}", bytes.len());
+        let (mut rows, order) = (QuantizedRows::default(), self.table.int8_order);
+        rows.resize(bytes.len() / k, k, order);
+        rows.scales.fill(1.0);
+        for (row, from) in bytes.chunks_exact(k).enumerate() {
+            let to = &mut rows.bytes[order.row(row, k)..];
+            from.iter().enumerate().for_each(|(p, &byte)| to[order.byte(p)] = byte);
+            rows.sums[row] = from.iter().map(|&byte| i32::from(byte)).sum();
+        }
+        rows
     }
 }
 

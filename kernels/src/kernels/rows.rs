@@ -1,7 +1,10 @@
 //! What is done to each row by itself.
 
 use super::{Kernels, QuantizedRows, Shared};
-use crate::{Team, generic::rows::Quantized};
+use crate::{
+    Team,
+    generic::{matmul_int8::Order, rows::Quantized},
+};
 
 /// How to normalize rows (Ba, Kiros and Hinton, 2016).
 #[derive(Debug, Clone, Copy)]
@@ -21,17 +24,19 @@ struct QuantizedTarget {
     middles: Shared<f32>,
     sums: Shared<i32>,
     k: usize,
+    order: Order,
 }
 
 impl QuantizedTarget {
-    fn new(rows: &mut QuantizedRows, m: usize, k: usize) -> Self {
-        rows.resize(m, k);
+    fn new(rows: &mut QuantizedRows, m: usize, k: usize, order: Order) -> Self {
+        rows.resize(m, k, order);
         Self {
             bytes: Shared(rows.bytes.as_mut_ptr()),
             scales: Shared(rows.scales.as_mut_ptr()),
             middles: Shared(rows.middles.as_mut_ptr()),
             sums: Shared(rows.sums.as_mut_ptr()),
             k,
+            order,
         }
     }
 
@@ -39,9 +44,9 @@ impl QuantizedTarget {
     /// The tier of `kernels` is available; `row` is one of the rows, `x` is valid for k values, and no other thread
     /// works on the row.
     unsafe fn quantize(&self, kernels: &Kernels, row: usize, x: *const f32) {
-        // SAFETY: the caller's promise; the bytes have rows of k, rounded up to fours.
+        // SAFETY: the caller's promise; the bytes have room for all rows of k in their order.
         unsafe {
-            let bytes = self.bytes.at(row * self.k.next_multiple_of(4));
+            let bytes = self.bytes.at(self.order.row(row, self.k));
             let Quantized { scale, middle, sum } = (kernels.table.quantize)(self.k, x, bytes);
             *self.scales.at(row) = scale;
             *self.middles.at(row) = middle;
@@ -58,7 +63,7 @@ impl Kernels {
     pub fn quantize_rows(&self, team: &Team, x: &[f32], k: usize, rows: &mut QuantizedRows) {
         assert!(k > 0 && x.len().is_multiple_of(k), "{} values have rows of {k}", x.len());
         let m = x.len() / k;
-        let target = QuantizedTarget::new(rows, m, k);
+        let target = QuantizedTarget::new(rows, m, k, self.table.int8_order);
         self.over_rows(team, m, k, |row| {
             // SAFETY: the tier is available; row < m, and each row is written by one task.
             unsafe { target.quantize(self, row, x[row * k..].as_ptr()) };
@@ -82,7 +87,8 @@ impl Kernels {
         assert!(len > 0 && beta.len() == len && x.len().is_multiple_of(len), "rows of {len}");
         assert!(residual.is_none_or(|residual| residual.len() == x.len()), "residual of another shape");
         let rows = x.len() / len;
-        let target = quantized.map(|quantized| QuantizedTarget::new(quantized, rows, len));
+        let target =
+            quantized.map(|quantized| QuantizedTarget::new(quantized, rows, len, self.table.int8_order));
         let x = Shared(x.as_mut_ptr());
         self.over_rows(team, rows, len, |row| {
             let residual = residual.map_or(std::ptr::null(), |residual| residual[row * len..].as_ptr());

@@ -67,7 +67,7 @@ fn shapes_that_do_not_fit_are_refused() {
         let (team, mut rows) = (Team::solo(), QuantizedRows::default());
         refused("rows of 4", || kernels.quantize_rows(&team, &[0.0; 7], 4, &mut rows));
         refused("rows of 0", || kernels.quantize_rows(&team, &[], 0, &mut rows));
-        refused("rows of 4", || drop(QuantizedRows::from_bytes(&[0; 7], 4)));
+        refused("rows of 4", || drop(kernels.rows_of_bytes(&[0; 7], 4)));
 
         let norm = |x: usize, residual: usize, gamma: usize, beta: usize| {
             let (mut x, residual) = (vec![1.0; x], vec![1.0; residual]);

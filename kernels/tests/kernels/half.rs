@@ -48,6 +48,11 @@ impl Product {
     }
 }
 
+/// Whether products are in half precision, where weights are.
+fn has_halves(kernels: Kernels) -> bool {
+    matches!(kernels.isa(), Isa::Avx512Fp16 | Isa::NeonFp16 | Isa::NeonI8mm)
+}
+
 /// Worst case, with halves: the row's rounding to f16 (u), then at most b roundings of a block's partial sum (b·u), each
 /// relative to at most Σ|a·w|; with widened weights γₖ of f32. And the typical size, which catches a lost block or a
 /// block of another length: eight standard deviations (a sum that wandered far rounds more) of √(k·b/6 + k/3)·u times the
@@ -55,7 +60,7 @@ impl Product {
 #[test]
 fn products_are_within_the_bound_of_the_oracle() {
     for kernels in tiers() {
-        let halves_arithmetic = kernels.isa() == Isa::Avx512Fp16;
+        let halves_arithmetic = has_halves(kernels);
         let mut halves = HalfRows::default();
         for m in [1, 2, 7, 8, 11, 12, 13, 24, 25, 37] {
             for (n, k) in [(1, 1), (5, 3), (31, 5), (33, 66), (64, 127), (66, 128), (100, 129), (32, 768)] {
@@ -247,7 +252,7 @@ fn attention_of_large_numbers_is_that_of_f32() {
             };
             let (found, expected) = (run(true), run(false));
             assert!(found.iter().all(|x| x.is_finite()), "{} part {part} of {size:e}", kernels.isa());
-            if kernels.isa() == Isa::Avx512Fp16 {
+            if has_halves(kernels) {
                 for (found, expected) in found.chunks(hidden).zip(expected.chunks(hidden)) {
                     assert_same_bits(&found[d..], &expected[d..], &format!("part {part} of {size:e}"));
                     assert_ne!(found[..d], expected[..d], "the small head is in halves");

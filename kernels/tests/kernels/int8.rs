@@ -35,8 +35,8 @@ impl Case {
         Panels::int8(cast_slice(&self.panels), self.n, self.k)
     }
 
-    fn rows(&self) -> QuantizedRows {
-        QuantizedRows::from_bytes(&self.lhs, self.k)
+    fn rows(&self, kernels: Kernels) -> QuantizedRows {
+        kernels.rows_of_bytes(&self.lhs, self.k)
     }
 
     /// The product with scales of 1 and a bias of 0: the sums, as f32.
@@ -45,7 +45,15 @@ impl Case {
         let (ones, zeros) = (vec![1.0; padded], vec![0.0; padded]);
         let mut out = vec![f32::NAN; self.m * self.n];
         let weights = Int8Panels { panels: self.panels(), scales: &ones, sums: &zeros };
-        kernels.matmul_int8(team, &self.rows(), weights, &zeros, Activation::Identity, &mut out, self.n);
+        kernels.matmul_int8(
+            team,
+            &self.rows(kernels),
+            weights,
+            &zeros,
+            Activation::Identity,
+            &mut out,
+            self.n,
+        );
         out
     }
 
@@ -109,7 +117,7 @@ fn nothing_to_do_is_fine() {
         let weights = |panels, padding| Int8Panels { panels, scales: padding, sums: padding };
         kernels.matmul_int8(&team, &rows, weights(case.panels(), &padding), &padding, identity, &mut [], 5);
         let nothing = weights(Panels::int8(&[], 0, 7), &[]);
-        kernels.matmul_int8(&team, &case.rows(), nothing, &[], identity, &mut [], 0);
+        kernels.matmul_int8(&team, &case.rows(kernels), nothing, &[], identity, &mut [], 0);
     }
 }
 
@@ -282,7 +290,15 @@ fn only_the_block_is_written() {
                 with_team(threads, |team| {
                     let weights = Int8Panels { panels: case.panels(), scales: &ones, sums: &zeros };
                     let identity = Activation::Identity;
-                    kernels.matmul_int8(team, &case.rows(), weights, &zeros, identity, out.target(), stride);
+                    kernels.matmul_int8(
+                        team,
+                        &case.rows(kernels),
+                        weights,
+                        &zeros,
+                        identity,
+                        out.target(),
+                        stride,
+                    );
                 });
                 let what = format!("{} {m} x {n} at stride {stride}", kernels.isa());
                 assert_same_bits(&out.take(), &case.run(kernels, &Team::solo()), &what);
@@ -330,7 +346,7 @@ fn sub_ranges_of_panels_give_the_same_bits() {
             let (n, identity) = (panels.n(), Activation::Identity);
             let mut out = vec![f32::NAN; case.m * n];
             let part = Int8Panels { panels, scales: &ones, sums: &zeros };
-            kernels.matmul_int8(&Team::solo(), &case.rows(), part, &zeros, identity, &mut out, n);
+            kernels.matmul_int8(&Team::solo(), &case.rows(kernels), part, &zeros, identity, &mut out, n);
             for (row, got) in out.chunks_exact(n).enumerate() {
                 let expected = &whole[row * case.n + first * PANEL..][..n];
                 assert_same_bits(got, expected, &format!("{} panels {first}..{end}", kernels.isa()));

@@ -12,6 +12,7 @@ pub(crate) struct Avx2;
 impl Simd for Avx2 {
     type F32 = __m256;
     type I32 = __m256i;
+    type Scalar = __m256;
     const LANES: usize = 8;
     const MR: usize = 6;
 
@@ -62,6 +63,14 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn mul_add(a: __m256, b: __m256, c: __m256) -> __m256 {
         unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn scalar(from: *const f32) -> __m256 {
+        unsafe { Self::splat(*from) }
+    }
+    #[inline(always)]
+    unsafe fn mul_add_scalar(a: __m256, b: __m256, c: __m256) -> __m256 {
+        unsafe { Self::mul_add(a, b, c) }
     }
     #[inline(always)]
     unsafe fn sum(a: __m256) -> f32 {
@@ -125,6 +134,7 @@ impl Dot for Avx2 {
     type Simd = Self;
     type Weights = (__m256i, __m256i);
     type Activations = (__m256i, __m256i);
+    type Sums = __m256i;
     const MR: usize = 3;
 
     #[inline(always)]
@@ -142,11 +152,19 @@ impl Dot for Avx2 {
         }
     }
     #[inline(always)]
+    unsafe fn start([row, _]: [i32; 2]) -> __m256i {
+        unsafe { <Self::Simd as Simd>::splat_i32(row) }
+    }
+    #[inline(always)]
     unsafe fn dot(acc: __m256i, w: Self::Weights, a: Self::Activations) -> __m256i {
         unsafe {
             let even = _mm256_add_epi32(acc, _mm256_madd_epi16(w.0, a.0));
             _mm256_add_epi32(even, _mm256_madd_epi16(w.1, a.1))
         }
+    }
+    #[inline(always)]
+    unsafe fn sums(acc: __m256i) -> [__m256i; 2] {
+        [acc; 2]
     }
 }
 
@@ -159,6 +177,7 @@ impl Dot for Vnni {
     type Simd = Avx2;
     type Weights = __m256i;
     type Activations = __m256i;
+    type Sums = __m256i;
     const MR: usize = 6;
 
     #[inline(always)]
@@ -170,7 +189,15 @@ impl Dot for Vnni {
         unsafe { _mm256_set1_epi32(from.cast::<i32>().read_unaligned()) }
     }
     #[inline(always)]
+    unsafe fn start([row, _]: [i32; 2]) -> __m256i {
+        unsafe { <Self::Simd as Simd>::splat_i32(row) }
+    }
+    #[inline(always)]
     unsafe fn dot(acc: __m256i, w: __m256i, a: __m256i) -> __m256i {
         unsafe { _mm256_dpbusd_avx_epi32(acc, w, a) }
+    }
+    #[inline(always)]
+    unsafe fn sums(acc: __m256i) -> [__m256i; 2] {
+        [acc; 2]
     }
 }

@@ -12,6 +12,7 @@ pub(crate) struct Avx512;
 impl Simd for Avx512 {
     type F32 = __m512;
     type I32 = __m512i;
+    type Scalar = __m512;
     const LANES: usize = 16;
     const MR: usize = 12;
 
@@ -62,6 +63,14 @@ impl Simd for Avx512 {
     #[inline(always)]
     unsafe fn mul_add(a: __m512, b: __m512, c: __m512) -> __m512 {
         unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn scalar(from: *const f32) -> __m512 {
+        unsafe { Self::splat(*from) }
+    }
+    #[inline(always)]
+    unsafe fn mul_add_scalar(a: __m512, b: __m512, c: __m512) -> __m512 {
+        unsafe { Self::mul_add(a, b, c) }
     }
     #[inline(always)]
     unsafe fn sum(a: __m512) -> f32 {
@@ -145,6 +154,7 @@ impl Dot for Avx512 {
     type Simd = Self;
     type Weights = (__m512i, __m512i);
     type Activations = (__m512i, __m512i);
+    type Sums = __m512i;
     const MR: usize = 8;
 
     #[inline(always)]
@@ -162,11 +172,19 @@ impl Dot for Avx512 {
         }
     }
     #[inline(always)]
+    unsafe fn start([row, _]: [i32; 2]) -> __m512i {
+        unsafe { <Self::Simd as Simd>::splat_i32(row) }
+    }
+    #[inline(always)]
     unsafe fn dot(acc: __m512i, w: Self::Weights, a: Self::Activations) -> __m512i {
         unsafe {
             let even = _mm512_add_epi32(acc, _mm512_madd_epi16(w.0, a.0));
             _mm512_add_epi32(even, _mm512_madd_epi16(w.1, a.1))
         }
+    }
+    #[inline(always)]
+    unsafe fn sums(acc: __m512i) -> [__m512i; 2] {
+        [acc; 2]
     }
 }
 
@@ -179,6 +197,7 @@ impl Dot for Vnni {
     type Simd = Avx512;
     type Weights = __m512i;
     type Activations = __m512i;
+    type Sums = __m512i;
     const MR: usize = 12;
 
     #[inline(always)]
@@ -190,8 +209,16 @@ impl Dot for Vnni {
         unsafe { _mm512_set1_epi32(from.cast::<i32>().read_unaligned()) }
     }
     #[inline(always)]
+    unsafe fn start([row, _]: [i32; 2]) -> __m512i {
+        unsafe { <Self::Simd as Simd>::splat_i32(row) }
+    }
+    #[inline(always)]
     unsafe fn dot(acc: __m512i, w: __m512i, a: __m512i) -> __m512i {
         unsafe { _mm512_dpbusd_epi32(acc, w, a) }
+    }
+    #[inline(always)]
+    unsafe fn sums(acc: __m512i) -> [__m512i; 2] {
+        [acc; 2]
     }
 }
 

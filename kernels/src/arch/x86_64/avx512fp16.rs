@@ -52,6 +52,7 @@ impl Lanes for Fp16 {
     type Elem = u16;
     type Weight = u16;
     type V = __m512h;
+    type Scalar = __m512h;
     const LANES: usize = 32;
 
     #[inline(always)]
@@ -59,7 +60,7 @@ impl Lanes for Fp16 {
         unsafe { _mm512_setzero_ph() }
     }
     #[inline(always)]
-    unsafe fn broadcast(from: *const u16) -> __m512h {
+    unsafe fn scalar(from: *const u16) -> __m512h {
         // Becomes the embedded broadcast of the multiply-add: apart, it would take the shuffle port.
         unsafe { Self::splat((*from).cast_signed()) }
     }
