@@ -163,7 +163,8 @@ impl Dot for Neon {
     /// Of two columns each.
     type Sums = [int32x4_t; 2];
     const OFFSET: i32 = 0;
-    const MR: usize = 6;
+    /// With six rows the compiler moves sums to the stack.
+    const MR: usize = 5;
 
     #[inline(always)]
     unsafe fn weights(from: *const u8) -> int8x16_t {
