@@ -5,8 +5,9 @@ use std::marker::PhantomData;
 use super::{prefetch::Ahead, simd::Simd};
 use crate::PANEL;
 
-/// A block for each of 0 to `$rows - 1`, at most 12, written out: sums are in registers only where their indices are
-/// constants, and compilers unroll loops of so many steps, or with so much in them, as they see fit.
+/// A block for each of 0 to `$rows - 1`, at most 12. Where it holds assembly it is written out: sums are in registers only
+/// where their indices are constants, and compilers don't unroll loops with much of that.
+#[cfg(target_arch = "aarch64")]
 macro_rules! each_row {
     ($rows:expr, $i:ident => $body:block) => {
         each_row!(@ $rows, $i, $body, 0 1 2 3 4 5 6 7 8 9 10 11)
@@ -16,6 +17,13 @@ macro_rules! each_row {
             let $i: usize = $row;
             $body
         })+
+    };
+}
+#[cfg(not(target_arch = "aarch64"))]
+macro_rules! each_row {
+    ($rows:expr, $i:ident => $body:block) => {
+        #[allow(clippy::needless_range_loop, reason = "the same block as where it is written out")]
+        for $i in 0..$rows $body
     };
 }
 pub(crate) use each_row;
