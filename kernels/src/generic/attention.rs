@@ -368,7 +368,7 @@ pub(crate) unsafe fn run<A: Attend, const NR: usize>(args: &Args) {
         let (mut query, tiles) = (0, args.queries.div_ceil(A::ROWS));
         for tile in 0..tiles {
             let rows = (args.queries - query).div_ceil(tiles - tile);
-            by_rows!(rows, query_rows::<A, NR>(args, query, &scratch));
+            by_rows!(rows, A::ROWS, query_rows::<A, NR>(args, query, &scratch));
             query += rows;
         }
     }

@@ -213,7 +213,7 @@ pub(crate) unsafe fn run<D: Pairs>(args: &Args) {
         let (mut query, tiles) = (0, args.queries.div_ceil(D::MR));
         for tile in 0..tiles {
             let rows = (args.queries - query).div_ceil(tiles - tile);
-            by_rows!(rows, query_rows::<D>(args, query, &scratch, scales));
+            by_rows!(rows, D::MR, query_rows::<D>(args, query, &scratch, scales));
             query += rows;
         }
     }

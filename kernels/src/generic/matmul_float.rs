@@ -118,7 +118,7 @@ pub(crate) unsafe fn run<S: Simd, L: Lanes<Elem = f32, V = S::F32>>(args: &Args<
                     rows,
                     (tile, tiles),
                 );
-                by_rows!(rows, rows_of_panel::<S, L>(args, row, panel, ahead));
+                by_rows!(rows, S::MR, rows_of_panel::<S, L>(args, row, panel, ahead));
                 row += rows;
             }
         }

@@ -165,7 +165,7 @@ pub(crate) unsafe fn run<A: Attend<Elem = u16>, const NR: usize>(args: &Args) {
                     rows,
                     (tile, tiles),
                 );
-                by_rows!(rows, rows_of_panel::<A, NR>(args, row, panel, ahead));
+                by_rows!(rows, A::ROWS, rows_of_panel::<A, NR>(args, row, panel, ahead));
             }
         }
     }

@@ -228,7 +228,7 @@ pub(crate) unsafe fn run<D: Dot, const NR: usize>(args: &Args) {
                     (tile, tiles),
                 );
                 let row = group * D::ROWS;
-                by_rows!(height, rows_of_panel::<D, NR>(args, row, panel, ahead, tiles));
+                by_rows!(height, D::MR, rows_of_panel::<D, NR>(args, row, panel, ahead, tiles));
                 group += height;
             }
         }

@@ -148,23 +148,24 @@ pub(crate) unsafe fn tile<L: Lanes, const MR: usize, const NR: usize>(
     }
 }
 
-/// Calls a function with the number of rows, 1 to 12, as a constant: `by_rows!(rows, tile::<S>(…))` is `tile::<S, rows>(…)`.
-/// Arms above a type's tallest tile are unreachable, which the optimizer sees.
+/// Calls a function with the number of rows, 1 to 12, as a constant: `by_rows!(rows, S::MR, tile::<S>(…))` is
+/// `tile::<S, rows>(…)`. Where the tallest tile is lower than that nothing is compiled for what lies above it.
 macro_rules! by_rows {
-    ($rows:expr, $f:ident::<$($t:tt),+>($($arg:expr),*)) => {
+    ($rows:expr, $most:expr, $f:ident::<$($t:tt),+>($($arg:expr),*)) => {
         match $rows {
             1 => $f::<$($t,)+ 1>($($arg),*),
-            2 => $f::<$($t,)+ 2>($($arg),*),
-            3 => $f::<$($t,)+ 3>($($arg),*),
-            4 => $f::<$($t,)+ 4>($($arg),*),
-            5 => $f::<$($t,)+ 5>($($arg),*),
-            6 => $f::<$($t,)+ 6>($($arg),*),
-            7 => $f::<$($t,)+ 7>($($arg),*),
-            8 => $f::<$($t,)+ 8>($($arg),*),
-            9 => $f::<$($t,)+ 9>($($arg),*),
-            10 => $f::<$($t,)+ 10>($($arg),*),
-            11 => $f::<$($t,)+ 11>($($arg),*),
-            _ => $f::<$($t,)+ 12>($($arg),*),
+            2 if $most >= 2 => $f::<$($t,)+ 2>($($arg),*),
+            3 if $most >= 3 => $f::<$($t,)+ 3>($($arg),*),
+            4 if $most >= 4 => $f::<$($t,)+ 4>($($arg),*),
+            5 if $most >= 5 => $f::<$($t,)+ 5>($($arg),*),
+            6 if $most >= 6 => $f::<$($t,)+ 6>($($arg),*),
+            7 if $most >= 7 => $f::<$($t,)+ 7>($($arg),*),
+            8 if $most >= 8 => $f::<$($t,)+ 8>($($arg),*),
+            9 if $most >= 9 => $f::<$($t,)+ 9>($($arg),*),
+            10 if $most >= 10 => $f::<$($t,)+ 10>($($arg),*),
+            11 if $most >= 11 => $f::<$($t,)+ 11>($($arg),*),
+            12 if $most >= 12 => $f::<$($t,)+ 12>($($arg),*),
+            rows => unreachable!("a tile of {rows} rows"),
         }
     };
 }
