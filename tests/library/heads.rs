@@ -88,8 +88,10 @@ fn words_are_of_the_logits_that_a_trace_has() {
     }
 }
 
-/// PyTorch's f32 is the measure. f16: rounded weights alone give up to 0.0009 of the logits' spread, sums in f16 more. int8: a
-/// twentieth, as for the other tasks; it is up to 0.025 here, and a wrong scale gives as much as the spread itself.
+/// PyTorch's f32 is the measure. f16: rounded weights alone give up to 0.0009 of the logits' spread. Where sums are in f16,
+/// each product is off by 1.1e-3 of its size (`matmul_half.rs`), and a text passes some 13 of them here: √13 times that is
+/// 0.004; found are 0.0014 to 0.0032. int8: a twentieth, as for the other tasks; it is up to 0.025 here, and a wrong scale gives
+/// as much as the spread itself.
 #[test]
 fn logits_stay_near_in_fewer_bits() {
     for name in ["token-labels", "spans", "masked-words", "masked-words-untied-old-names"] {
@@ -98,7 +100,7 @@ fn logits_stay_near_in_fewer_bits() {
         let mean = theirs.iter().sum::<f32>() / theirs.len() as f32;
         let spread: f32 = theirs.iter().map(|logit| (logit - mean).powi(2)).sum();
         for isa in Isa::available() {
-            for (precision, most) in [(Precision::F16, 3e-3), (Precision::Int8, 0.05)] {
+            for (precision, most) in [(Precision::F16, 6e-3), (Precision::Int8, 0.05)] {
                 let engine = load_at(precision, dir.path(), isa, 2);
                 let ours = reference.rows.iter().map(encoding).flat_map(|row| logits(&engine, &row));
                 let ours: Vec<f32> = ours.collect();
