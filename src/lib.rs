@@ -16,6 +16,7 @@
 
 mod checkpoint;
 mod config;
+mod cores;
 #[cfg(feature = "demo")]
 mod demo;
 mod encoder;
@@ -42,6 +43,7 @@ pub use checkpoint::{
 #[doc(hidden)]
 pub use checkpoint::{fuzz_pytorch, fuzz_safetensors};
 pub use config::{Activation, Config, Head, Sequence, Shape};
+pub use cores::usual_threads;
 pub use encoder::Row;
 pub use engine::{Engine, Limits, Preset, Work};
 pub use error::{Error, Result};

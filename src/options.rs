@@ -94,7 +94,7 @@ impl FromStr for Precision {
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Options {
-    /// Threads of one call, the caller's included; `None`: all that the process may run on.
+    /// Threads of one call, the caller's included; `None`: [as many as usual](crate::usual_threads), one for each CPU that is fast.
     pub threads: Option<usize>,
     /// What to compute in.
     pub precision: Precision,

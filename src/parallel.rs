@@ -8,7 +8,10 @@ use std::{
 
 use nimbert_kernels::Team;
 
-use crate::error::{Error, Result};
+use crate::{
+    cores::usual_threads,
+    error::{Error, Result},
+};
 
 /// More than any machine has cores, few enough to start.
 const MOST: usize = 1024;
@@ -66,11 +69,10 @@ impl Drop for Pool {
 }
 
 impl Threads {
-    /// `None`: as many as the process may run on, by its affinity mask and its cgroup's limits.
+    /// `None`: the [usual](usual_threads) number.
     pub(crate) fn new(count: Option<usize>) -> Result<Self> {
-        let available = || thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let fail = |reason: String| Error::Option { option: "threads", reason };
-        let count = count.unwrap_or_else(|| available().min(MOST));
+        let count = count.unwrap_or_else(|| usual_threads().min(MOST));
         if !(1..=MOST).contains(&count) {
             return Err(fail(format!("{count} is not between 1 and {MOST}")));
         }

@@ -25,8 +25,8 @@ use crate::{
 
 /// A model: a checkpoint directory, a packed file, or with no path the built-in demo, which rates Chinese film comments.
 ///
-/// `precision` is auto (f32 for a directory, a packed file's own), f32, f16 or int8; `threads` how many compute, all that the process may use
-/// if it is None. `max_tokens` is less than the model allows, or None. `pooling` (mean, cls, max, ...) is for models that say nothing of
+/// `precision` is auto (f32 for a directory, a packed file's own), f32, f16 or int8; `threads` how many compute, one for
+/// each CPU that the process may use, of large and small ones the large, if it is None. `max_tokens` is less than the model allows, or None. `pooling` (mean, cls, max, ...) is for models that say nothing of
 /// vectors. `verify` compares a packed file with its checksums, `copy_weights` copies it to memory.
 ///
 /// Threads may share an engine; each call computes without the interpreter's lock, and Ctrl-C ends it after some batches. It is pickled by

@@ -201,8 +201,8 @@ typedef struct nimbert_options {
     const char *isa;
     // The most tokens of a text or a row of ids, special ones included; 0: what the model allows.
     size_t max_tokens;
-    // Threads of one call, the caller's included; 0: all that the process may run on. With more than one the engine has
-    // threads of its own.
+    // Threads of one call, the caller's included; 0: one for each CPU that the process may run on, of large and small
+    // ones the large. With more than one the engine has threads of its own.
     uint32_t threads;
     // A nimbert_precision.
     uint32_t precision;

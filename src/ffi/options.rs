@@ -23,8 +23,8 @@ pub struct Options {
     pub isa: *const c_char,
     /// The most tokens of a text or a row of ids, special ones included; 0: what the model allows.
     pub max_tokens: usize,
-    /// Threads of one call, the caller's included; 0: all that the process may run on. With more than one the engine has
-    /// threads of its own.
+    /// Threads of one call, the caller's included; 0: one for each CPU that the process may run on, of large and small
+    /// ones the large. With more than one the engine has threads of its own.
     pub threads: u32,
     /// A nimbert_precision.
     pub precision: u32,

@@ -29,7 +29,7 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "PRECISION", default_value_t)]
     precision: Precision,
 
-    /// Number of threads to compute on; 1 starts none [default: all CPUs this process may use]
+    /// Number of threads to compute on; 1 starts none [default: the CPUs this process may use, of large and small ones the large]
     #[arg(short, long, value_name = "N", value_parser = positive)]
     threads: Option<usize>,
 

@@ -47,7 +47,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "PRECISION", env = "NIMBERT_PRECISION", default_value_t)]
     precision: Precision,
 
-    /// Number of threads to compute on [default: all CPUs this process may use; from 8 on, an eighth less]
+    /// Number of threads to compute on [default: the CPUs this process may use, of large and small ones the large; from 8 on, an eighth less]
     #[arg(short, long, value_name = "N", env = "NIMBERT_THREADS", value_parser = positive)]
     threads: Option<usize>,
 

@@ -117,10 +117,11 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// Threads to compute on, unless something else is said: of many cores those that requests do not need. Of few cores all, since one is
-/// too large a part of them.
+/// Threads to compute on, unless something else is said: of many cores those that requests do not need, where slow ones do not do for
+/// them. Of few cores all, since one is too large a part of them.
 pub(crate) fn usual_threads() -> usize {
-    if cores() < 8 { cores() } else { cores() - runtime_threads() }
+    let usual = nimbert::usual_threads();
+    if cores() < 8 { usual } else { usual.min(cores() - runtime_threads()) }
 }
 
 /// Serves until a signal asks it to end.
