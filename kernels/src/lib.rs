@@ -17,6 +17,11 @@
 //! assert_eq!(out, [1.5, 5.0, 4.5, 11.0]);
 //! ```
 
+#[cfg(target_endian = "big")]
+compile_error!(
+    "nimbert computes with weights as they lie in their files, which is in little-endian order: no big-endian target"
+);
+
 mod aligned;
 mod arch;
 mod generic;
