@@ -70,7 +70,7 @@ fn classifiers_have_the_logits_of_transformers() {
 
 /// Packed, the same bits as from the directory in f32; f16 within a fiftieth of the logits' spread, which for a few logits of a
 /// small model is some eight times what rounding does and, where sums are in f16, twice what they do (up to 0.0134, with one logit
-/// a text); int8 within a tenth (one logit a text; several are within a twentieth).
+/// a text); int8 within an eighth (0.118 where attention is in f16, with one logit a text; several are within a twentieth).
 #[test]
 fn fewer_bits_and_packed_files_stay_near() {
     for name in CLASSIFIERS {
@@ -83,7 +83,7 @@ fn fewer_bits_and_packed_files_stay_near() {
         let exact = exact.logits(&encodings).good().concat();
         let mean = exact.iter().sum::<f32>() / exact.len() as f32;
         let spread = exact.iter().map(|logit| (logit - mean).powi(2)).sum::<f32>().sqrt();
-        for (precision, most) in [(Precision::F32, 0.0), (Precision::F16, 0.02), (Precision::Int8, 0.1)] {
+        for (precision, most) in [(Precision::F32, 0.0), (Precision::F16, 0.02), (Precision::Int8, 0.125)] {
             pack(&dir, &file, &PackOptions::default().precision(precision), &mut |_, _| {}).unwrap();
             nimbert::verify_packed(&file).unwrap();
             for path in [&dir, &file] {

@@ -3,7 +3,7 @@
 //! `cargo test --test library parity -- --nocapture` prints what was measured.
 
 use nimbert::{Encoding, Engine, Head, Isa, OnLong, Options, Precision};
-use std::{fs, path::Path};
+use std::{fs, path::Path, thread};
 
 use crate::{Good as _, encoding, with_head};
 use nimbert_test_support::{
@@ -140,7 +140,7 @@ fn the_seeded_generator_gives_the_bits_that_python_gives() {
 #[test]
 fn tiny_checkpoints_equal_pytorch_layer_by_layer() {
     print_heading();
-    for name in TINY {
+    let equal = |name: &str| {
         let reference = Reference::read(&format!("checkpoints/{name}.safetensors"));
         let dir = write(name, &reference);
         for isa in Isa::available() {
@@ -152,7 +152,13 @@ fn tiny_checkpoints_equal_pytorch_layer_by_layer() {
             }
             worst.check(name, isa);
         }
-    }
+    };
+    // Side by side: under emulation it is the longest of all tests.
+    thread::scope(|scope| {
+        for name in TINY {
+            scope.spawn(move || equal(name));
+        }
+    });
 }
 
 /// Through the tokenizer: texts and pairs, cut where they are too long; scores as transformers' pipeline has them.
