@@ -70,7 +70,7 @@ impl Temporary {
         let mut unfinished = unfinished();
         remove_leftovers(directory, &prefix, &unfinished.files);
         loop {
-            let path = directory.join(format!("{prefix}{}-{}{SUFFIX}", process::id(), unfinished.next));
+            let path = directory.join(format!("{prefix}{}-{}{SUFFIX}", process_number(), unfinished.next));
             unfinished.next += 1;
             let file = match File::options().read(true).write(true).create_new(true).open(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
@@ -159,6 +159,11 @@ fn is_absent(path: &Path) -> bool {
 }
 
 const SUFFIX: &str = ".part";
+
+/// WebAssembly has none, and no other process beside it.
+fn process_number() -> u32 {
+    if cfg!(target_family = "wasm") { 0 } else { process::id() }
+}
 
 /// What the names begin with of files that are to become `target`; cut, so that they are not too long where its own is not.
 fn prefix(target: &Path) -> String {

@@ -59,7 +59,7 @@ fn int8_keeps_labels_and_logits() {
     let Some(dev) = shared("data/douban-stars/dev.tsv") else { return };
     let dev = fs::read_to_string(dev).expect("UTF-8");
     let rows = rows(&dev);
-    let dir = tempfile::tempdir().expect("a temporary directory");
+    let dir = crate::tempdir();
     let file = dir.path().join("packed.nimbert");
     pack(&model, &file, &PackOptions::default(), &mut |_, _| {}).expect("a good checkpoint");
     let load = |path: &Path, precision| {

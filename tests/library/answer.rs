@@ -46,7 +46,7 @@ fn transformers_finds_the_same_answers() {
 }
 
 fn finds_the_same_answers(dir: &Path) {
-    let packed = tempfile::tempdir().unwrap();
+    let packed = crate::tempdir();
     let file = packed.path().join("qa.nimbert");
     nimbert::pack(dir, &file, &PackOptions::default().precision(Precision::F32), &mut |_, _| {}).unwrap();
     let rows = rows(dir);

@@ -13,7 +13,7 @@ const CLOSE: f32 = 1e-5;
 
 /// A classifier with tokens of which the texts here have some.
 fn seeded() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::tempdir();
     Spec::read("gelu-multi-label").write(dir.path());
     dir
 }
@@ -293,7 +293,7 @@ fn a_wrong_task_names_the_class_and_the_command() {
 #[test]
 fn modules_that_are_not_computed_are_named() {
     let source = sentence("dense-twice");
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = crate::tempdir();
     let refused = |file: &str, from: &str, to: &str, words: &[&str]| {
         let dir = scratch.path().join("model");
         copy(source.path(), &dir);

@@ -6,7 +6,7 @@ use nimbert::{Encoding, Engine, OnLong, Options, PackOptions, Precision, pack};
 use nimbert_test_support::{distance, shared};
 use serde_json::{Value, json};
 
-use crate::Good as _;
+use crate::{Good as _, THREADS};
 
 const CLASSIFIERS: [&str; 6] = [
     "bert-rerank",
@@ -58,7 +58,7 @@ fn classifiers_have_the_logits_of_transformers() {
             assert!(apart <= CLOSE, "{name}, {text}: {apart}");
         }
         // A row alone, every row of the last layer computed, and on more threads.
-        let two = Engine::load(&dir, Options::default().threads(2)).unwrap();
+        let two = Engine::load(&dir, Options::default().threads(THREADS)).unwrap();
         for (encoding, ours) in encodings.iter().zip(&together) {
             assert_eq!(engine.logits(std::slice::from_ref(encoding)).good()[0], *ours, "{name}");
             assert_eq!(two.logits(std::slice::from_ref(encoding)).good()[0], *ours, "{name}");
@@ -76,7 +76,7 @@ fn fewer_bits_and_packed_files_stay_near() {
     for name in CLASSIFIERS {
         let Some(dir) = shared(&format!("family/{name}")) else { return };
         let rows = rows(&dir);
-        let scratch = tempfile::tempdir().unwrap();
+        let scratch = crate::tempdir();
         let file = scratch.path().join("packed.nimbert");
         let exact = Engine::load(&dir, Options::default()).unwrap();
         let encodings = encode(&exact, &rows);
@@ -101,7 +101,7 @@ fn fewer_bits_and_packed_files_stay_near() {
 fn token_types_that_a_model_does_not_have_change_nothing() {
     for name in ["distilbert-classify", "roberta-classify", "mpnet-classify"] {
         let Some(dir) = shared(&format!("family/{name}")) else { return };
-        let copy = tempfile::tempdir().unwrap();
+        let copy = crate::tempdir();
         for entry in fs::read_dir(&dir).unwrap() {
             let entry = entry.unwrap();
             fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();

@@ -38,7 +38,7 @@ fn transformers_finds_the_same_words() {
 }
 
 fn finds_the_same_words(dir: &Path) {
-    let packed = tempfile::tempdir().unwrap();
+    let packed = crate::tempdir();
     let file = packed.path().join("mlm.nimbert");
     nimbert::pack(dir, &file, &PackOptions::default().precision(Precision::F32), &mut |_, _| {}).unwrap();
     let rows = rows(dir);
@@ -75,7 +75,7 @@ fn logits_stay_near_in_fewer_bits() {
 }
 
 fn stays_near_in_fewer_bits(dir: &Path) {
-    let packed = tempfile::tempdir().unwrap();
+    let packed = crate::tempdir();
     let file = packed.path().join("mlm.nimbert");
     nimbert::pack(dir, &file, &PackOptions::default(), &mut |_, _| {}).unwrap();
     let logits = |path: &Path, precision| {

@@ -9,7 +9,7 @@ use nimbert_test_support::{distance, reference::Reference};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use crate::{
-    Good as _, encoding,
+    Good as _, THREADS, encoding,
     parity::{SAME_LOGITS, load_at, write},
     text,
 };
@@ -101,7 +101,7 @@ fn logits_stay_near_in_fewer_bits() {
         let spread: f32 = theirs.iter().map(|logit| (logit - mean).powi(2)).sum();
         for isa in Isa::available() {
             for (precision, most) in [(Precision::F16, 6e-3), (Precision::Int8, 0.05)] {
-                let engine = load_at(precision, dir.path(), isa, 2);
+                let engine = load_at(precision, dir.path(), isa, THREADS);
                 let ours = reference.rows.iter().map(encoding).flat_map(|row| logits(&engine, &row));
                 let ours: Vec<f32> = ours.collect();
                 let apart: f32 = ours.iter().zip(&theirs).map(|(a, b)| (a - b).powi(2)).sum();

@@ -22,6 +22,15 @@ use nimbert::{Encoding, Engine, Error, MaskFiller, Options, Reader, Tagger, Task
 use nimbert_test_support::reference::Row;
 use std::path::Path;
 
+/// Threads of engines that have several, where there are threads.
+const THREADS: usize = if cfg!(target_family = "wasm") { 1 } else { 2 };
+
+/// A place to write to. WASI does not tell where there is one.
+fn tempdir() -> tempfile::TempDir {
+    let place = if cfg!(target_family = "wasm") { "/tmp".into() } else { std::env::temp_dir() };
+    tempfile::tempdir_in(place).expect("a temporary directory")
+}
+
 /// Answers that are all there.
 trait Good<T> {
     fn good(self) -> Vec<T>;

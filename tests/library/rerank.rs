@@ -13,7 +13,7 @@ const CLOSE: f32 = 1e-5;
 
 /// The cross-encoder `name` of tests/data/cross-encoder, and what it should say.
 fn cross_encoder(name: &str) -> (tempfile::TempDir, Value) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::tempdir();
     Spec::read("gelu-one-label-bf16-shards").write(dir.path());
     let source = data("cross-encoder").join(name);
     copy(&source, dir.path());
@@ -81,7 +81,7 @@ fn what_is_no_cross_encoder_says_why() {
         let error = Reranker::load(dir, Options::default()).unwrap_err().to_string();
         words.iter().for_each(|word| assert!(error.contains(word), "{error}"));
     };
-    let several = tempfile::tempdir().unwrap();
+    let several = crate::tempdir();
     Spec::read("gelu-multi-label").write(several.path());
     refused(several.path(), &["with 5 labels has no single label", "nimbert classify"]);
     let (dir, _) = cross_encoder("new-identity");

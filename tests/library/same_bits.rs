@@ -57,7 +57,7 @@ fn so_do_tasks_that_read_every_token() {
 /// The checkpoint `name` on every instruction set, and packed on the best of them: the file is the same for all.
 fn on_every_machine(name: &str, task: Task) {
     let spec = Spec::read(name);
-    let dir = tempfile::tempdir().expect("a temporary directory");
+    let dir = crate::tempdir();
     spec.write(dir.path());
     let (rows, packed) = (rows(&spec), dir.path().join("packed.nimbert"));
     for precision in [Precision::F32, Precision::F16, Precision::Int8] {
@@ -141,7 +141,7 @@ fn check<'a>(what: &str, rows: usize, load: &dyn Fn(usize) -> Ask<'a>) {
 #[test]
 fn from_many_threads_at_once() {
     let spec = Spec::read("gelu-multi-label");
-    let dir = tempfile::tempdir().expect("a temporary directory");
+    let dir = crate::tempdir();
     spec.write(dir.path());
     let rows = rows(&spec);
     let engine = Engine::load(dir.path(), Options::default()).expect("a good checkpoint");
@@ -163,7 +163,7 @@ fn from_many_threads_at_once() {
 #[test]
 fn beside_rows_that_have_no_answer() {
     let spec = Spec::read("gelu-multi-label");
-    let dir = tempfile::tempdir().expect("a temporary directory");
+    let dir = crate::tempdir();
     spec.write(dir.path());
     let engine = Engine::load(dir.path(), Options::default()).expect("a good checkpoint");
     let good = rows(&spec);
@@ -192,7 +192,7 @@ fn beside_rows_that_have_no_answer() {
 #[test]
 fn beside_texts_that_are_too_long() {
     let spec = Spec::read("gelu-multi-label");
-    let dir = tempfile::tempdir().expect("a temporary directory");
+    let dir = crate::tempdir();
     spec.write(dir.path());
     let options = Options::default().max_tokens(6).on_long(nimbert::OnLong::Error);
     let engine = Engine::load(dir.path(), options).expect("a good checkpoint");

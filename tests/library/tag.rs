@@ -36,7 +36,7 @@ fn transformers_finds_the_same_entities() {
 }
 
 fn finds_the_same_entities(dir: &Path) {
-    let packed = tempfile::tempdir().unwrap();
+    let packed = crate::tempdir();
     let file = packed.path().join("ner.nimbert");
     nimbert::pack(dir, &file, &PackOptions::default().precision(Precision::F32), &mut |_, _| {}).unwrap();
     let rows = expected(dir);

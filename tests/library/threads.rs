@@ -37,7 +37,7 @@ fn bits(logits: &[Vec<f32>]) -> Vec<u32> {
 #[test]
 fn eight_callers_of_one_engine_of_two_threads_finish_with_the_same_bits() {
     let spec = Spec::read("gelu-multi-label");
-    let dir = tempfile::tempdir().expect("a temporary directory");
+    let dir = crate::tempdir();
     spec.write(dir.path());
     let rows = rows(&spec);
     for precision in [Precision::F32, Precision::Int8] {
@@ -68,7 +68,7 @@ fn eight_callers_of_one_engine_of_two_threads_finish_with_the_same_bits() {
 #[test]
 fn more_threads_than_cores_finish_with_the_same_bits() {
     let spec = Spec::read("bert-base-chinese");
-    let dir = tempfile::tempdir().expect("a temporary directory");
+    let dir = crate::tempdir();
     spec.write(dir.path());
     let rows = rows(&spec);
     let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -13,7 +13,7 @@ const CLOSE: f32 = 1e-5;
 
 /// Two labels, of which the first says that a text entails the other.
 fn inference(entailment: &str) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::tempdir();
     Spec::read("relu-two-labels-f16").write(dir.path());
     let path = dir.path().join("config.json");
     let mut config: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -47,7 +47,7 @@ fn transformers_gives_the_same_labels() {
 
 fn gives_the_same_labels(dir: &Path) {
     let expected: Value = serde_json::from_slice(&fs::read(dir.join("expected.json")).unwrap()).unwrap();
-    let packed = tempfile::tempdir().unwrap();
+    let packed = crate::tempdir();
     let file = packed.path().join("nli.nimbert");
     let options = nimbert::PackOptions::default().precision(Precision::F32);
     nimbert::pack(dir, &file, &options, &mut |_, _| {}).unwrap();

@@ -45,14 +45,29 @@ impl Bytes {
             // Some systems refuse to map nothing.
             return Ok(Self::from_static(&[]));
         }
+        Self::contents(&file).map_err(Error::io(path))
+    }
+
+    #[cfg(any(unix, windows))]
+    fn contents(file: &File) -> io::Result<Self> {
         // SAFETY: the map is read-only and lives in the `Source` that every slice of it holds, so no reference
         // outlives it. What remains is that someone else may change the file while it is mapped, which Rust does
         // not allow for a `&[u8]` and no program can prevent. Whoever may write to the model file is trusted not
         // to, as the documentation above asks. Headers are parsed once into owned values and never looked up again
         // in the map, so that even then no offset can leave its checked range.
         #[allow(unsafe_code)]
-        let map = unsafe { Mmap::map(&file) }.map_err(Error::io(path))?;
+        let map = unsafe { Mmap::map(file) }?;
         Ok(Self::all(Source::Map(map)))
+    }
+
+    /// Where the system maps no files they are read: WebAssembly.
+    #[cfg(not(any(unix, windows)))]
+    fn contents(mut file: &File) -> io::Result<Self> {
+        let too_large = |_| io::Error::from(io::ErrorKind::OutOfMemory);
+        let len = usize::try_from(file.metadata()?.len()).map_err(too_large)?;
+        let mut lines = nimbert_kernels::try_zeroed::<u8>(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        io::Read::read_exact(&mut file, &mut bytemuck::cast_slice_mut(&mut lines)[..len])?;
+        Ok(Self::from_lines(lines).slice(0..len))
     }
 
     /// A map that nobody else has.

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 fn directory(files: &[(&str, &[u8])]) -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::tempdir();
     for (name, bytes) in files {
         fs::write(dir.path().join(name), bytes).unwrap();
     }

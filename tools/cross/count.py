@@ -1,0 +1,167 @@
+"""What LLVM's models of processors make of the loops in which a forward spends its time, as they were compiled.
+
+The model takes every load for a hit in the first cache. A loop's share is what its multiplications alone would take, by the
+units that do them, over what the whole loop takes: 100 % is the processor's peak. A loop that has its sums in memory would
+also be correct, and slow: a vector on the stack is a failure here in a tile of any height, and anything on it in the tallest.
+"""
+import dataclasses
+import json
+import pathlib
+import re
+
+from chroot import AARCH64, Chroot
+
+PROCESSORS = ["neoverse-n1", "neoverse-v1"]
+"""The first is the Cortex-A76 of small boards; both have models of their own in LLVM."""
+ROUNDS = 200
+BRANCH = re.compile(r"^(b|b\.\w+|cbn?z|tbn?z)\b.*<(L\d+)>")
+STACK = re.compile(r"\[(sp|x29)\b")
+VECTOR = re.compile(r"\s[qdsv]\d")
+HIDDEN = {"prfm"}
+"""What asks for cache lines: no model knows how long that takes, so it counts as an instruction and no more."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernel:
+    function: str
+    """What its name ends with."""
+    multiplies: str
+    """How the instructions begin that do the arithmetic."""
+    says: str
+    least: dict[str, int]
+    """Percent of the peak, by processor; where a processor lacks the instruction, nothing."""
+
+
+KERNELS = [
+    Kernel("NEON::matmul_f32", "fmla", "f32", {"neoverse-n1": 96, "neoverse-v1": 95}),
+    Kernel("NEON::matmul_f16", "fmla", "f16 weights, in f32", {"neoverse-n1": 73, "neoverse-v1": 72}),
+    Kernel("NEON_FP16::matmul", "fmla", "f16", {"neoverse-n1": 96, "neoverse-v1": 95}),
+    Kernel("NEON::matmul_int8", "smlal smlal2 smull smull2 sadalp", "int8 by 16 bits", {"neoverse-n1": 75, "neoverse-v1": 75}),
+    Kernel("NEON_DOTPROD::int8", "sdot", "int8", {"neoverse-n1": 90, "neoverse-v1": 88}),
+    Kernel("NEON_I8MM::int8", "usmmla", "int8", {"neoverse-v1": 89}),
+    Kernel("NEON::attention", "fmla", "attention in f32", {"neoverse-n1": 90, "neoverse-v1": 90}),
+    Kernel("NEON_FP16::attention", "fmla", "attention in f16", {"neoverse-n1": 90, "neoverse-v1": 90}),
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Loop:
+    lines: list[str]
+    """Labels and instructions."""
+
+    @property
+    def instructions(self) -> list[str]:
+        return [line for line in self.lines if not line.endswith(":")]
+
+    def that_multiply(self, kernel: Kernel) -> list[str]:
+        return [line for line in self.instructions if line.split()[0] in kernel.multiplies.split()]
+
+    def is_tile_of(self, kernel: Kernel) -> bool:
+        """Most of it multiplies: bias and activation are loops, too."""
+        calls = any(line.startswith("bl ") for line in self.instructions)
+        return not calls and 3 * len(self.that_multiply(kernel)) >= len(self.instructions)
+
+    def spills(self, vectors_alone: bool) -> list[str]:
+        return [line for line in self.instructions
+                if STACK.search(line) and (VECTOR.search(line) or not vectors_alone)]
+
+
+def loops(listing: str) -> list[Loop]:
+    """The innermost loops of a disassembled function: from a label to a branch back to it, with no such pair inside."""
+    lines, labels, branches = [], {}, []
+    for line in listing.splitlines():
+        if label := re.fullmatch(r"<(L\d+)>:", line.strip()):
+            labels[label[1]] = len(lines)
+            lines.append(f"{label[1]}:")
+        elif re.match(r"\s+[a-z]", line):
+            text = " ".join(line.split("//")[0].split())
+            if branch := BRANCH.match(text):
+                branches.append((len(lines), branch[2]))
+            lines.append(text)
+    found = [(labels[label], at) for at, label in branches if label in labels and labels[label] < at]
+    inner = [(start, end) for start, end in found
+             if not any(start <= other and last <= end for other, last in found if (other, last) != (start, end))]
+    return [Loop(lines[start:end + 1]) for start, end in inner]
+
+
+def assembly(lines: list[str]) -> str:
+    """What llvm-mca reads. Labels that lie outside are defined behind the region, or the assembler refuses the branch."""
+    text = [re.sub(r"(?:0x[0-9a-f]+ )?<(L\d+)>", r"\1", line) for line in lines]
+    have = {line[:-1] for line in text if line.endswith(":")}
+    need = {label for line in text for label in re.findall(r"\bL\d+\b", line)} - have
+    return "\n".join(["// LLVM-MCA-BEGIN", *text, "// LLVM-MCA-END", *(f"{label}:" for label in sorted(need))]) + "\n"
+
+
+class Model:
+    """llvm-mca on a processor."""
+
+    def __init__(self, chroot: Chroot, processor: str) -> None:
+        self._chroot, self._processor = chroot, processor
+
+    def _ask(self, lines: list[str]) -> dict[str, float]:
+        source = self._chroot.target / "loop.s"
+        source.write_text(assembly(lines))
+        command = ["llvm-mca", "-mtriple=aarch64", f"-mcpu={self._processor}", "-mattr=+dotprod,+i8mm,+fullfp16",
+                   f"-iterations={ROUNDS}", "-instruction-info=false", "-resource-pressure=false", str(source)]
+        report = self._chroot.run(command, capture=True).stdout
+        return {name: float(value) for name, value in re.findall(r"^([\w ]+):\s+([\d.]+)$", report, re.MULTILINE)}
+
+    def cycles(self, lines: list[str]) -> float:
+        """Of one round, as it runs."""
+        return self._ask(lines)["Total Cycles"] / ROUNDS
+
+    def least(self, lines: list[str]) -> float:
+        """Of one round, if nothing but the units were a limit."""
+        return self._ask(lines)["Block RThroughput"]
+
+
+def disassemble(chroot: Chroot, program: pathlib.Path, function: str) -> str:
+    """The one function whose name ends so."""
+    names = chroot.run(["llvm-nm", "-C", "--defined-only", str(program)], capture=True).stdout
+    full = {line.split(None, 2)[2] for line in names.splitlines() if line.endswith(f"::{function}")}
+    if len(full) != 1:
+        raise ValueError(f"{program} has {len(full)} functions whose names end with {function}")
+    command = ["llvm-objdump", "-d", "-C", "--no-show-raw-insn", "--no-leading-addr", "--symbolize-operands",
+               f"--disassemble-symbols={full.pop()}", str(program)]
+    return chroot.run(command, capture=True).stdout
+
+
+def tests_of_kernels(chroot: Chroot) -> pathlib.Path:
+    """The kernels' test program, which has the optimized kernels and their names."""
+    built = chroot.run(["cargo", "test", "-p", "nimbert-kernels", "--no-run", "--quiet", "--message-format=json"], capture=True)
+    for line in built.stdout.splitlines():
+        message = json.loads(line)
+        if message.get("executable") and message["target"]["name"] == "kernels":
+            return pathlib.Path(message["executable"])
+    raise ValueError("cargo built no tests of the kernels")
+
+
+def report(chroot: Chroot, listing: bool) -> int:
+    """Prints a table. 1 where a loop touches the stack or is further from the peak than it was."""
+    program = tests_of_kernels(chroot)
+    bad = []
+    print(f"{'':24}{'':20}{'instructions':>14}" + "".join(f"{processor:>28}" for processor in PROCESSORS))
+    print(f"{'':24}{'':20}{'multiply / all':>14}" + f"{'cycles, least, share':>28}" * len(PROCESSORS))
+    for kernel in KERNELS:
+        tiles = [loop for loop in loops(disassemble(chroot, program, kernel.function)) if loop.is_tile_of(kernel)]
+        loop = max(tiles, key=lambda tile: len(tile.that_multiply(kernel)))
+        multiply = loop.that_multiply(kernel)
+        if listing:
+            print("\n".join(loop.lines))
+        shares = []
+        for processor in PROCESSORS:
+            if processor not in kernel.least:
+                shares.append(f"{'-':>28}")
+                continue
+            model = Model(chroot, processor)
+            cycles, least = model.cycles(loop.lines), model.least(multiply)
+            share = 100 * least / cycles
+            shares.append(f"{cycles:13.1f} {least:6.1f} {share:5.0f} %")
+            if share < kernel.least[processor]:
+                bad.append(f"{kernel.function}: {share:.1f} % on {processor}, less than {kernel.least[processor]} %")
+        counts = f"{len(multiply)} / {len(loop.instructions)}"
+        print(f"{kernel.function:24}{kernel.says:20}{counts:>14}" + "".join(shares))
+        spills = [line for tile in tiles for line in tile.spills(vectors_alone=tile is not loop)]
+        bad += [f"{kernel.function}: on the stack: {line}" for line in spills]
+    print("".join(f"\n{line}" for line in bad))
+    return int(bool(bad))

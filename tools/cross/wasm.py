@@ -1,0 +1,42 @@
+"""The library in WebAssembly: what a page could run, checked where there is no browser."""
+import json
+import pathlib
+
+from chroot import Chroot
+
+PARITY = ["parity::tiny", "parity::texts", "families::", "heads::"]
+SIMD = {f"CARGO_TARGET_WASM32_{target}_RUSTFLAGS": "-C target-feature=+simd128" for target in ("WASIP1", "UNKNOWN_UNKNOWN")}
+"""Vectors of 128 bits, which browsers have had since 2021."""
+
+
+def test(chroot: Chroot) -> None:
+    """Compiles for browsers; under Node the tiny checkpoints have PyTorch's outputs, and the kernels' int8 sums are exact."""
+    library = ["--no-default-features", "--target", "wasm32-unknown-unknown"]
+    chroot.run(["cargo", "clippy", "-p", "nimbert", "--lib", *library, "--", "-D", "warnings"], **SIMD)
+    chroot.run(["cargo", "rustc", "--release", "-p", "nimbert", "--lib", "--crate-type", "cdylib", *library, "--features", "capi"],
+               **SIMD)
+    file = chroot.target / "wasm32-unknown-unknown/release/nimbert.wasm"
+    print(f"the C interface as a module of WebAssembly: {file.stat().st_size:,} bytes, without a model")
+    program = _build(chroot, ["-p", "nimbert", "--test", "library", "--no-default-features", "--features", "demo"])
+    for name in PARITY:
+        _run(chroot, program, name)
+    program = _build(chroot, ["-p", "nimbert-kernels", "--test", "kernels"])
+    for name in ["int8::sums", "matmul::every_size", "attention::every_head_size"]:
+        _run(chroot, program, name)
+
+
+def _build(chroot: Chroot, what: list[str]) -> pathlib.Path:
+    command = ["cargo", "test", *what, "--target", "wasm32-wasip1", "--no-run", "--message-format=json"]
+    for line in chroot.run(command, capture=True, **SIMD).stdout.splitlines():
+        if executable := json.loads(line).get("executable"):
+            return pathlib.Path(executable)
+    raise ValueError("cargo built no test program")
+
+
+def _run(chroot: Chroot, program: pathlib.Path, name: str) -> None:
+    """A panic ends a program of WebAssembly, and there are no threads: test by test."""
+    node = ["node", "--no-warnings", "tools/cross/wasi.mjs", str(program), name, "--test-threads=1"]
+    said = chroot.run(node, capture=True).stdout
+    print(said, end="", flush=True)
+    if "0 passed" in said or "1 skipped" in said:
+        raise SystemExit(f"no test is called {name}")
