@@ -14,6 +14,7 @@ import engines
 import families
 import machine
 import models
+import pipelines
 import prepare
 import rounds
 import service
@@ -171,7 +172,7 @@ def redraw(args: Namespace) -> int:
 def main() -> int:
     args = arguments.parse(sys.argv[1:])
     try:
-        code = {"run": run, "roofline": run, "serve": service.run, "table": reprint, "charts": redraw}[args.command](args)
+        code = {"run": run, "roofline": run, "serve": service.run, "pipelines": pipelines.run, "table": reprint, "charts": redraw}[args.command](args)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:

@@ -7,6 +7,7 @@ from pathlib import Path
 import environment
 import models
 import needs
+import pipelines
 import service
 import tasks
 import workloads
@@ -14,7 +15,7 @@ from engines import ENGINES, select
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nimbert-bench"
 RESULTS = "results.csv"
-COMMANDS = ("run", "roofline", "serve", "table", "charts")
+COMMANDS = ("run", "roofline", "serve", "pipelines", "table", "charts")
 
 
 def positive(text: str) -> int:
@@ -171,6 +172,20 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--requests", metavar="N", type=int, help="requests after which memory is looked at, 0 for none "
                        "(default: 100000)")
     serve.add_argument("--quick", action="store_true", help="1 round of 2 seconds, 1000 requests, unless said otherwise")
+    python = command("pipelines", "measure nimbert's package for Python beside others, from text to result", "pipelines --quick",
+                     "pipelines --shape all-MiniLM-L6 --texts 10000", "pipelines --packages nimbert,fastembed", parents=[installing()])
+    model = python.add_mutually_exclusive_group()
+    model.add_argument("--shape", metavar="NAME", choices=[*models.SHAPES], default=models.DEFAULT,
+                       help=f"of the model: {', '.join(models.SHAPES)} (default: {models.DEFAULT})")
+    model.add_argument("--checkpoint", metavar="DIR", type=Path, help="a Hugging Face classifier of the BERT family instead")
+    python.add_argument("--packages", metavar="NAMES", type=reason(pipelines.choose), default=pipelines.CONTENDERS,
+                        help="such as nimbert,optimum-int8 (default: all)")
+    python.add_argument("--threads", metavar="N", type=positive, default=1, help="of each package (default: 1)")
+    python.add_argument("--rounds", metavar="N", type=positive, help="how often all packages take their turn (default: 3)")
+    python.add_argument("--seconds", metavar="S", type=seconds, help="time for each workload in a round, at least (default: 2)")
+    python.add_argument("--texts", metavar="N", type=int, default=0,
+                        help="also so many comments at once, once a round; 10000 take minutes each (default: none)")
+    python.add_argument("--quick", action="store_true", help="1 round of 0.5 seconds unless said otherwise")
     table = command("table", "print the tables of a record; needs nothing but Python",
                     "table benches/record/results.csv")
     charts = command("charts", "print the tables of a record and draw its charts again",

@@ -59,7 +59,7 @@ class Parse(unittest.TestCase):
     def test_an_unknown_command_gets_the_one_that_is_near(self):
         for typed, meant in (("chart", "charts"), ("tables", "table"), ("rooflin", "roofline"), ("runn", "run")):
             self.assertIn(f"no command {typed!r}: did you mean {meant}?", self.refused(typed, "a.csv"))
-        self.assertIn("There are run, roofline, serve, table, charts", self.refused("xyz"))
+        self.assertIn("There are run, roofline, serve, pipelines, table, charts", self.refused("xyz"))
         self.assertNotIn("did you mean", self.refused("xyz"))
 
     def test_a_record_without_a_command_gets_the_command(self):
