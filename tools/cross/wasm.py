@@ -2,6 +2,7 @@
 import json
 import pathlib
 
+import suite
 from chroot import Chroot
 
 PARITY = ["parity::tiny", "parity::texts", "families::", "heads::"]
@@ -10,13 +11,15 @@ SIMD = {f"CARGO_TARGET_WASM32_{target}_RUSTFLAGS": "-C target-feature=+simd128" 
 
 
 def test(chroot: Chroot) -> None:
-    """Compiles for browsers; under Node the tiny checkpoints have PyTorch's outputs, and the kernels' int8 sums are exact."""
+    """Compiles for browsers, and asks the demo as a page would; under Node the tiny checkpoints have PyTorch's outputs, and the kernels' int8 sums are exact."""
     library = ["--no-default-features", "--target", "wasm32-unknown-unknown"]
     chroot.run(["cargo", "clippy", "-p", "nimbert", "--lib", *library, "--", "-D", "warnings"], **SIMD)
     chroot.run(["cargo", "rustc", "--release", "-p", "nimbert", "--lib", "--crate-type", "cdylib", *library, "--features", "capi"],
                **SIMD)
     file = chroot.target / "wasm32-unknown-unknown/release/nimbert.wasm"
     print(f"the C interface as a module of WebAssembly: {file.stat().st_size:,} bytes, without a model")
+    said = chroot.run(["node", "tools/cross/browser.mjs", str(file), "src/demo/model.nimbert", *suite.STARS], capture=True).stdout
+    suite.hold_stars(said, "WebAssembly")
     program = _build(chroot, ["-p", "nimbert", "--test", "library", "--no-default-features", "--features", "demo"])
     for name in PARITY:
         _run(chroot, program, name)
