@@ -38,6 +38,9 @@ def parser() -> argparse.ArgumentParser:
     test.add_argument("--cpu", action="append", metavar="NAME", help="on this processor of qemu alone; may be repeated")
     counted = commands.add_parser("count", help="counts cycles of the inner loops, and looks for spills")
     counted.add_argument("--listing", action="store_true", help="prints each loop, too")
+    counted.add_argument("--object", type=pathlib.Path, metavar="FILE.o", help="of this object file for aarch64 instead")
+    counted.add_argument("--multiplies", metavar="NAME", default="sdot",
+                         help="the instructions that do its arithmetic, such as fmla, sdot or smmla (default: sdot)")
     delivered = commands.add_parser("dist", help="writes what runs on a board with nothing installed")
     delivered.add_argument("out", type=pathlib.Path, metavar="FOLDER")
     commands.add_parser("wasm", help="tests under Node what a browser would run")
@@ -60,6 +63,8 @@ def main() -> int:
     match arguments.command:
         case "test":
             suite.test(chroot, arguments.cpu, arguments.all)
+        case "count" if arguments.object:
+            count.report_object(chroot, arguments.object, arguments.multiplies)
         case "count":
             return count.report(chroot, arguments.listing)
         case "dist":

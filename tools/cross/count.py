@@ -8,6 +8,7 @@ import dataclasses
 import json
 import pathlib
 import re
+import shutil
 
 from chroot import AARCH64, Chroot
 
@@ -134,6 +135,26 @@ def tests_of_kernels(chroot: Chroot) -> pathlib.Path:
         if message.get("executable") and message["target"]["name"] == "kernels":
             return pathlib.Path(message["executable"])
     raise ValueError("cargo built no tests of the kernels")
+
+
+def report_object(chroot: Chroot, file: pathlib.Path, multiplies: str) -> None:
+    """The loop of an object file, of somebody else's kernel for instance, that has most of these instructions."""
+    inside = chroot.target / file.name
+    if inside != file.resolve():
+        shutil.copy(file, inside)
+    listing = chroot.run(["llvm-objdump", "-d", "--no-show-raw-insn", "--no-leading-addr", "--symbolize-operands", str(inside)],
+                         capture=True).stdout
+    kernel = Kernel(file.name, multiplies, "", {})
+    found = [loop for loop in loops(listing) if loop.that_multiply(kernel)]
+    if not found:
+        raise SystemExit(f"{file} has no loop with {multiplies}")
+    loop = max(found, key=lambda loop: len(loop.that_multiply(kernel)))
+    multiply = loop.that_multiply(kernel)
+    print(f"{file.name}: {len(multiply)} / {len(loop.instructions)} instructions, {len(loop.spills(vectors_alone=True))} vectors on the stack")
+    for processor in PROCESSORS:
+        model = Model(chroot, processor)
+        cycles, least = model.cycles(loop.lines), model.least(multiply)
+        print(f"  {processor}: {cycles:.1f} cycles, {least:.1f} at least: {100 * least / cycles:.0f} %")
 
 
 def report(chroot: Chroot, listing: bool) -> int:
