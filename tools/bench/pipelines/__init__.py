@@ -132,6 +132,12 @@ def short() -> list[str]:
     return [text for text in comments() if len(text) <= SHORT][:32]
 
 
+def said(printed: str) -> list[dict]:
+    """What a worker tells, between whatever its packages print."""
+    mark = "@@ "
+    return [json.loads(line.removeprefix(mark)) for line in printed.split("\n") if line.startswith(mark)]
+
+
 def measure(program: str, contender: Contender, job: dict, folder: Path, cores: list[int]) -> list[dict]:
     """What one package says in one round."""
     path, log = folder / "job.json", folder / "pipelines.log"
@@ -142,7 +148,7 @@ def measure(program: str, contender: Contender, job: dict, folder: Path, cores: 
                               env=os.environ | threads, preexec_fn=lambda: os.sched_setaffinity(0, cores))
     if done.returncode != 0:
         raise ValueError(f"{contender.task} {contender.name}: {last_line(log)} (the rest is in {log})")
-    return [json.loads(line[1:]) for line in done.stdout.splitlines() if line.startswith("\x1e")]
+    return said(done.stdout)
 
 
 def library(nimbert: str, files: Path, precision: str, texts: list[str], cores: list[int]) -> float:
@@ -182,11 +188,11 @@ def run(args: Namespace) -> int:
         first = (number - 1) % len(args.packages)
         for each in args.packages[first:] + args.packages[:first]:
             say(f"round {number} of {rounds}: {each.task} {each.name}")
-            for said in measure(program, each, job, args.output, cores):
-                if "answers" in said:
-                    answers[each.task, each.name] = said["answers"]
+            for found in measure(program, each, job, args.output, cores):
+                if "answers" in found:
+                    answers[each.task, each.name] = found["answers"]
                 else:
-                    rows.append(report.Row(each.task, each.name, number, said["workload"], min(said["runs"]), said.get("batch", 0)))
+                    rows.append(report.Row(each.task, each.name, number, found["workload"], min(found["runs"]), found.get("batch", 0)))
             write(record, about, rows)
         for precision in dict.fromkeys(each.precision for each in args.packages if each.ours and each.task == "classify"):
             ms = library(nimbert, files, precision, job["mixed"], cores)

@@ -21,6 +21,12 @@ class Choosing(unittest.TestCase):
         self.assertGreater(max(map(len, mixed)), 100)
 
 
+class Workers(unittest.TestCase):
+    def test_what_packages_print_is_passed_over(self):
+        printed = 'a warning\n@@ {"workload": "loop", "runs": [1.5]}\n50%\n@@ {"answers": [[0.5]]}\n'
+        self.assertEqual(pipelines.said(printed), [{"workload": "loop", "runs": [1.5]}, {"answers": [[0.5]]}])
+
+
 class Reports(unittest.TestCase):
     ROWS = [Row("classify", "nimbert-int8", 1, "loop", 1.0, 0), Row("classify", "transformers-f32", 1, "loop", 4.0, 1),
             Row("classify", "optimum-int8", 1, "loop", 3.0, 8), Row("classify", "nimbert-int8", 2, "loop", 2.0, 0),
