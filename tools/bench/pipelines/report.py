@@ -39,7 +39,7 @@ def distance(ours: list[list[float]], theirs: list[list[float]]) -> float:
 
 
 def leads(rows: list[Row], task: str, workload: str) -> str:
-    """nimbert beside the fastest of the others in the same rounds, whatever that computes in."""
+    """nimbert beside the fastest of the others in the same rounds: in f32 of those in f32, in int8 of all."""
     packages = dict.fromkeys(row.package for row in rows if row.task == task)
     parts = []
     for own in (name for name in packages if name.startswith("nimbert-")):
@@ -47,6 +47,8 @@ def leads(rows: list[Row], task: str, workload: str) -> str:
         for number in sorted({row.round for row in rows}):
             this = [row for row in rows if (row.task, row.round, row.workload) == (task, number, workload)]
             others = [row for row in this if not row.package.startswith(("nimbert-", "library-"))]
+            if own.endswith("-f32"):
+                others = [row for row in others if row.package.endswith("-f32")]
             mine = [row for row in this if row.package == own]
             if others and mine:
                 best = min(others, key=lambda row: row.ms)

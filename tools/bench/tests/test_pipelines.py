@@ -35,6 +35,8 @@ class Reports(unittest.TestCase):
 
     def test_a_lead_is_taken_within_a_round_over_the_fastest_there(self):
         self.assertEqual(report.leads(self.ROWS, "classify", "loop"), "nimbert-int8 2.75 (2.50 to 3.00; optimum-int8)")
+        rows = [Row("classify", "nimbert-f32", 1, "loop", 2.0, 0), *self.ROWS[1:3]]
+        self.assertEqual(report.leads(rows, "classify", "loop"), "nimbert-f32 2.00 (2.00 to 2.00; transformers-f32)")
         # Alone there is none, and the library in Rust is no other.
         self.assertEqual(report.leads(self.ROWS, "classify", "mixed"), "")
 
