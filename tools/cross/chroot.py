@@ -115,6 +115,15 @@ class Chroot:
                               stdout=subprocess.PIPE if capture else None)
 
 
+    def test_program(self, what: list[str], **more: str) -> pathlib.Path:
+        """Builds the one test program that these arguments of `cargo test` name."""
+        command = ["cargo", "test", *what, "--no-run", "--quiet", "--message-format=json"]
+        for line in self.run(command, capture=True, **more).stdout.splitlines():
+            if executable := json.loads(line).get("executable"):
+                return pathlib.Path(executable)
+        raise ValueError(f"cargo built no test program: {' '.join(what)}")
+
+
 def _output(command: list[str]) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 

@@ -5,12 +5,11 @@ units that do them, over what the whole loop takes: 100 % is the processor's pea
 also be correct, and slow: a vector on the stack is a failure here in a tile of any height, and anything on it in the tallest.
 """
 import dataclasses
-import json
 import pathlib
 import re
 import shutil
 
-from chroot import AARCH64, Chroot
+from chroot import Chroot
 
 PROCESSORS = ["neoverse-n1", "neoverse-v1"]
 """The first is the Cortex-A76 of small boards; both have models of their own in LLVM."""
@@ -107,34 +106,30 @@ class Model:
         report = self._chroot.run(command, capture=True).stdout
         return {name: float(value) for name, value in re.findall(r"^([\w ]+):\s+([\d.]+)$", report, re.MULTILINE)}
 
-    def cycles(self, lines: list[str]) -> float:
-        """Of one round, as it runs."""
-        return self._ask(lines)["Total Cycles"] / ROUNDS
-
-    def least(self, lines: list[str]) -> float:
-        """Of one round, if nothing but the units were a limit."""
-        return self._ask(lines)["Block RThroughput"]
+    def share(self, loop: Loop, kernel: Kernel) -> tuple[float, float, float]:
+        """Cycles of a round, those that the units need for its multiplications, and the latter as percent of the former."""
+        cycles = self._ask(loop.lines)["Total Cycles"] / ROUNDS
+        least = self._ask(loop.that_multiply(kernel))["Block RThroughput"]
+        return cycles, least, 100 * least / cycles
 
 
-def disassemble(chroot: Chroot, program: pathlib.Path, function: str) -> str:
-    """The one function whose name ends so."""
-    names = chroot.run(["llvm-nm", "-C", "--defined-only", str(program)], capture=True).stdout
-    full = {line.split(None, 2)[2] for line in names.splitlines() if line.endswith(f"::{function}")}
-    if len(full) != 1:
-        raise ValueError(f"{program} has {len(full)} functions whose names end with {function}")
-    command = ["llvm-objdump", "-d", "-C", "--no-show-raw-insn", "--no-leading-addr", "--symbolize-operands",
-               f"--disassemble-symbols={full.pop()}", str(program)]
+def disassemble(chroot: Chroot, file: pathlib.Path, *options: str) -> str:
+    command = ["llvm-objdump", "-d", "-C", "--no-show-raw-insn", "--no-leading-addr", "--symbolize-operands", *options, str(file)]
     return chroot.run(command, capture=True).stdout
 
 
-def tests_of_kernels(chroot: Chroot) -> pathlib.Path:
-    """The kernels' test program, which has the optimized kernels and their names."""
-    built = chroot.run(["cargo", "test", "-p", "nimbert-kernels", "--no-run", "--quiet", "--message-format=json"], capture=True)
-    for line in built.stdout.splitlines():
-        message = json.loads(line)
-        if message.get("executable") and message["target"]["name"] == "kernels":
-            return pathlib.Path(message["executable"])
-    raise ValueError("cargo built no tests of the kernels")
+def function(chroot: Chroot, program: pathlib.Path, name: str) -> str:
+    """The listing of the one function whose name ends so."""
+    names = chroot.run(["llvm-nm", "-C", "--defined-only", str(program)], capture=True).stdout
+    full = {line.split(None, 2)[2] for line in names.splitlines() if line.endswith(f"::{name}")}
+    if len(full) != 1:
+        raise ValueError(f"{program} has {len(full)} functions whose names end with {name}")
+    return disassemble(chroot, program, f"--disassemble-symbols={full.pop()}")
+
+
+def largest(found: list[Loop], kernel: Kernel) -> Loop:
+    """The one that multiplies most: the tallest tile's."""
+    return max(found, key=lambda loop: len(loop.that_multiply(kernel)))
 
 
 def report_object(chroot: Chroot, file: pathlib.Path, multiplies: str) -> None:
@@ -142,31 +137,26 @@ def report_object(chroot: Chroot, file: pathlib.Path, multiplies: str) -> None:
     inside = chroot.target / file.name
     if inside != file.resolve():
         shutil.copy(file, inside)
-    listing = chroot.run(["llvm-objdump", "-d", "--no-show-raw-insn", "--no-leading-addr", "--symbolize-operands", str(inside)],
-                         capture=True).stdout
     kernel = Kernel(file.name, multiplies, "", {})
-    found = [loop for loop in loops(listing) if loop.that_multiply(kernel)]
+    found = [loop for loop in loops(disassemble(chroot, inside)) if loop.that_multiply(kernel)]
     if not found:
         raise SystemExit(f"{file} has no loop with {multiplies}")
-    loop = max(found, key=lambda loop: len(loop.that_multiply(kernel)))
-    multiply = loop.that_multiply(kernel)
-    print(f"{file.name}: {len(multiply)} / {len(loop.instructions)} instructions, {len(loop.spills(vectors_alone=True))} vectors on the stack")
+    loop = largest(found, kernel)
+    print(f"{file.name}: {len(loop.that_multiply(kernel))} / {len(loop.instructions)} instructions, {len(loop.spills(vectors_alone=True))} vectors on the stack")
     for processor in PROCESSORS:
-        model = Model(chroot, processor)
-        cycles, least = model.cycles(loop.lines), model.least(multiply)
-        print(f"  {processor}: {cycles:.1f} cycles, {least:.1f} at least: {100 * least / cycles:.0f} %")
+        cycles, least, share = Model(chroot, processor).share(loop, kernel)
+        print(f"  {processor}: {cycles:.1f} cycles, {least:.1f} at least: {share:.0f} %")
 
 
 def report(chroot: Chroot, listing: bool) -> int:
     """Prints a table. 1 where a loop touches the stack or is further from the peak than it was."""
-    program = tests_of_kernels(chroot)
+    program = chroot.test_program(["-p", "nimbert-kernels", "--test", "kernels"])
     bad = []
     print(f"{'':24}{'':20}{'instructions':>14}" + "".join(f"{processor:>28}" for processor in PROCESSORS))
     print(f"{'':24}{'':20}{'multiply / all':>14}" + f"{'cycles, least, share':>28}" * len(PROCESSORS))
     for kernel in KERNELS:
-        tiles = [loop for loop in loops(disassemble(chroot, program, kernel.function)) if loop.is_tile_of(kernel)]
-        loop = max(tiles, key=lambda tile: len(tile.that_multiply(kernel)))
-        multiply = loop.that_multiply(kernel)
+        tiles = [loop for loop in loops(function(chroot, program, kernel.function)) if loop.is_tile_of(kernel)]
+        loop = largest(tiles, kernel)
         if listing:
             print("\n".join(loop.lines))
         shares = []
@@ -174,13 +164,11 @@ def report(chroot: Chroot, listing: bool) -> int:
             if processor not in kernel.least:
                 shares.append(f"{'-':>28}")
                 continue
-            model = Model(chroot, processor)
-            cycles, least = model.cycles(loop.lines), model.least(multiply)
-            share = 100 * least / cycles
+            cycles, least, share = Model(chroot, processor).share(loop, kernel)
             shares.append(f"{cycles:13.1f} {least:6.1f} {share:5.0f} %")
             if share < kernel.least[processor]:
                 bad.append(f"{kernel.function}: {share:.1f} % on {processor}, less than {kernel.least[processor]} %")
-        counts = f"{len(multiply)} / {len(loop.instructions)}"
+        counts = f"{len(loop.that_multiply(kernel))} / {len(loop.instructions)}"
         print(f"{kernel.function:24}{kernel.says:20}{counts:>14}" + "".join(shares))
         spills = [line for tile in tiles for line in tile.spills(vectors_alone=tile is not loop)]
         bad += [f"{kernel.function}: on the stack: {line}" for line in spills]

@@ -1,11 +1,11 @@
 """The library in WebAssembly: what a page could run, checked where there is no browser."""
-import json
 import pathlib
 
-import suite
+import stars
 from chroot import Chroot
 
 PARITY = ["parity::tiny", "parity::texts", "families::", "heads::"]
+WASI = ["--target", "wasm32-wasip1"]
 SIMD = {f"CARGO_TARGET_WASM32_{target}_RUSTFLAGS": "-C target-feature=+simd128" for target in ("WASIP1", "UNKNOWN_UNKNOWN")}
 """Vectors of 128 bits, which browsers have had since 2021."""
 
@@ -18,22 +18,14 @@ def test(chroot: Chroot) -> None:
                **SIMD)
     file = chroot.target / "wasm32-unknown-unknown/release/nimbert.wasm"
     print(f"the C interface as a module of WebAssembly: {file.stat().st_size:,} bytes, without a model")
-    said = chroot.run(["node", "tools/cross/browser.mjs", str(file), "src/demo/model.nimbert", *suite.STARS], capture=True).stdout
-    suite.hold_stars(said, "WebAssembly")
-    program = _build(chroot, ["-p", "nimbert", "--test", "library", "--no-default-features", "--features", "demo"])
+    said = chroot.run(["node", "tools/cross/browser.mjs", str(file), "src/demo/model.nimbert", *stars.STARS], capture=True).stdout
+    stars.hold(said, "WebAssembly")
+    program = chroot.test_program(["-p", "nimbert", "--test", "library", "--no-default-features", "--features", "demo", *WASI], **SIMD)
     for name in PARITY:
         _run(chroot, program, name)
-    program = _build(chroot, ["-p", "nimbert-kernels", "--test", "kernels"])
+    program = chroot.test_program(["-p", "nimbert-kernels", "--test", "kernels", *WASI], **SIMD)
     for name in ["int8::sums", "matmul::every_size", "attention::every_head_size"]:
         _run(chroot, program, name)
-
-
-def _build(chroot: Chroot, what: list[str]) -> pathlib.Path:
-    command = ["cargo", "test", *what, "--target", "wasm32-wasip1", "--no-run", "--message-format=json"]
-    for line in chroot.run(command, capture=True, **SIMD).stdout.splitlines():
-        if executable := json.loads(line).get("executable"):
-            return pathlib.Path(executable)
-    raise ValueError("cargo built no test program")
 
 
 def _run(chroot: Chroot, program: pathlib.Path, name: str) -> None:
