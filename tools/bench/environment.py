@@ -71,6 +71,19 @@ def python(cache: Path, given: str | None, wanted: list[str]) -> str:
     return str(program)
 
 
+def pinned(venv: Path, requirements: Path, announcement: str) -> str:
+    """The Python of an environment that has what a file pins, and is made again when the file is another."""
+    wanted = requirements.read_text()
+    program, done = venv / "bin" / "python", venv / "requirements.txt"
+    if not done.exists() or done.read_text() != wanted:
+        say(announcement)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True, stdout=sys.stderr)
+        install = [str(program), "-m", "pip", "install", "--disable-pip-version-check", "-q", "-r", str(requirements)]
+        subprocess.run(install, check=True, stdout=sys.stderr)
+        done.write_text(wanted)
+    return str(program)
+
+
 def _has_pip(program: Path) -> bool:
     try:
         return subprocess.run([str(program), "-m", "pip", "--version"], capture_output=True).returncode == 0

@@ -66,19 +66,14 @@ def python(cache: Path, given: str | None) -> str:
     """That of an environment with all packages, and with nimbert's own as it is now; or the one given, as it is."""
     if given:
         return given
-    venv, wanted = cache / "pipelines-venv", (HERE / "requirements.txt").read_text()
-    program, done = venv / "bin" / "python", venv / "requirements.txt"
-    if not done.exists() or done.read_text() != wanted:
-        say(f"installing transformers, optimum, sentence-transformers, fastembed and what they need into {venv}: some 4 GB to "
-            "download, 8 GB on disk, some minutes")
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True, stdout=sys.stderr)
-        install = [str(program), "-m", "pip", "install", "--disable-pip-version-check", "-q"]
-        subprocess.run([*install, "-r", str(HERE / "requirements.txt")], check=True, stdout=sys.stderr)
-        done.write_text(wanted)
+    venv = cache / "pipelines-venv"
+    program = environment.pinned(venv, HERE / "requirements.txt", (
+        f"installing transformers, optimum, sentence-transformers, fastembed and what they need into {venv}: some 4 GB to download, "
+        "8 GB on disk, some minutes"))
     say("building nimbert's package for Python")
-    install = [str(program), "-m", "pip", "install", "--disable-pip-version-check", "-q", "--force-reinstall", "--no-deps"]
+    install = [program, "-m", "pip", "install", "--disable-pip-version-check", "-q", "--force-reinstall", "--no-deps"]
     subprocess.run([*install, str(REPOSITORY / "python")], check=True, stdout=sys.stderr)
-    return str(program)
+    return program
 
 
 def prepare(cache: Path, program: str, source: Path, nimbert: str) -> Path:
@@ -151,17 +146,6 @@ def measure(program: str, contender: Contender, job: dict, folder: Path, cores: 
     return said(done.stdout)
 
 
-def library(nimbert: str, files: Path, precision: str, texts: list[str], cores: list[int]) -> float:
-    """Milliseconds of the library in Rust, from the same texts to their scores, by the program that compares models."""
-    data = files / "data.jsonl"
-    data.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
-    command = [nimbert, "compare", str(files / f"{precision}.nimbert"), "--precision-a", precision, "--precision-b", precision,
-               "--threads", str(len(cores)), "--format", "json", "--data", str(data)]
-    out = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=lambda: os.sched_setaffinity(0, cores))
-    found = json.loads(out.stdout)
-    return 1e3 * len(texts) / max(found[side]["texts_per_second"] for side in "ab")
-
-
 def write(path: Path, about: dict[str, str], rows: list[report.Row]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         file.writelines(f"# {key}: {' '.join(value.split())}\n" for key, value in about.items())
@@ -195,8 +179,8 @@ def run(args: Namespace) -> int:
                     rows.append(report.Row(each.task, each.name, number, found["workload"], min(found["runs"]), found.get("batch", 0)))
             write(record, about, rows)
         for precision in dict.fromkeys(each.precision for each in args.packages if each.ours and each.task == "classify"):
-            ms = library(nimbert, files, precision, job["mixed"], cores)
-            rows.append(report.Row("classify", f"library-{precision}", number, "mixed", ms, 0))
+            rate = service.library(nimbert, files / f"{precision}.nimbert", precision, job["mixed"], cores, files / "data.jsonl")
+            rows.append(report.Row("classify", f"library-{precision}", number, "mixed", 1e3 * len(job["mixed"]) / rate, 0))
     write(record, about, rows)
     print(report.text(about, rows, answers))
     print(f"\nrecord: {record}")

@@ -27,16 +27,10 @@ USUAL = rounds.Plan(3, 8.0, 100_000)
 
 def python(cache: Path) -> str:
     """That of an environment with the other servers, made where it is not there."""
-    venv, wanted = cache / "service-venv", (HERE / "requirements.txt").read_text()
-    program, done = venv / "bin" / "python", venv / "requirements.txt"
-    if not done.exists() or done.read_text() != wanted:
-        say(f"installing FastAPI, Infinity, PyTorch and what they need into {venv}: some 3 GB to download, 6 GB on disk, "
-            "some minutes. --servers nimbert needs none of it")
-        subprocess.run([os.sys.executable, "-m", "venv", "--clear", str(venv)], check=True)
-        install = [str(program), "-m", "pip", "install", "--disable-pip-version-check", "-q", "-r"]
-        subprocess.run([*install, str(HERE / "requirements.txt")], check=True, stdout=os.sys.stderr)
-        done.write_text(wanted)
-    return str(program)
+    venv = cache / "service-venv"
+    return environment.pinned(venv, HERE / "requirements.txt", (
+        f"installing FastAPI, Infinity, PyTorch and what they need into {venv}: some 3 GB to download, 6 GB on disk, some minutes. "
+        "--servers nimbert needs none of it"))
 
 
 def sentences(checkpoint: Path, out: Path) -> Path:
@@ -69,15 +63,12 @@ def choose(names: str) -> list[Server]:
     return [server for server in SERVERS if server.name in wanted or server.name.split("-")[0] in wanted]
 
 
-def library(bench: prepare.Bench, texts: list[str], core: int, precision: str) -> float:
-    """Texts a second of the library alone, on the same core."""
-    data = bench.cache / "texts.jsonl"
+def library(nimbert: str, model: Path, precision: str, texts: list[str], cores: list[int], data: Path) -> float:
+    """Texts a second of the library alone on these cores, by the program that compares models; `data` is written for it."""
     data.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
-    model = str(bench.packed(precision, tasks.CLASSIFY))
-    command = [bench.nimbert, "compare", model, "--precision-a", precision, "--precision-b", precision, "--threads", "1",
+    command = [nimbert, "compare", str(model), "--precision-a", precision, "--precision-b", precision, "--threads", str(len(cores)),
                "--format", "json", "--data", str(data)]
-    out = subprocess.run(command, capture_output=True, text=True, check=True,
-                         preexec_fn=lambda: os.sched_setaffinity(0, [core]))
+    out = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=lambda: os.sched_setaffinity(0, cores))
     found = json.loads(out.stdout)
     return max(found[side]["texts_per_second"] for side in "ab")
 
@@ -153,7 +144,11 @@ def run(args: Namespace) -> int:
         found.append(row)
         write(record, about, found)
 
-    ours = {f"nimbert-{precision}": library(bench, texts, cores[0], precision) for precision in ("int8", "f32")}
+    def alone_in(precision: str) -> float:
+        model = bench.packed(precision, tasks.CLASSIFY)
+        return library(bench.nimbert, model, precision, texts, [cores[0]], bench.cache / "texts.jsonl")
+
+    ours = {f"nimbert-{precision}": alone_in(precision) for precision in ("int8", "f32")}
     alone = lone(bench, files, program, (cores[0], cores[1]), plan.seconds, log)
     code = 0
     try:
@@ -163,7 +158,7 @@ def run(args: Namespace) -> int:
         code = 130
     # Once more at the end: the machine may have become slower meanwhile.
     for name, before in ours.items():
-        ours[name] = (before + library(bench, texts, cores[0], name.removeprefix("nimbert-"))) / 2
+        ours[name] = (before + alone_in(name.removeprefix("nimbert-"))) / 2
     print(report.text(about, found, args.servers, ours, alone))
     print(f"\nrecord: {record}")
     return code
