@@ -25,8 +25,8 @@ pub fn try_zeroed<T: Pod>(len: usize) -> Result<Vec<CacheLine>, TryReserveError>
     Ok(zeroed)
 }
 
-/// Saturating: a product that wraps would pass a few bytes off as memory for any number of values.
-const fn lines<T>(len: usize) -> usize {
+/// Cache lines that hold `len` values. Saturating: a product that wraps would pass a few bytes off as memory for any number of values.
+pub(crate) const fn lines<T>(len: usize) -> usize {
     len.saturating_mul(size_of::<T>()).div_ceil(64)
 }
 

@@ -13,10 +13,14 @@ mod aarch64 {
 }
 #[cfg(target_arch = "x86_64")]
 mod x86_64 {
+    pub(super) mod amx;
     pub(super) mod avx2;
     pub(super) mod avx512;
     pub(super) mod avx512fp16;
 }
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86_64::amx::is_permitted as amx_is_permitted;
 
 type AddLayerNorm = unsafe fn(usize, *const f32, *const f32, *const f32, *const f32, f32, *mut f32);
 
@@ -159,6 +163,7 @@ mod tables {
         use super::super::{
             Half, Table,
             x86_64::{
+                amx,
                 avx2::{self, Avx2},
                 avx512::{self, Avx512},
                 avx512fp16::Fp16,
@@ -214,6 +219,11 @@ mod tables {
                 ..AVX512_VNNI
             }
         };
+        pub(in crate::arch) const AVX512_AMX: Table = {
+            entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"]
+                int8(args: &matmul_int8::Args), amx::matmul_int8);
+            Table { matmul_int8: int8, limit_int8: amx::limit, ..AVX512_FP16 }
+        };
     }
 }
 
@@ -238,6 +248,8 @@ pub(crate) fn table(isa: Isa) -> &'static Table {
         Isa::Avx512Vnni => &tables::AVX512_VNNI,
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512Fp16 => &tables::AVX512_FP16,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Amx => &tables::AVX512_AMX,
         _ => &tables::PORTABLE,
     }
 }

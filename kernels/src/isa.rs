@@ -20,6 +20,8 @@ pub enum Isa {
     Avx512Vnni,
     /// [`Isa::Avx512Vnni`] with arithmetic on half-precision floats.
     Avx512Fp16,
+    /// [`Isa::Avx512Fp16`] with the products of int8 matrices of AMX, where the system lets a process have them.
+    Avx512Amx,
     /// NEON, which every aarch64 has: 128-bit floats, int8 by products of 16 bits.
     Neon,
     /// [`Isa::Neon`] with the int8 dot product of `FEAT_DotProd`.
@@ -31,13 +33,14 @@ pub enum Isa {
 }
 
 impl Isa {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Portable,
         Self::Avx2,
         Self::AvxVnni,
         Self::Avx512,
         Self::Avx512Vnni,
         Self::Avx512Fp16,
+        Self::Avx512Amx,
         Self::Neon,
         Self::NeonDotprod,
         Self::NeonFp16,
@@ -66,15 +69,16 @@ impl Isa {
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512vl")
                 && is_x86_feature_detected!("avx512dq");
+            let vnni = avx512 && is_x86_feature_detected!("avx512vnni");
+            let fp16 = vnni && is_x86_feature_detected!("avx512fp16");
             match self {
                 Self::Portable => true,
                 Self::Avx2 => avx2,
                 Self::AvxVnni => avx2 && is_x86_feature_detected!("avxvnni"),
                 Self::Avx512 => avx512,
-                Self::Avx512Vnni => avx512 && is_x86_feature_detected!("avx512vnni"),
-                Self::Avx512Fp16 => {
-                    avx512 && is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512fp16")
-                }
+                Self::Avx512Vnni => vnni,
+                Self::Avx512Fp16 => fp16,
+                Self::Avx512Amx => fp16 && crate::arch::amx_is_permitted(),
                 _ => false,
             }
         }
@@ -108,6 +112,7 @@ impl Isa {
             Self::Avx512 => "avx512",
             Self::Avx512Vnni => "avx512-vnni",
             Self::Avx512Fp16 => "avx512-fp16",
+            Self::Avx512Amx => "avx512-amx",
             Self::Neon => "neon",
             Self::NeonDotprod => "neon-dotprod",
             Self::NeonFp16 => "neon-fp16",

@@ -3,7 +3,7 @@ import difflib
 import re
 
 NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
-ISA = r"\b(?:portable|avx2|avx-vnni|avx512-fp16|avx512-vnni|avx512|neon-dotprod|neon-fp16|neon-i8mm|neon)\b"
+ISA = r"\b(?:portable|avx2|avx-vnni|avx512-amx|avx512-fp16|avx512-vnni|avx512|neon-dotprod|neon-fp16|neon-i8mm|neon)\b"
 
 
 def near(expected: str, found: str) -> bool:

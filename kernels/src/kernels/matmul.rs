@@ -232,7 +232,7 @@ impl Kernels {
                 m: rows,
                 k4,
                 n: (panels * PANEL).min(n - column),
-                lhs: lhs.bytes[order.row(row, k)..].as_ptr(),
+                lhs: lhs.bytes()[order.row(row, k)..].as_ptr(),
                 lhs_scale: lhs.scales[row..].as_ptr(),
                 lhs_middle: lhs.middles[row..].as_ptr(),
                 lhs_sum: lhs.sums[row..].as_ptr(),

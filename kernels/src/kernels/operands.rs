@@ -1,15 +1,17 @@
 //! The left sides of products, in the number types that they are computed in.
 
+use bytemuck::{cast_slice, cast_slice_mut};
+
 use super::Kernels;
-use crate::generic::matmul_int8::Order;
+use crate::{CacheLine, aligned::lines, generic::matmul_int8::Order};
 
 /// Rows quantized to signed bytes, each over its own range, as the left side of an int8 product: a byte q stands for
 /// `middle + scale * q`. [`Kernels::quantize_rows`](crate::Kernels::quantize_rows) makes them, for products of the same
 /// instruction set.
 #[derive(Debug)]
 pub struct QuantizedRows {
-    /// In their order, the tail zero.
-    pub(super) bytes: Vec<i8>,
+    /// In their order, the tail zero. They start on a cache line: an order with a whole line of each row has no line in two.
+    lines: Vec<CacheLine>,
     pub(super) order: Order,
     /// The value of one step, `[m]`; NaN for a row with a number that is not finite.
     pub(super) scales: Vec<f32>,
@@ -24,7 +26,7 @@ impl Default for QuantizedRows {
     /// None, for any instruction set.
     fn default() -> Self {
         let [scales, middles] = [const { Vec::new() }; 2];
-        Self { bytes: Vec::new(), order: Order { rows: 1, unit: 4 }, scales, middles, sums: Vec::new(), k: 0 }
+        Self { lines: Vec::new(), order: Order { rows: 1, unit: 4 }, scales, middles, sums: Vec::new(), k: 0 }
     }
 }
 
@@ -34,9 +36,17 @@ impl QuantizedRows {
         self.scales.len()
     }
 
+    pub(super) fn bytes(&self) -> &[i8] {
+        cast_slice(&self.lines)
+    }
+
+    pub(super) fn bytes_mut(&mut self) -> &mut [i8] {
+        cast_slice_mut(&mut self.lines)
+    }
+
     /// A row's bytes, its tail of zeros included, its scale and its middle.
     pub fn row(&self, row: usize) -> (Vec<i8>, f32, f32) {
-        let from = &self.bytes[self.order.row(row, self.k)..];
+        let from = &self.bytes()[self.order.row(row, self.k)..];
         let bytes = (0..self.order.padded(self.k)).map(|p| from[self.order.byte(p)]).collect();
         (bytes, self.scales[row], self.middles[row])
     }
@@ -44,10 +54,10 @@ impl QuantizedRows {
     pub(super) fn resize(&mut self, rows: usize, k: usize, order: Order) {
         if (self.k, self.order) != (k, order) {
             // The tail bytes are where other rows' values were.
-            self.bytes.fill(0);
+            self.bytes_mut().fill(0);
         }
         (self.k, self.order) = (k, order);
-        self.bytes.resize(order.len(rows, k), 0);
+        self.lines.resize(lines::<i8>(order.len(rows, k)), CacheLine([0; 64]));
         self.scales.resize(rows, 0.0);
         self.middles.resize(rows, 0.0);
         self.sums.resize(rows, 0);
@@ -65,7 +75,7 @@ impl Kernels {
         rows.resize(bytes.len() / k, k, order);
         rows.scales.fill(1.0);
         for (row, from) in bytes.chunks_exact(k).enumerate() {
-            let to = &mut rows.bytes[order.row(row, k)..];
+            let to = &mut rows.bytes_mut()[order.row(row, k)..];
             from.iter().enumerate().for_each(|(p, &byte)| to[order.byte(p)] = byte);
             rows.sums[row] = from.iter().map(|&byte| i32::from(byte)).sum();
         }

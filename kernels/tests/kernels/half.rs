@@ -50,7 +50,7 @@ impl Product {
 
 /// Whether products are in half precision, where weights are.
 fn has_halves(kernels: Kernels) -> bool {
-    matches!(kernels.isa(), Isa::Avx512Fp16 | Isa::NeonFp16 | Isa::NeonI8mm)
+    matches!(kernels.isa(), Isa::Avx512Fp16 | Isa::Avx512Amx | Isa::NeonFp16 | Isa::NeonI8mm)
 }
 
 /// Worst case, with halves: the row's rounding to f16 (u), then at most b roundings of a block's partial sum (b·u), each

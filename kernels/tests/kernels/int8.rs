@@ -83,10 +83,20 @@ fn sums_are_exact_at_every_size_around_the_tiles() {
     }
 }
 
+/// Where a tier has tiles of sixteen rows and 64 steps of k, all heights that one and two of them can have.
+#[test]
+fn sums_are_exact_at_every_height() {
+    for m in 11..=67 {
+        for k in [64, 192] {
+            Case::random(m, 33, k).check();
+        }
+    }
+}
+
 /// The largest sums that bytes can make: a saturating or wrapping step on the way shows.
 #[test]
 fn sums_are_exact_for_adversarial_rows() {
-    for k in [1, 3, 4, 66, 768, 3_072, 65_001, 66_000] {
+    for k in [1, 3, 4, 66, 768, 3_072, 65_001, 65_984, 66_000] {
         let alternating = |p: usize| if p.is_multiple_of(2) { 127 } else { -127 };
         let in_pairs = |p: usize| if (p / 2).is_multiple_of(2) { 127 } else { -127 };
         let patterns: [Vec<i8>; 6] = [
@@ -100,7 +110,8 @@ fn sums_are_exact_for_adversarial_rows() {
         // Stored as 255 and 1 (127 and -127), 128 (0) and, what only a hostile file has, 0 (-128).
         let mut weights = patterns.to_vec();
         weights.extend([vec![0; k], vec![-128; k], (0..k).map(|p| alternating(p) / 127).collect()]);
-        Case::new(patterns.concat(), weights.concat(), k).check();
+        // More rows than one tile has.
+        Case::new(patterns.concat().repeat(3), weights.concat(), k).check();
     }
 }
 
