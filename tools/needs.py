@@ -73,9 +73,9 @@ def interpreter() -> str:
     return "python3" if shutil.which("python3") == sys.executable else sys.executable
 
 
-def check() -> None:
-    """Ends the program, with code 2, unless all its packages are there."""
-    lacking, known = absent(), pins(REQUIREMENTS)
+def check(requirements: Path = REQUIREMENTS) -> None:
+    """Ends the program, with code 2, unless all its packages are there. Their versions are those of a requirements file."""
+    lacking, known = absent(), pins(requirements)
     if not lacking:
         return
     download = size(sum(known[name].megabytes for name in lacking))
