@@ -6,6 +6,7 @@
 It needs the packages of requirements.txt. The training itself takes less than a minute.
 """
 import contextlib
+import io
 import json
 import signal
 import subprocess
@@ -14,6 +15,9 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
+from unittest import mock
+
+from safetensors.torch import load_file, save_file
 
 HERE = Path(__file__).resolve().parent
 sys.path += [str(HERE), str(HERE.parent)]
@@ -116,14 +120,33 @@ class SingleLabel(Runs):
         failing.chmod(0o755)
         base, data = self.classifier(), self.table(False)
         head = ["--new-head", "--problem", "single-label", "--labels", *reversed(NAMES)]
-        self.assertEqual(run.main(self.words(base, data, "out", *head, nimbert=failing)), 1)
+        with mock.patch("served.find", return_value=None):
+            self.assertEqual(run.main(self.words(base, data, "out", *head)), run.NO_PROGRAM)
+        weights = self.weights("out")
+        self.assertEqual(run.main(self.words(base, data, "out", *head, "--resume", nimbert=failing)), 1)
         self.assertFalse((self.top / "out" / "model.nimbert").exists())
         self.assertIsNotNone(json.loads((self.top / "out" / "eval.json").read_text())["model"])
-        weights = self.weights("out")
         self.assertEqual(run.main(self.words(base, data, "out", *head, "--resume")), 0)
         self.assertEqual(weights, self.weights("out"))
         self.agrees("out", -1)
         self.assertIn("classifier.weight", (self.top / "out" / "model" / "README.md").read_text())
+
+
+class BrokenBases(Runs):
+    def error(self) -> str:
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            self.assertEqual(run.main(self.words(self.top / "words", self.table(True), "out", *made_up.MULTI_LABEL)), 1)
+        return said.getvalue()
+
+    def test_what_is_wrong_with_the_weights_is_said(self):
+        weights = self.base("words", made_up.spec("BertForMaskedLM")) / "model.safetensors"
+        tensors = load_file(weights)
+        del tensors["bert.encoder.layer.1.output.dense.bias"]
+        save_file(tensors, weights, {"format": "pt"})
+        self.assertIn("words: the weights lack bert.encoder.layer.1.output.dense.bias\n", self.error())
+        weights.write_bytes(weights.read_bytes()[:5000])
+        self.assertRegex(self.error(), "finetune: .*words: ")
 
 
 def write(folder: Path) -> None:

@@ -36,12 +36,12 @@ class Folder:
     def begin(self, asked: dict, resume: bool) -> None:
         """Starts a run, or goes on with one that was asked for in the same way."""
         asked = json.loads(json.dumps(asked))
-        if self.begun.exists():
+        if self.model.exists() or any(self.checkpoints.glob("checkpoint-*")):
             if not resume:
                 raise ValueError(f"{self.root}: a run has begun there: --resume goes on, --output names another place")
             refuse_others(self.begun, asked)
             return
-        if self.root.exists() and any(self.root.iterdir()):
+        if self.root.exists() and any(self.root.iterdir()) and not self.begun.exists():
             raise ValueError(f"{self.root}: not empty, and no run of finetune: --output names a new directory")
         self.root.mkdir(parents=True, exist_ok=True)
         write_json(self.begun, asked)

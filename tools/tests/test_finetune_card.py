@@ -121,7 +121,10 @@ class Resuming(InADirectory):
     def test_a_run_goes_on_only_as_it_began(self):
         out = Folder(self.top / "out")
         asked = {"settings": folder.as_dict(SETTINGS), "split": 0.1}
+        out.begin(asked | {"split": 0.3}, False)
         out.begin(asked, False)
+        self.assertEqual(json.loads(out.begun.read_text())["split"], 0.1, "nothing was computed of what was asked before")
+        (out.checkpoints / "checkpoint-19").mkdir(parents=True)
         with self.assertRaisesRegex(ValueError, "a run has begun there: --resume goes on"):
             out.begin(asked, False)
         out.begin(asked, True)
