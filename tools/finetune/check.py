@@ -21,9 +21,11 @@ from safetensors.torch import load_file, save_file
 
 HERE = Path(__file__).resolve().parent
 sys.path += [str(HERE), str(HERE.parent)]
+import labels
 import made_up
 import make_checkpoint
 import run
+import tables
 from made_up import NAMES
 from training import complete_checkpoint
 
@@ -147,6 +149,42 @@ class BrokenBases(Runs):
         self.assertIn("words: the weights lack bert.encoder.layer.1.output.dense.bias\n", self.error())
         weights.write_bytes(weights.read_bytes()[:5000])
         self.assertRegex(self.error(), "finetune: .*words: ")
+
+
+class OneFileForBoth(Runs):
+    """What nimbert eval takes is read here, and what it refuses is refused; the demo has Star_1 to Star_5."""
+
+    STARS = [f"Star_{star}" for star in range(1, 6)]
+    TABLES = ['a,3\n', 'a,3.0\r\n', '"a, ""b""",Star_2\n', '"a\nb",1\n', 'a,"1,5"\n', 'a,"1, 5"\n\n\n', 'a,"1,,5"\n',
+              'a,0\n', 'a,6\n', 'a\n', 'a,1,2\n', '\na,1\n', 'a"b,1\n', '"a"b,1\n', '"a,1\n', 'a,"1\nb,2"\n',
+              'a\rb,1\n', '"a\rb",1\n', 'a,star_1\n', 'a,nan\n', 'a," 4 "\n', 'a,1.5\n', '"a",1 \n', 'a, "1"\n', 'a,1']
+    LINES = ['"a"\t3\n', 'a\t1,2\n', 'a\t1\t\n', 'a\n', 'a\t1\n\n', 'a\t1\n\nb\t2\n', 'a\x85b\u2028c\t1\n',
+             'a\rb\t1\n']
+    OBJECTS = ['{"text": "a", "label": 3}', '{"text": "a", "label": "Star_3"}', '{"text": "a", "label": [1, 2]}',
+               '{"text": "a", "label": []}', '{"text": "a", "label": ["1,2"]}', '{"text": "a", "label": true}', '[]',
+               '{', '{"text": "a", "text": "b", "label": 1}', '{"text": 3, "label": 1}', '{"text": "a", "label": {}}',
+               '{"text": "\\ud800", "label": 1}', '{"text": "a", "label": NaN}', '{"text": "a", "label": 3.0}',
+               '{"text": "a", "label": [[1]]}']
+
+    def ours(self, path: Path) -> bool:
+        reader = labels.Reader(self.STARS, True, "label")
+        try:
+            return bool([reader.places(row) for row in tables.read(path, tables.Columns("text", "label"))])
+        except ValueError:
+            return False
+
+    def test_both_read_the_same(self):
+        cases = [("t.csv", f"text,label\n{rows}") for rows in self.TABLES]
+        cases += [("t.tsv", f"text\tlabel\n{rows}") for rows in self.LINES]
+        cases += [("t.jsonl", row) for row in self.OBJECTS]
+        found = []
+        for name, contents in cases:
+            path = self.top / name
+            path.write_bytes(contents.encode())
+            done = subprocess.run([NIMBERT, "eval", "--input", path, "--label-column", "label"], capture_output=True)
+            self.assertEqual(done.returncode == 0, self.ours(path), (contents, done.stderr))
+            found.append(done.returncode)
+        self.assertEqual(set(found), {0, 1})
 
 
 def write(folder: Path) -> None:

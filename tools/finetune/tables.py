@@ -164,9 +164,12 @@ def json_rows(path: Path, lines: list[str], columns: Columns) -> Iterator[Row]:
         refuse_empty(path, number, line)
         place = f"{path}: row {number}"
         try:
-            row = json.loads(line, object_pairs_hook=lambda pairs: once(place, pairs))
+            row = json.loads(line, object_pairs_hook=once, parse_constant=refuse_constant)
+            json.dumps(row, ensure_ascii=False).encode()  # half of a surrogate pair is no character
         except json.JSONDecodeError as error:
             raise ValueError(f"{place}: not valid JSON: {error.msg} at column {error.colno}") from None
+        except ValueError as error:
+            raise ValueError(f"{place}: not valid JSON: {error}") from None
         if not isinstance(row, dict):
             raise ValueError(f"{place}: expected a JSON object")
         for name in (columns.text, columns.label):
@@ -178,10 +181,15 @@ def json_rows(path: Path, lines: list[str], columns: Columns) -> Iterator[Row]:
         yield Row(place, text or "", json_label(f"{place}, column {columns.label!r}", row[columns.label]))
 
 
-def once(place: str, pairs: list[tuple]) -> dict:
+def once(pairs: list[tuple]) -> dict:
     if len(found := dict(pairs)) < len(pairs):
-        raise ValueError(f"{place}: a key twice")
+        raise ValueError("a key twice")
     return found
+
+
+def refuse_constant(name: str) -> None:
+    """Python reads NaN and Infinity, which JSON does not have."""
+    raise ValueError(name)
 
 
 def json_label(place: str, value: object) -> str | tuple[str, ...]:

@@ -123,7 +123,7 @@ class Resuming(InADirectory):
         asked = {"settings": folder.as_dict(SETTINGS), "split": 0.1}
         out.begin(asked | {"split": 0.3}, False)
         out.begin(asked, False)
-        self.assertEqual(json.loads(out.begun.read_text())["split"], 0.1, "nothing was computed of what was asked before")
+        self.assertEqual(json.loads(out.begun.read_text())["split"], 0.1, "nothing was computed before")
         (out.checkpoints / "checkpoint-19").mkdir(parents=True)
         with self.assertRaisesRegex(ValueError, "a run has begun there: --resume goes on"):
             out.begin(asked, False)
