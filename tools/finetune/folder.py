@@ -56,6 +56,10 @@ class Folder:
         shutil.rmtree(unnamed, ignore_errors=True)
         unnamed.mkdir()
         write_model(unnamed)
+        # safetensors writes weights for their owner alone; a service may be another user.
+        mode = (unnamed / "config.json").stat().st_mode
+        for path in unnamed.iterdir():
+            path.chmod(mode)
         write_json(self.trained, result)
         unnamed.rename(self.model)
 

@@ -149,8 +149,15 @@ class Resuming(InADirectory):
         with self.assertRaises(OSError):
             out.save(fails, self.trained)
         self.assertIsNone(out.read_trained())
-        out.save(lambda path: (path / "config.json").write_text("{}"), self.trained)
+
+        def writes(path: Path) -> None:
+            (path / "config.json").write_text("{}")
+            (path / "model.safetensors").touch(0o600)
+
+        out.save(writes, self.trained)
         self.assertEqual(out.read_trained(), self.trained)
+        modes = {path.stat().st_mode for path in out.model.iterdir()}
+        self.assertEqual(modes, {(out.model / "config.json").stat().st_mode})
 
     def test_without_the_program_the_commands_are_printed(self):
         commands = served.Commands("nimbert", Folder(Path("a b")), 128)
