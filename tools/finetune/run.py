@@ -115,7 +115,7 @@ def report(folder: Folder, data: Data, trained: dict, measured: served.Served, m
     print(card.served_section(kept, measured))
     print(f"\ncheckpoint  {folder.model}, with its card README.md")
     if measured.packed:
-        print(f"packed      {measured.said.splitlines()[0]}\npage        {folder.report}\n\nNext:")
+        print(f"page        {folder.report}\n\n{measured.said}\n\nNext:")
         print(f"  nimbert classify --model {folder.packed} --max-tokens {max_tokens} 'a text'")
         print(f"  nimbert serve --model {folder.packed}")
 
