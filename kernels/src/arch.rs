@@ -221,8 +221,16 @@ mod tables {
         };
         pub(in crate::arch) const AVX512_AMX: Table = {
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"]
-                int8(args: &matmul_int8::Args), amx::matmul_int8);
-            Table { matmul_int8: int8, limit_int8: amx::limit, ..AVX512_FP16 }
+                int8(args: &matmul_int8::Args), amx::matmul::run);
+            entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512fp16"]
+                attention(args: &attention::Args), amx::attention::run);
+            Table {
+                matmul_int8: int8,
+                attention_half: attention,
+                limit_int8: amx::limit_int8,
+                limit_attention: amx::limit_bf16,
+                ..AVX512_FP16
+            }
         };
     }
 }

@@ -20,7 +20,8 @@ pub enum Isa {
     Avx512Vnni,
     /// [`Isa::Avx512Vnni`] with arithmetic on half-precision floats.
     Avx512Fp16,
-    /// [`Isa::Avx512Fp16`] with the products of int8 matrices of AMX, where the system lets a process have them.
+    /// [`Isa::Avx512Fp16`] with AMX, where the system lets a process have it: products of int8 matrices, and attention of int8
+    /// models in bfloat16.
     Avx512Amx,
     /// NEON, which every aarch64 has: 128-bit floats, int8 by products of 16 bits.
     Neon,
@@ -78,7 +79,9 @@ impl Isa {
                 Self::Avx512 => avx512,
                 Self::Avx512Vnni => vnni,
                 Self::Avx512Fp16 => fp16,
-                Self::Avx512Amx => fp16 && crate::arch::amx_is_permitted(),
+                Self::Avx512Amx => {
+                    fp16 && is_x86_feature_detected!("avx512bf16") && crate::arch::amx_is_permitted()
+                }
                 _ => false,
             }
         }

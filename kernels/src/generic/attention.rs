@@ -11,8 +11,10 @@ use super::{
 };
 use crate::PANEL;
 
-/// Rows of queries that are worked on together, at most.
+/// Rows of queries that are worked on together on the vectors' unit, at most.
 pub(super) const MAX_ROWS: usize = 12;
+/// The same of a unit for matrices.
+pub(crate) const MAX_TILE_ROWS: usize = 32;
 
 /// The number type that attention is computed in. What leaves it is f32.
 pub(crate) trait Attend: Lanes<Weight = <Self as Lanes>::Elem> {
@@ -76,7 +78,7 @@ impl Bias {
     /// # Safety
     /// There are such a query and such a key.
     #[inline(always)]
-    pub(super) unsafe fn row(&self, query: usize, key: usize) -> *const f32 {
+    pub(crate) unsafe fn row(&self, query: usize, key: usize) -> *const f32 {
         // SAFETY: the caller's promise: positions are those of keys, and distances between them are there.
         unsafe {
             let position =
@@ -89,8 +91,8 @@ impl Bias {
 /// f32 values of scratch that a head over `keys` keys needs, whatever the number type: the panels, the queries of a
 /// tile, their scores and their sums.
 pub(crate) const fn scratch_len(keys: usize, head_size: usize) -> usize {
-    let panels = keys.next_multiple_of(PANEL) * head_size + head_size.next_multiple_of(PANEL) * keys;
-    panels + MAX_ROWS * (query_stride(head_size) + 256 + head_size.next_multiple_of(PANEL)) + 4 * 64
+    let (keys, padded) = (keys.next_multiple_of(PANEL), head_size.next_multiple_of(PANEL));
+    2 * keys * padded + MAX_TILE_ROWS * (query_stride(head_size) + 256 + padded) + 4 * 64
 }
 
 /// From one query row of the scratch to the next, where heads are not larger: a constant, which the tile's addresses
@@ -162,7 +164,7 @@ impl<A: Attend> Scratch<A> {
 /// Asks for what the next head, whose columns follow, will read of a row: heads are worked on in their order, and rows
 /// are too far apart for the hardware to see it.
 #[inline(always)]
-fn next_head(row: *const f32, head_size: usize) {
+pub(crate) fn next_head(row: *const f32, head_size: usize) {
     for at in (0..head_size).step_by(16) {
         super::prefetch::line(row.wrapping_add(head_size + at).cast());
     }
@@ -267,7 +269,7 @@ unsafe fn add_values<A: Attend, const NR: usize, const MR: usize>(
 
 /// `out = sums / sum`
 #[inline(always)]
-pub(super) unsafe fn divide<S: Simd>(sums: *const f32, sum: f32, len: usize, out: *mut f32) {
+pub(crate) unsafe fn divide<S: Simd>(sums: *const f32, sum: f32, len: usize, out: *mut f32) {
     let inverse = 1.0 / sum;
     // SAFETY: the caller's promise; `sums` has whole panels, `out` `len` values.
     unsafe {

@@ -119,7 +119,7 @@ unsafe fn query_rows<D: Pairs, const MR: usize>(
 
 /// The largest of a row's scores and `max`. Scores beyond `count`, up to a whole register, become minus infinity.
 #[inline(always)]
-unsafe fn largest<S: Simd>(scores: *mut f32, count: usize, max: f32) -> f32 {
+pub(crate) unsafe fn largest<S: Simd>(scores: *mut f32, count: usize, max: f32) -> f32 {
     let padded = count.next_multiple_of(S::LANES);
     // SAFETY: the caller's promise: the row has whole registers.
     unsafe {
@@ -136,7 +136,7 @@ unsafe fn largest<S: Simd>(scores: *mut f32, count: usize, max: f32) -> f32 {
 
 /// What earlier sums are multiplied by where the largest score has grown from `before` to `max`.
 #[inline(always)]
-unsafe fn shrink<S: Simd, const MR: usize>(before: [f32; MR], max: [f32; MR]) -> [f32; MR] {
+pub(crate) unsafe fn shrink<S: Simd, const MR: usize>(before: [f32; MR], max: [f32; MR]) -> [f32; MR] {
     let mut steps = [0.0; PANEL];
     for (step, (before, max)) in steps.iter_mut().zip(before.iter().zip(max)) {
         *step = before - max;

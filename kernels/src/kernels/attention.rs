@@ -36,8 +36,9 @@ pub struct Attention<'a> {
     pub bias: Option<&'a DistanceBias>,
     /// Which key row each query is of, for `bias`; `None`: queries are all the keys' tokens, in their order.
     pub positions: Option<&'a [u32]>,
-    /// Compute in half precision where the machine has arithmetic for it ([`crate::Isa::Avx512Fp16`]), or in 16-bit
-    /// integers ([`crate::Isa::Avx512Vnni`]): up to twice as fast, and good to about three digits.
+    /// Compute in half precision where the machine has arithmetic for it ([`crate::Isa::Avx512Fp16`]), in 16-bit integers
+    /// ([`crate::Isa::Avx512Vnni`]) or bfloat16 ([`crate::Isa::Avx512Amx`]): up to three times as fast, and good to about three
+    /// digits.
     pub half: bool,
 }
 

@@ -252,7 +252,8 @@ fn attention_of_large_numbers_is_that_of_f32() {
             };
             let (found, expected) = (run(true), run(false));
             assert!(found.iter().all(|x| x.is_finite()), "{} part {part} of {size:e}", kernels.isa());
-            if has_halves(kernels) {
+            // bfloat16 has the range of f32.
+            if has_halves(kernels) && kernels.isa() != Isa::Avx512Amx {
                 for (found, expected) in found.chunks(hidden).zip(expected.chunks(hidden)) {
                     assert_same_bits(&found[d..], &expected[d..], &format!("part {part} of {size:e}"));
                     assert_ne!(found[..d], expected[..d], "the small head is in halves");
