@@ -64,6 +64,14 @@ class Engine:
         truncation: bool = True,
         max_tokens: int | None = None,
     ) -> NDArray[np.float32]: ...
+    def scores_each(
+        self,
+        texts: str | Iterable[object],
+        *,
+        function_to_apply: str | None = None,
+        truncation: bool = True,
+        max_tokens: int | None = None,
+    ) -> tuple[NDArray[np.float32], dict[int, str]]: ...
     def rank(self, queries: str | Iterable[str], documents: str | Iterable[str], *, raw: bool = False) -> NDArray[np.float32]: ...
     def embed(
         self,
@@ -74,6 +82,16 @@ class Engine:
         normalize: bool | None = None,
         dimensions: int | None = None,
     ) -> NDArray[np.float32]: ...
+    def embed_each(
+        self,
+        texts: str | Iterable[object],
+        *,
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+        normalize: bool | None = None,
+        dimensions: int | None = None,
+        truncation: bool = True,
+    ) -> tuple[NDArray[np.float32], dict[int, str]]: ...
     def embed_ids(self, ids: _Ids, *, normalize: bool | None = None, dimensions: int | None = None) -> NDArray[np.float32]: ...
     def token_vectors(
         self,

@@ -17,6 +17,7 @@ use pyo3::{prelude::*, sync::MutexExt, types::PyDict};
 
 use crate::{
     arrays::{logits_of, of_ids, rows, vectors},
+    each::{self, Each, Reading},
     errors::{option, raise},
     input,
     run::{encode, in_turns},
@@ -255,11 +256,25 @@ impl Engine {
         max_tokens: Option<usize>,
     ) -> PyResult<Bound<'py, PyArray2<f32>>> {
         let model = self.model(py)?;
-        let scoring = function_to_apply.map_or(Ok(model.engine.scoring()), str::parse);
-        let scoring =
-            scoring.map_err(|reason: String| option(py, &format!("function_to_apply: {reason}")))?;
+        let scoring = scoring(py, &model, function_to_apply)?;
         let rows = rows(py, &model, texts, pairs, max_tokens, truncation)?;
         logits_of(py, &model, &rows, Some(scoring))
+    }
+
+    /// As scores(), but a text that has no answer does not stop the others: float32[n, labels] with a row of NaN for it, and a
+    /// dictionary from its index to the reason.
+    #[pyo3(signature = (texts, *, function_to_apply=None, truncation=true, max_tokens=None))]
+    fn scores_each<'py>(
+        &self,
+        py: Python<'py>,
+        texts: &Bound<'py, PyAny>,
+        function_to_apply: Option<&str>,
+        truncation: bool,
+        max_tokens: Option<usize>,
+    ) -> PyResult<Each<'py>> {
+        let model = self.model(py)?;
+        let scoring = scoring(py, &model, function_to_apply)?;
+        each::scores(py, &model, texts, Reading { max_tokens, truncation }, scoring)
     }
 
     /// How well documents answer queries, one for one: float32[n], of a model with one label. `raw` gives its outputs.
@@ -296,6 +311,25 @@ impl Engine {
         let texts = input::texts(texts)?;
         let rows = encode(py, &model, &texts, None, None, true, |text| embedder.prepare(text))?;
         vectors(py, &model, &embedder, &rows, normalize, dimensions)
+    }
+
+    /// As embed(), but a text that has no vector does not stop the others: float32[n, d] with a row of NaN for it, and a dictionary from
+    /// its index to the reason.
+    #[pyo3(signature = (texts, *, prompt_name=None, prompt=None, normalize=None, dimensions=None, truncation=true))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
+    fn embed_each<'py>(
+        &self,
+        py: Python<'py>,
+        texts: &Bound<'py, PyAny>,
+        prompt_name: Option<String>,
+        prompt: Option<String>,
+        normalize: Option<bool>,
+        dimensions: Option<usize>,
+        truncation: bool,
+    ) -> PyResult<Each<'py>> {
+        let (model, embedder) = (self.model(py)?, self.embedder(py, prompt_name, prompt)?);
+        let reading = Reading { max_tokens: None, truncation };
+        each::vectors(py, &model, &embedder, texts, reading, normalize, dimensions)
     }
 
     /// The same of rows of token ids, special ones included.
@@ -434,6 +468,12 @@ impl Engine {
         };
         embedder.with_prompt(prompt).map_err(|error| raise(py, error, 0))
     }
+}
+
+/// How scores are made of outputs: as the model says, or as its user does.
+fn scoring(py: Python<'_>, model: &AnyTask, function_to_apply: Option<&str>) -> PyResult<Scoring> {
+    let scoring = function_to_apply.map_or(Ok(model.engine.scoring()), str::parse);
+    scoring.map_err(|reason: String| option(py, &format!("function_to_apply: {reason}")))
 }
 
 fn load(

@@ -9,21 +9,27 @@ pub(crate) type Texts = Vec<PyBackedStr>;
 
 /// One text, or any that can be gone through.
 pub(crate) fn texts(given: &Bound<'_, PyAny>) -> PyResult<Texts> {
-    if given.is_instance_of::<PyString>() {
-        return Ok(vec![text(given, 0)?]);
-    }
-    given.try_iter()?.enumerate().map(|(index, item)| text(&item?, index)).collect()
+    let text = |(index, found): (usize, Result<PyBackedStr, String>)| {
+        found.map_err(|reason| errors::input(given.py(), index, &reason))
+    };
+    texts_or_reasons(given)?.into_iter().enumerate().map(text).collect()
 }
 
-fn text(item: &Bound<'_, PyAny>, index: usize) -> PyResult<PyBackedStr> {
+/// The same, where one that is no text has its reason in its place.
+pub(crate) fn texts_or_reasons(given: &Bound<'_, PyAny>) -> PyResult<Vec<Result<PyBackedStr, String>>> {
+    if given.is_instance_of::<PyString>() {
+        return Ok(vec![text(given)]);
+    }
+    given.try_iter()?.map(|item| Ok(text(&item?))).collect()
+}
+
+fn text(item: &Bound<'_, PyAny>) -> Result<PyBackedStr, String> {
     let Ok(string) = item.cast::<PyString>() else {
-        let kind = item.get_type().name()?.to_string();
-        return Err(errors::input(item.py(), index, &format!("is {kind}, expected str")));
+        let kind = item.get_type().name().map_or_else(|_| "an object".to_owned(), |name| name.to_string());
+        return Err(format!("is {kind}, expected str"));
     };
-    string.clone().try_into().map_err(|error: PyErr| {
-        // A half of a surrogate pair, which is no character.
-        errors::input(item.py(), index, &format!("is not Unicode: {error}"))
-    })
+    // A half of a surrogate pair is no character.
+    string.clone().try_into().map_err(|error: PyErr| format!("is not Unicode: {error}"))
 }
 
 /// The second texts of as many pairs as there are first ones.

@@ -2,6 +2,7 @@
 //! lock, and go out as NumPy arrays, or as tuples of which the package makes the dictionaries that people know.
 
 mod arrays;
+mod each;
 mod engine;
 mod errors;
 mod input;

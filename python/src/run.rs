@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use nimbert::{AnyTask, Encoding, Error, OnLong, Result};
-use pyo3::prelude::*;
+use pyo3::{prelude::*, pybacked::PyBackedStr};
 
 use crate::{errors::raise, input::Texts};
 
@@ -23,17 +23,43 @@ pub(crate) fn encode(
     truncate: bool,
     prepare: impl for<'a> Fn(&'a str) -> Cow<'a, str> + Sync,
 ) -> PyResult<Vec<Encoding>> {
-    let (tokenizer, most) = (model.engine.tokenizer(), model.engine.max_tokens());
-    let most = max_tokens.map_or(most, |tokens| tokens.min(most));
-    let on_long = if truncate { OnLong::Truncate } else { OnLong::Error };
+    let tokens = tokenizing(model, max_tokens, truncate);
     in_parts(py, texts.len(), TEXTS, |part| {
         let encode = |(place, index): (usize, usize)| {
-            let found =
-                tokenizer.encode(&prepare(&texts[index]), pairs.map(|pairs| &*pairs[index]), most, on_long);
-            found.map_err(|reason| Error::Text { index: place, reason: advise(reason, truncate) })
+            let found = tokens(&prepare(&texts[index]), pairs.map(|pairs| &*pairs[index]));
+            found.map_err(|reason| Error::Text { index: place, reason })
         };
         part.enumerate().map(encode).collect()
     })
+}
+
+/// The same, where a text that is refused has its reason in its place.
+pub(crate) fn encode_each(
+    py: Python<'_>,
+    model: &AnyTask,
+    texts: &[Result<PyBackedStr, String>],
+    max_tokens: Option<usize>,
+    truncate: bool,
+    prepare: impl for<'a> Fn(&'a str) -> Cow<'a, str> + Sync,
+) -> PyResult<Vec<Result<Encoding, String>>> {
+    let tokens = tokenizing(model, max_tokens, truncate);
+    let encode = |text: &Result<PyBackedStr, String>| match text {
+        Ok(text) => tokens(&prepare(text), None),
+        Err(reason) => Err(reason.clone()),
+    };
+    in_parts(py, texts.len(), TEXTS, |part| texts[part].iter().map(|text| Ok(encode(text))).collect())
+}
+
+/// From a text, or a pair of texts, to its tokens, or to why there are none.
+fn tokenizing(
+    model: &AnyTask,
+    max_tokens: Option<usize>,
+    truncate: bool,
+) -> impl Fn(&str, Option<&str>) -> Result<Encoding, String> + Sync {
+    let (tokenizer, most) = (model.engine.tokenizer(), model.engine.max_tokens());
+    let most = max_tokens.map_or(most, |tokens| tokens.min(most));
+    let on_long = if truncate { OnLong::Truncate } else { OnLong::Error };
+    move |text, pair| tokenizer.encode(text, pair, most, on_long).map_err(|reason| advise(reason, truncate))
 }
 
 fn advise(reason: String, truncate: bool) -> String {
