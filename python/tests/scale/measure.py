@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Two workers of Ray or Spark beside two plain processes on the same cores: rows a second, and memory.
 
-    python measure.py                                        the built-in demo
-    python measure.py --model bert.nimbert --rows 4000       a file of yours
+    python measure.py speed                                  the built-in demo
+    python measure.py memory --model bert.nimbert            a file of yours
 
 Each run is a process of its own with its workers, of one thread each. Runs take turns; ratios are of the same round, and their median is
 what counts. Rows a second are from the first batch's start to the last one's end in any worker, so without the start of Ray and Spark.
@@ -128,7 +128,7 @@ def once(args: argparse.Namespace, kind: str, workers: int, idle: bool = False) 
         notes.mkdir()
         data.write(folder / "comments", args.rows, args.rows // BLOCK)
         job = [kind, str(folder), workers, [str(notes), args.model and str(args.model.resolve()), idle]]
-        done = subprocess.run([sys.executable, __file__, "--run", json.dumps(job)], capture_output=True, text=True)
+        done = subprocess.run([sys.executable, __file__, "run", json.dumps(job)], capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(done.stderr)
         each = [[[float(x) for x in line.split()] for line in path.read_text().splitlines()] for path in notes.iterdir()]
@@ -141,31 +141,38 @@ def once(args: argparse.Namespace, kind: str, workers: int, idle: bool = False) 
     return {"rows/s": sum(rows for *_, rows, _ in batches) / seconds, "MiB": memory / 2**20}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, help="a packed file or a directory (default: the built-in demo)")
-    parser.add_argument("--rows", type=int, default=30_000, help="default: 30000")
-    parser.add_argument("--rounds", type=int, default=3, help="default: 3")
-    parser.add_argument("--kinds", default="plain,ray,spark", help="default: plain,ray,spark")
-    parser.add_argument("--run", help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.run:
-        kind, folder, workers, job = json.loads(args.run)
-        return RUNS[kind](Path(folder), workers, tuple(job))
-    kinds, speed = args.kinds.split(","), {}
+def speed(args: argparse.Namespace, kinds: list[str]) -> None:
+    rates = {kind: [] for kind in kinds}
     for number in range(args.rounds):
         for kind in kinds:
-            found = once(args, kind, 2)
-            speed.setdefault(kind, []).append(found["rows/s"])
-            print(f"round {number + 1}: {kind:<5} {found['rows/s']:8,.0f} rows/s, load {os.getloadavg()[0]:.2f}", flush=True)
+            rates[kind].append(once(args, kind, 2)["rows/s"])
+            print(f"round {number + 1}: {kind:<5} {rates[kind][-1]:8,.0f} rows/s, load {os.getloadavg()[0]:.2f}", flush=True)
     for kind in kinds[1:]:
-        ratios = [own / plain for own, plain in zip(speed[kind], speed[kinds[0]])]
+        ratios = [own / first for own, first in zip(rates[kind], rates[kinds[0]])]
         print(f"{kind}: {statistics.median(ratios):.3f} of {kinds[0]}'s rows/s ({min(ratios):.3f} to {max(ratios):.3f})")
-    args.rows = min(args.rows, 8 * BLOCK)
+
+
+def memory(args: argparse.Namespace, kinds: list[str]) -> None:
     for kind in kinds:
         one, two = (once(args, kind, workers)["MiB"] - once(args, kind, workers, idle=True)["MiB"] for workers in (1, 2))
         print(f"{kind}: {one:.1f} MiB of one worker, {two:.1f} MiB of two, beside Python's own: {two - one:+.1f} MiB", flush=True)
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["speed", "memory"])
+    parser.add_argument("--model", type=Path, help="a packed file or a directory (default: the built-in demo)")
+    parser.add_argument("--rows", type=int, help="in thousands (default: 30 for speed, 4 for memory)")
+    parser.add_argument("--rounds", type=int, default=3, help="of speed (default: 3)")
+    parser.add_argument("--kinds", default="plain,ray,spark", help="the first is what the others are held against (default: plain,ray,spark)")
+    args = parser.parse_args()
+    args.rows = BLOCK * (args.rows or {"speed": 30, "memory": 4}[args.what])
+    {"speed": speed, "memory": memory}[args.what](args, args.kinds.split(","))
+
+
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["run"]:
+        kind, folder, workers, job = json.loads(sys.argv[2])
+        RUNS[kind](Path(folder), workers, tuple(job))
+    else:
+        main()
