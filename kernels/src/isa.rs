@@ -34,7 +34,7 @@ pub enum Isa {
 }
 
 impl Isa {
-    const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Portable,
         Self::Avx2,
         Self::AvxVnni,

@@ -34,7 +34,7 @@ pub enum Activation {
 /// The kernels of one instruction set.
 #[derive(Debug, Clone, Copy)]
 pub struct Kernels {
-    isa: Isa,
+    pub(crate) isa: Isa,
     pub(crate) table: &'static Table,
 }
 

@@ -29,6 +29,7 @@ mod isa;
 mod kernels;
 mod limits;
 mod pack;
+mod proof;
 mod quantize;
 pub mod reference;
 mod team;
@@ -41,6 +42,7 @@ pub use pack::{
     Panels, f32_panels_len, halve_panels, int8_panels_len, pack_f32, pad_to_panels, try_halve_panels,
     try_pack_f32, unpack,
 };
+pub use proof::Unproven;
 pub use quantize::{Int8Panels, Int8Weights, expand_int8, int8_step, int8_steps, pack_int8, try_pack_int8};
 pub use team::Team;
 

@@ -235,7 +235,7 @@ impl Engine {
     }
 }
 
-/// The kernels of `isa`, or of `NIMBERT_ISA`, or of the machine's best.
+/// The kernels of `isa`, or of `NIMBERT_ISA`, or of the machine's best, which have shown that they are right here.
 fn kernels(isa: Option<Isa>) -> Result<Kernels> {
     // The environment is looked at only where it decides: in a C program another thread may be changing it.
     let (option, isa) = match isa {
@@ -255,5 +255,5 @@ fn kernels(isa: Option<Isa>) -> Result<Kernels> {
     if !isa.is_available() {
         return Err(Error::Option { option, reason: format!("this machine cannot run {isa}") });
     }
-    Ok(Kernels::new(isa))
+    Kernels::proven(isa).map_err(|wrong| Error::Option { option, reason: wrong.to_string() })
 }

@@ -72,10 +72,11 @@ fn logits_are_those_of_transformers() {
 }
 
 /// int8 is 0.02 to 0.03 away in all three, which is 2 to 3 % of BERT's and DistilBERT's logits, and 8 % of RoBERTa's: those are
-/// spread by 0.31 alone. No part is to blame: with any one of them in f16 it is 7 to 9 %.
+/// spread by 0.31 alone. No part is to blame: with any one of them in f16 it is 7 to 9 %. f16: what `heads.rs` allows where sums are
+/// in f16, 0.006, and a third more for the same reason (found: up to 0.0054).
 fn has_the_same_logits(dir: &Path) {
     let rows = rows(dir);
-    for (precision, most) in [(Precision::F32, 1e-5), (Precision::F16, 4e-3), (Precision::Int8, 0.1)] {
+    for (precision, most) in [(Precision::F32, 1e-5), (Precision::F16, 8e-3), (Precision::Int8, 0.1)] {
         let reader = Reader::load(dir, Options::default().precision(precision)).unwrap();
         let (mut theirs, mut ours) = (Vec::new(), Vec::new());
         for row in &rows {

@@ -134,8 +134,10 @@ fn a_packed_file_computes_the_same_as_its_directory() {
                 if precision == Precision::F32 {
                     assert_eq!(packed, directory, "{name:?}: {}", row["text"]);
                 }
-                // Half a step of f16 or int8 in each of the two numbers that make a word: 2^-12 and 1/254 of the largest.
-                let near = if precision == Precision::Int8 { 0.99 } else { 0.99999 };
+                // Half a step of f16 or int8 in each of the two numbers that make a word: 2^-12 and 1/254 of the largest. Where
+                // sums are in f16, words that are rounded in another way move the vector by as much as they do, 0.006 of its
+                // length (`heads.rs`), and the cosine falls by half the square of that.
+                let near = if precision == Precision::Int8 { 0.99 } else { 0.999_98 };
                 let cosine = cosine(&packed.values, &directory.values);
                 assert!(cosine > near, "{name:?} at {precision}: {cosine} for {}", row["text"]);
                 assert_eq!((packed.tokens, packed.truncated), (directory.tokens, directory.truncated));

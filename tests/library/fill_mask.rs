@@ -64,7 +64,8 @@ fn finds_the_same_words(dir: &Path) {
     }
 }
 
-/// In fewer bits the words stay near: int8 within a twentieth of the logits' spread, as for the other tasks.
+/// In fewer bits the words stay near: int8 within a twentieth of the logits' spread, and f16 within 0.006, as for
+/// the other tasks (`heads.rs` has the reason).
 #[test]
 fn logits_stay_near_in_fewer_bits() {
     for name in ["bert-mlm", "roberta-mlm", "distilbert-mlm"] {
@@ -88,7 +89,7 @@ fn stays_near_in_fewer_bits(dir: &Path) {
     let mean = exact.iter().sum::<f32>() / exact.len() as f32;
     let spread: f32 = exact.iter().map(|logit| (logit - mean).powi(2)).sum();
     for (path, precision, most) in
-        [(dir, Precision::F16, 2e-3), (dir, Precision::Int8, 0.05), (&*file, Precision::Int8, 0.05)]
+        [(dir, Precision::F16, 6e-3), (dir, Precision::Int8, 0.05), (&*file, Precision::Int8, 0.05)]
     {
         let near = logits(path, precision);
         let apart: f32 = near.iter().zip(&exact).map(|(a, b)| (a - b).powi(2)).sum();

@@ -72,7 +72,8 @@ fn finds_the_same_entities(dir: &Path) {
     }
 }
 
-/// Logits of every token, at each precision: int8 within a twentieth of their spread, as for the other tasks.
+/// Logits of every token, at each precision: int8 within a twentieth of their spread, and f16 within 0.006, as for the
+/// other tasks (`heads.rs` has the reason).
 #[test]
 fn logits_are_those_of_transformers() {
     for name in ["bert-ner", "roberta-ner", "xlm-roberta-ner", "distilbert-ner"] {
@@ -84,7 +85,7 @@ fn logits_are_those_of_transformers() {
 
 fn has_the_same_logits(dir: &Path) {
     let rows = expected(dir);
-    for (precision, most) in [(Precision::F32, 1e-5), (Precision::F16, 2e-3), (Precision::Int8, 0.05)] {
+    for (precision, most) in [(Precision::F32, 1e-5), (Precision::F16, 6e-3), (Precision::Int8, 0.05)] {
         let tagger = Tagger::load(dir, Options::default().precision(precision)).unwrap();
         let (mut square, mut count, mut all) = (0.0, 0, Vec::new());
         for row in &rows {
