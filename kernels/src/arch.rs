@@ -46,7 +46,7 @@ pub(crate) struct Table {
     /// Of the left side of `matmul_int8`, as `quantize` writes it.
     pub(crate) int8_order: matmul_int8::Order,
     pub(crate) attention: unsafe fn(&attention::Args),
-    /// In half precision or 16-bit integers, where there is arithmetic for it.
+    /// In half precision, bfloat16 or 16-bit integers, where there is arithmetic for it.
     pub(crate) attention_half: unsafe fn(&attention::Args),
     pub(crate) add_layer_norm: AddLayerNorm,
     pub(crate) quantize: unsafe fn(usize, *const f32, *mut i8) -> Quantized,

@@ -50,10 +50,10 @@ impl Kernels {
     }
 }
 
-/// Rows, columns and inner dimension: more rows than the least of any way to multiply, parts of a panel, whole steps.
-const M: usize = 13;
-const N: usize = 17;
-const K: usize = 64;
+/// Rows, columns and inner dimension: two tiles of rows of every way to multiply, part of a panel, several steps.
+const M: usize = 25;
+const N: usize = 5;
+const K: usize = 192;
 /// Keys, and values in a head. All ways to attend have a remainder.
 const KEYS: usize = 33;
 const HEAD: usize = 20;
@@ -68,7 +68,7 @@ fn fault(kernels: Kernels) -> Option<&'static str> {
         kernels,
         lhs: &lhs,
         weights: values(&rhs),
-        // At most 2²⁰ steps of 2⁻¹⁴, as are all sums on the way: f32 holds them exactly, whatever the order of additions.
+        // Fewer than 2²² steps of 2⁻¹⁴, as are all sums on the way: f32 holds them exactly, whatever the order of additions.
         expected: reference::matmul_int8(&lhs, &rhs, K)
             .into_iter()
             .map(|sum| sum as f32 / 16_384.0)
@@ -113,7 +113,7 @@ impl Products<'_> {
 
     fn in_f16(&self) -> bool {
         let panels = halve_panels(&pack_f32(&self.weights, N, K));
-        // Sums of 32 products in halves: eight standard deviations of their roundings are 0.03.
+        // Sums of 32 products in halves: eight standard deviations of their roundings are 0.05.
         let tolerance = if self.kernels.table.half.is_some() { 0.1 } else { 0.0 };
         self.is(tolerance, |team, bias, out| {
             let (lhs, rhs) = (values(self.lhs), Panels::f16(&panels, N, K));
@@ -139,7 +139,7 @@ fn quantizes(kernels: Kernels, row: &[f32]) -> bool {
     rows.row(0) == reference::quantize(row)
 }
 
-/// Whether attention of one head to itself is near the oracle's: numbers below 1, of which fewer bits hold three digits.
+/// Whether attention of one head to itself is near the oracle's: numbers below 1, which fewer bits hold to some 0.005.
 fn attends(kernels: Kernels, rows: &[f32], half: bool) -> bool {
     let (q, rest) = rows.split_at(KEYS * HEAD);
     let (k, v) = rest.split_at(KEYS * HEAD);
@@ -160,13 +160,11 @@ fn attends(kernels: Kernels, rows: &[f32], half: bool) -> bool {
     };
     let mut out = [f32::NAN; KEYS * HEAD];
     kernels.attention(&Team::solo(), &of, &mut out, &mut Vec::new());
-    // The last query alone: the others cost more than all else here, and go through the same instructions.
-    let last = (KEYS - 1) * HEAD;
-    are_near(
-        &out[last..],
-        reference::attention(&q[last..], k, v, HEAD).into_iter(),
-        if half { 0.02 } else { 1e-5 },
-    )
+    // The first and the last query alone: the others go through the same instructions.
+    [0, (KEYS - 1) * HEAD].into_iter().all(|at| {
+        let expected = reference::attention(&q[at..at + HEAD], k, v, HEAD);
+        are_near(&out[at..at + HEAD], expected.into_iter(), if half { 0.02 } else { 1e-5 })
+    })
 }
 
 fn are_near(found: &[f32], expected: impl Iterator<Item = f64>, tolerance: f32) -> bool {

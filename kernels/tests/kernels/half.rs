@@ -162,7 +162,8 @@ fn panels_of_halves_are_the_rounded_weights() {
 
 /// With halves, q, k, v, scores and weights are each rounded to f16. A score of size s is off by some (√(d/6) + 2)·u·s,
 /// which is the relative error of its weight; weights and values add 3·u and the sums √(256/6)·u. For the scores here,
-/// at most about 3, and values below 1 that is less than 40·u. A sequence's bits are its own, on any team.
+/// at most about 3, and values below 1 that is less than 40·u. In bfloat16 values and weights are off by 4·u each, and scores by
+/// less than in f16. A sequence's bits are its own, on any team and whatever the scratch held.
 #[test]
 fn attention_in_halves_is_within_the_bound_of_the_oracle() {
     for kernels in tiers() {
@@ -188,7 +189,12 @@ fn attention_in_halves_is_within_the_bound_of_the_oracle() {
                         half: true,
                     };
                     let mut out = vec![f32::NAN; keys * hidden];
-                    kernels.attention(team, &attention, &mut out, &mut Vec::new());
+                    kernels.attention(
+                        team,
+                        &attention,
+                        &mut out,
+                        &mut vec![f32::NAN; first as usize * 40_000],
+                    );
                     out
                 };
                 let out = run(&Team::solo(), 0);
@@ -252,11 +258,55 @@ fn attention_of_large_numbers_is_that_of_f32() {
             };
             let (found, expected) = (run(true), run(false));
             assert!(found.iter().all(|x| x.is_finite()), "{} part {part} of {size:e}", kernels.isa());
-            // bfloat16 has the range of f32.
-            if has_halves(kernels) && kernels.isa() != Isa::Avx512Amx {
+            if has_halves(kernels) {
                 for (found, expected) in found.chunks(hidden).zip(expected.chunks(hidden)) {
                     assert_same_bits(&found[d..], &expected[d..], &format!("part {part} of {size:e}"));
                     assert_ne!(found[..d], expected[..d], "the small head is in halves");
+                }
+            }
+        }
+    }
+}
+
+/// In bfloat16, queries and keys are two numbers each: a score is off by at most Δ = 2⁻¹⁶·Σ|q·k|/√d, its weight by a factor of
+/// e^±2Δ once normalized, however large it is. A value is off by 2⁻⁹, and so is a weight, by which the mean of the values moves by at
+/// most twice that. f32's own roundings are below d·2⁻²²·Σ|q·k|/√d, which is less than Δ.
+#[test]
+fn large_scores_in_bfloat16_are_within_the_bound_of_the_oracle() {
+    for kernels in tiers().into_iter().filter(|kernels| kernels.isa() == Isa::Avx512Amx) {
+        for (d, size) in
+            [(64, 1.0_f32), (32, 10.0), (32, 100.0), (80, 30.0), (1, 5.0), (130, 3.0), (700, 1.0)]
+        {
+            for keys in [32, 33, 257, 600] {
+                let mut random = Random((d * keys + 3) as u64);
+                let [q, k, v] = [7, keys, keys].map(|rows| random.values(rows * d));
+                let q: Vec<f32> = q.into_iter().map(|q| size * (1.5 + q)).collect();
+                let attention = Attention {
+                    heads: 1,
+                    head_size: d,
+                    q: &q,
+                    q_stride: d,
+                    cu_queries: &[0, 7],
+                    k: &k,
+                    v: &v,
+                    kv_stride: d,
+                    cu_keys: &[0, keys as u32],
+                    bias: None,
+                    positions: None,
+                    half: true,
+                };
+                let mut out = vec![f32::NAN; q.len()];
+                kernels.attention(&Team::solo(), &attention, &mut out, &mut vec![f32::NAN; 1 << 21]);
+                let expected = reference::attention(&q, &k, &v, d);
+                for (row, q) in q.chunks_exact(d).enumerate() {
+                    let size_of =
+                        |k: &[f32]| q.iter().zip(k).map(|(q, k)| f64::from((q * k).abs())).sum::<f64>();
+                    let largest = k.chunks_exact(d).map(size_of).fold(0.0, f64::max) / (d as f64).sqrt();
+                    let bound = (2.0 * largest / 65_536.0).exp_m1() + 3.0 / 512.0;
+                    for i in row * d..(row + 1) * d {
+                        let error = (f64::from(out[i]) - expected[i]).abs();
+                        assert!(error <= bound, "{keys} keys, heads of {d}, {size}: {error:e} of {bound:e}");
+                    }
                 }
             }
         }

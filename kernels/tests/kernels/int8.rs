@@ -253,7 +253,13 @@ fn a_row_of_zero_weights_is_a_column_of_biases() {
 /// A plausible answer from numbers that are none would be the worst of errors.
 #[test]
 fn what_is_not_finite_is_passed_on_and_only_in_its_row_or_column() {
-    let (m, n, k) = (3, 40, 70);
+    for (m, k) in [(3, 70), (29, 128)] {
+        what_is_not_finite_is_passed_on(m, k);
+    }
+}
+
+fn what_is_not_finite_is_passed_on(m: usize, k: usize) {
+    let n = 40;
     let (x, w) = (Random(5).values(m * k), Random(6).values(n * k));
     let bias = pad_to_panels(&vec![0.5; n]);
     use Activation::*;
@@ -292,8 +298,9 @@ fn what_is_not_finite_is_passed_on_and_only_in_its_row_or_column() {
 #[test]
 fn only_the_block_is_written() {
     for kernels in tiers() {
-        for (m, n, stride) in [(1, 33, 33), (7, 31, 40), (13, 64, 65), (25, 100, 333), (3, 1, 2)] {
-            let case = Case::random(m, n, 17);
+        let shapes = [(1, 33, 33), (7, 31, 40), (13, 64, 65), (25, 100, 333), (3, 1, 2), (29, 33, 40)];
+        for ((m, n, stride), k) in shapes.into_iter().flat_map(|shape| [(shape, 17), (shape, 64)]) {
+            let case = Case::random(m, n, k);
             let padded = n.next_multiple_of(PANEL);
             let (ones, zeros) = (vec![1.0; padded], vec![0.0; padded]);
             for threads in [1, 2] {
@@ -348,9 +355,10 @@ fn bits_do_not_depend_on_threads_or_neighbours() {
 
 #[test]
 fn sub_ranges_of_panels_give_the_same_bits() {
-    let case = Case::random(7, 100, 66);
     let (ones, zeros) = ([1.0; 4 * PANEL], [0.0; 4 * PANEL]);
-    for kernels in tiers() {
+    for (kernels, case) in
+        tiers().into_iter().flat_map(|k| [(k, Case::random(7, 100, 66)), (k, Case::random(29, 100, 128))])
+    {
         let whole = case.run(kernels, &Team::solo());
         for (first, end) in [(0, 1), (0, 4), (1, 2), (1, 4), (3, 4)] {
             let panels = case.panels().to_panel(end).from_panel(first);

@@ -1,11 +1,12 @@
-//! AMX: a unit beside the vectors' that multiplies tiles, 16 rows of 64 bytes each: bytes sixteen times as fast as they do,
-//! bfloat16 numbers as f32.
+//! AMX: a unit beside the vectors' that multiplies tiles, 16 rows of 64 bytes each: bytes eight times as fast as the vectors' unit,
+//! bfloat16 numbers sixteen times as fast as that does f32.
 //!
 //! A tile of the left side is 64 bytes of up to 16 rows; one of the right side is 16 rows of a panel as it is, of whose two
 //! lines each is a tile. The unit runs beside the vectors, so that they can work on one block while it is at the next.
 //!
 //! Intel, *Software Developer's Manual*, volume 1, chapter 18; the instructions are in assembly because this Rust has no
-//! stable intrinsics of them. The compiler uses no tile register, so none is named as clobbered.
+//! stable intrinsics of them. They go on from one block of assembly to the next with what is in the tile registers, which relies on the compiler's never
+//! using them: it has no type that it would keep there.
 
 use core::arch::asm;
 use std::sync::OnceLock;

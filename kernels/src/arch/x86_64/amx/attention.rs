@@ -1,8 +1,9 @@
 //! Attention of one head over one sequence in bfloat16, whose products the unit sums in f32.
 //!
-//! Queries, keys, values and weights are rounded to eight bits of mantissa, a relative error of 1/512 at most; scores, softmax
-//! and sums are f32. bfloat16 has f32's range, so nothing overflows that does not in f32. The softmax is online, as in
-//! [`crate::generic::attention`].
+//! A query and a key are each two bfloat16 numbers, what eight bits of mantissa hold and what is left, of whose four products the
+//! smallest is left out: scores are off by 2⁻¹⁶ of Σ|q·k| at most, so that their size does not matter. Values and weights are
+//! rounded to one, a relative error of 2⁻⁹ each; softmax and sums are f32. The unit takes subnormal numbers for zero. The softmax
+//! is online, as in [`crate::generic::attention`].
 
 use core::arch::x86_64::*;
 
@@ -28,11 +29,11 @@ const PAIRS: usize = ROW_BYTES / 4;
 
 /// Where the parts of the scratch are; a pair is two bfloat16 numbers.
 struct Scratch {
-    /// `[⌈keys/32⌉][pairs][32]`: pairs of a key's numbers.
+    /// `[⌈keys/32⌉][2][pairs][32]`: pairs of a key's numbers, then of what is left of them.
     keys: *mut i32,
     /// `[⌈head_size/32⌉][keys↑32 / 2][32]`: the numbers of two keys.
     values: *mut i32,
-    /// `[32][pairs]`, scaled.
+    /// `[32][2][pairs]`, scaled, in the same two parts.
     queries: *mut i32,
     /// `[32][KEY_BLOCK]`: scores, then weights in the first half of each row.
     scores: *mut f32,
@@ -50,11 +51,21 @@ impl Scratch {
         let padded = args.head_size.next_multiple_of(PANEL);
         let (pairs, key_pairs) = (padded / 2, args.keys.next_multiple_of(PANEL) / 2);
         let start = args.scratch.wrapping_add(args.scratch.align_offset(ROW_BYTES)).cast::<i32>();
-        let values = start.wrapping_add(2 * key_pairs * pairs);
+        let values = start.wrapping_add(2 * key_pairs * 2 * pairs);
         let queries = values.wrapping_add(padded * key_pairs);
-        let scores = queries.wrapping_add(MAX_TILE_ROWS * pairs).cast::<f32>();
+        let scores = queries.wrapping_add(MAX_TILE_ROWS * 2 * pairs).cast::<f32>();
         let sums = scores.wrapping_add(MAX_TILE_ROWS * KEY_BLOCK);
         Self { keys: start, values, queries, scores, sums, pairs, key_pairs }
+    }
+
+    /// The two parts of a query.
+    fn query(&self, row: usize) -> *mut i32 {
+        self.queries.wrapping_add(row * 2 * self.pairs)
+    }
+
+    /// The panel of 32 keys from `key` on.
+    fn key_panel(&self, key: usize) -> *mut i32 {
+        self.keys.wrapping_add(key * 2 * self.pairs)
     }
 
     /// Keys and values in panels; beyond the last they are zero.
@@ -68,20 +79,20 @@ impl Scratch {
         unsafe {
             for first in (0..keys).step_by(PANEL) {
                 for row in 0..PANEL {
-                    let to = self.queries.add(row * self.pairs);
+                    let to = self.query(row);
                     if first + row < keys {
                         let from = k.add((first + row) * kv_stride);
-                        round_row(from, head_size, 1.0, to, self.pairs);
+                        split_row(from, head_size, 1.0, to, self.pairs);
                         next_head(from, head_size);
                     } else {
-                        to.write_bytes(0, self.pairs);
+                        to.write_bytes(0, 2 * self.pairs);
                     }
                 }
                 let rows: [*const f32; PANEL] =
-                    std::array::from_fn(|row| self.queries.add(row * self.pairs).cast_const().cast());
-                let panel = self.keys.add(first * self.pairs).cast::<f32>();
+                    std::array::from_fn(|row| self.query(row).cast_const().cast());
+                let panel = self.key_panel(first).cast::<f32>();
                 for (i, rows) in rows.chunks_exact(Avx512::LANES).enumerate() {
-                    <Avx512 as Simd>::transpose(rows, self.pairs, panel.add(i * Avx512::LANES), PANEL);
+                    <Avx512 as Simd>::transpose(rows, 2 * self.pairs, panel.add(i * Avx512::LANES), PANEL);
                 }
             }
             for pair in 0..self.key_pairs {
@@ -118,16 +129,21 @@ unsafe fn load_below(row: *const f32, column: usize, n: usize) -> __m512 {
     unsafe { _mm512_maskz_loadu_ps(mask, row.wrapping_add(column)) }
 }
 
-/// Multiplies and rounds `len` numbers; zeros up to `pairs` pairs.
+/// Multiplies `len` numbers and rounds them, `pairs` pairs, then what is left of them, as many; zeros beyond the last.
 #[inline(always)]
-unsafe fn round_row(x: *const f32, len: usize, scale: f32, to: *mut i32, pairs: usize) {
-    // SAFETY: the caller's promise: `x` has `len` numbers, and `to` room for the pairs, which are whole registers.
+unsafe fn split_row(x: *const f32, len: usize, scale: f32, to: *mut i32, pairs: usize) {
+    // SAFETY: the caller's promise: `x` has `len` numbers, and `to` room for twice the pairs, which are whole registers.
     unsafe {
         for pair in (0..pairs).step_by(PAIRS) {
-            let [low, high] =
-                [0, 16].map(|at| Avx512::mul(load_below(x, 2 * pair + at, len), Avx512::splat(scale)));
-            let both = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
-            _mm512_storeu_si512(to.add(pair).cast(), both);
+            let x = [0, Avx512::LANES]
+                .map(|at| Avx512::mul(load_below(x, 2 * pair + at, len), Avx512::splat(scale)));
+            // A bfloat16 number is the upper half of an f32.
+            let rounded = x.map(|x| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(widened(x))));
+            let rest = [0, 1].map(|i| Avx512::sub(x[i], rounded[i]));
+            for (part, [low, high]) in [rounded, rest].into_iter().enumerate() {
+                let both = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
+                _mm512_storeu_si512(to.add(part * pairs + pair).cast(), both);
+            }
         }
     }
 }
@@ -148,7 +164,7 @@ unsafe fn query_rows(args: &Args, tiles: Tiles, pass: usize, scratch: &Scratch) 
     unsafe {
         for (row, query) in rows() {
             let from = args.q.add(query * args.q_stride);
-            round_row(from, args.head_size, args.scale, scratch.queries.add(row * pairs), pairs);
+            split_row(from, args.head_size, args.scale, scratch.query(row), pairs);
             next_head(from, args.head_size);
         }
         for first in (0..args.keys).step_by(KEY_BLOCK) {
@@ -185,16 +201,21 @@ unsafe fn query_rows(args: &Args, tiles: Tiles, pass: usize, scratch: &Scratch) 
 /// As for [`query_rows`]; the queries are rounded.
 #[inline(always)]
 unsafe fn scores(scratch: &Scratch, tiles: Tiles, (first, count): (usize, usize)) {
-    let stride = scratch.pairs * 4;
+    let (pairs, stride) = (scratch.pairs, scratch.pairs * 8);
+    // The largest products last, so that less of the small ones is lost.
+    let parts = [(1, 0), (0, 1), (0, 0)];
     // SAFETY: the caller's promise; panels are whole, and rows of scores hold KEY_BLOCK.
     unsafe {
         for at in (0..count).step_by(PANEL) {
-            let panel = scratch.keys.add((first + at) * scratch.pairs);
+            let panel = scratch.key_panel(first + at);
             zero();
-            for pair in (0..scratch.pairs).step_by(PAIRS) {
-                let lhs =
-                    [0, ROWS].map(|row| scratch.queries.add(row * scratch.pairs + pair).cast_const().cast());
-                step_bf16(tiles.each(), lhs, stride, panel.add(pair * PANEL).cast_const().cast());
+            for (of_query, of_key) in parts {
+                for pair in (0..pairs).step_by(PAIRS) {
+                    let lhs = [0, ROWS]
+                        .map(|row| scratch.query(row).add(of_query * pairs + pair).cast_const().cast());
+                    let rhs = panel.add((of_key * pairs + pair) * PANEL).cast_const().cast();
+                    step_bf16(tiles.each(), lhs, stride, rhs);
+                }
             }
             store([0, ROWS].map(|row| scratch.scores.add(row * KEY_BLOCK + at)), 4 * KEY_BLOCK);
         }
@@ -253,8 +274,8 @@ unsafe fn add_values(
                 store([0, ROWS].map(|row| scratch.sums.add(row * padded + column)), 4 * padded);
                 continue;
             };
-            let [low, high] = [0, ROWS].map(|row| block.0.as_mut_ptr().add(row));
-            store([low, high], 4 * PANEL);
+            let rows = block.0.as_mut_ptr();
+            store([rows, rows.add(ROWS)], 4 * PANEL);
             // Rows that no tile has are computed, too, and never read.
             for (row, shrink) in shrink.iter().enumerate() {
                 let sums = scratch.sums.add(row * padded + column);
