@@ -1,33 +1,47 @@
 """Two models beside each other, and one beside PyTorch: do they agree, and how fast are they?"""
 
+from __future__ import annotations
+
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 import numpy
+
+from .hub import from_pretrained, is_engine
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ._nimbert import Engine
+
+    Array = NDArray[numpy.float32]
 
 
 @dataclass
 class Comparison:
     """What compare() and compare_with_torch() find: print it for a table, `plot()` draws it."""
 
-    names: tuple
+    names: tuple[str, str]
     # Texts whose best label is the same, from 0 to 1.
     agreement: float
     # Of the logits.
     mean_distance: float
     largest_distance: float
     # Of each model.
-    texts_per_second: tuple
+    texts_per_second: tuple[float, float]
     texts: int
     # float32[n, labels] of each.
-    logits: tuple = field(repr=False)
+    logits: tuple[Array, Array] = field(repr=False)
 
     @property
-    def speedup(self):
+    def speedup(self) -> float:
         """How many times as fast as the second the first is."""
         return self.texts_per_second[0] / self.texts_per_second[1]
 
-    def __str__(self):
+    def __str__(self) -> str:
         width = max(len(name) for name in self.names)
         speeds = "\n".join(f"{name:<{width}}  {speed:>10,.1f} texts/s" for name, speed in zip(self.names, self.texts_per_second))
         return (
@@ -36,7 +50,7 @@ class Comparison:
             f"{self.largest_distance:.2g} at most"
         )
 
-    def plot(self, axes=None):
+    def plot(self, axes: Any = None) -> Any:
         """Bars of the speeds, and the logits of one over the other. Needs matplotlib; `axes` are two to draw on."""
         if axes is None:
             from matplotlib import pyplot
@@ -50,7 +64,7 @@ class Comparison:
         return axes
 
 
-def _measured(work, texts):
+def _measured(work: Callable[[list[str]], Array], texts: list[str]) -> tuple[Array, float]:
     """What `work` gives for texts, and how many a second, after a first run of some of them."""
     work(texts[:8])
     start = time.perf_counter()
@@ -58,7 +72,7 @@ def _measured(work, texts):
     return found, len(texts) / (time.perf_counter() - start)
 
 
-def _compared(names, texts, ours, theirs):
+def _compared(names: tuple[str, str], texts: list[str], ours: tuple[Array, float], theirs: tuple[Array, float]) -> Comparison:
     (one, speed), (other, other_speed) = ours, theirs
     distance = numpy.abs(one - other)
     agreement = float((one.argmax(1) == other.argmax(1)).mean())
@@ -66,34 +80,33 @@ def _compared(names, texts, ours, theirs):
     return Comparison(names, agreement, *found, len(texts), (one, other))
 
 
-def _is_any(texts):
+def _is_any(texts: Iterable[str]) -> list[str]:
     texts = list(texts)
     if not texts:
         raise ValueError("there are no texts to compare on")
     return texts
 
 
-def compare(first, second, texts):
+def compare(first: Engine | str | PathLike[str], second: Engine | str | PathLike[str], texts: Iterable[str]) -> Comparison:
     """Two engines, or paths of models, with the same labels, on the same texts."""
-    from .hub import from_pretrained
-
     texts = _is_any(texts)
-    engines = [each if hasattr(each, "tasks") else from_pretrained(each) for each in (first, second)]
+    engines = [each if is_engine(each) else from_pretrained(each) for each in (first, second)]
     if engines[0].labels != engines[1].labels:
         raise ValueError(f"the models have other labels: {engines[0].labels} and {engines[1].labels}")
-    names = tuple(f"{engine.path or 'demo'} ({engine.precision})" for engine in engines)
-    return _compared(names, texts, *(_measured(engine.logits, texts) for engine in engines))
+    one, other = (f"{engine.path or 'demo'} ({engine.precision})" for engine in engines)
+    ours, theirs = (_measured(engine.logits, texts) for engine in engines)
+    return _compared((one, other), texts, ours, theirs)
 
 
-def compare_with_torch(path, texts, *, precision="int8", threads=None, batch_size=32):
+def compare_with_torch(
+    path: str | PathLike[str], texts: Iterable[str], *, precision: str = "int8", threads: int | None = None, batch_size: int = 32
+) -> Comparison:
     """A checkpoint directory in nimbert and in transformers on PyTorch, on as many threads, on the same texts. Needs both packages.
 
     transformers gets texts sorted by length and padded, `batch_size` at a time; nimbert as they come.
     """
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-    from .hub import from_pretrained
 
     texts = _is_any(texts)
     engine = from_pretrained(path, precision=precision, threads=threads)
@@ -102,7 +115,7 @@ def compare_with_torch(path, texts, *, precision="int8", threads=None, batch_siz
     before = torch.get_num_threads()
     torch.set_num_threads(engine.threads)
 
-    def forward(part):
+    def forward(part: list[str]) -> Array:
         order = sorted(range(len(part)), key=lambda i: len(part[i]))
         out = numpy.empty((len(part), model.config.num_labels), numpy.float32)
         with torch.inference_mode():

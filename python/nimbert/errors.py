@@ -23,10 +23,10 @@ class InputError(NimbertError, ValueError):
     `index` is its place among those of the call, from 0; `reason` is what is wrong with it.
     """
 
-    def __init__(self, index, reason):
+    def __init__(self, index: int, reason: str) -> None:
         super().__init__(f"text {index}: {reason}")
         self.index = index
         self.reason = reason
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type["InputError"], tuple[int, str]]:
         return type(self), (self.index, self.reason)

@@ -1,15 +1,24 @@
 """Where models are: a path, or a name that Hugging Face's cache knows."""
 
+from __future__ import annotations
+
 import os
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .errors import ModelError
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+    from ._nimbert import Engine
 
 # What is read of a repository.
 WANTED = ["*.json", "*.safetensors", "*.txt", "*.nimbert", "*/config.json", "*/*.safetensors"]
 
 
-def cache():
+def cache() -> Path:
     """The directory of Hugging Face's cache: HF_HUB_CACHE, or `hub` in HF_HOME, or in ~/.cache/huggingface."""
     if found := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
         return Path(found).expanduser()
@@ -17,7 +26,7 @@ def cache():
     return Path(home).expanduser() / "hub"
 
 
-def cached(name, revision="main"):
+def cached(name: str, revision: str = "main") -> Path | None:
     """The directory of a model in the cache, or None."""
     repository = cache() / ("models--" + name.replace("/", "--"))
     reference = repository / "refs" / revision
@@ -28,7 +37,7 @@ def cached(name, revision="main"):
     return snapshot if has_weights else None
 
 
-def find(model, revision="main"):
+def find(model: str | PathLike[str], revision: str = "main") -> Path:
     """The path of a model: `model` itself if it is there, else what Hugging Face's cache has under that name.
 
     Where it is not there either, and the package huggingface_hub is installed and not told to stay offline, it is downloaded.
@@ -49,7 +58,7 @@ def find(model, revision="main"):
     raise ModelError(f"{name}: there is no such directory or file{advice}")
 
 
-def _download(name, revision):
+def _download(name: str, revision: str) -> Path:
     try:
         from huggingface_hub import snapshot_download
     except ImportError:
@@ -63,8 +72,13 @@ def _download(name, revision):
         raise ModelError(f"{name}: there is no such directory or file, and it cannot be downloaded: {error}") from error
 
 
-def from_pretrained(model=None, revision="main", **options):
+def from_pretrained(model: str | PathLike[str] | None = None, revision: str = "main", **options: Any) -> Engine:
     """An Engine for a path, or for the name of a model on the Hugging Face hub: see find(). Options are those of Engine."""
     from ._nimbert import Engine
 
     return Engine(None if model is None else find(model, revision), **options)
+
+
+def is_engine(model: object) -> TypeIs[Engine]:
+    """Whether a model is loaded: an Engine, or what has its methods."""
+    return hasattr(model, "tasks")
