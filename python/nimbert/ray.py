@@ -152,7 +152,7 @@ class Embedder(_Actor):
         threads: int | None = None,
     ) -> None:
         super().__init__(model, text_column, prefix, threads, max_tokens=max_tokens, precision=precision, pooling=pooling)
-        self.how = {"prompt_name": prompt_name, "prompt": prompt, "normalize": normalize, "dimensions": dimensions}
+        self.how: dict[str, Any] = {"prompt_name": prompt_name, "prompt": prompt, "normalize": normalize, "dimensions": dimensions}
         self.truncation = truncation
         # What the model does not have is said now.
         self.engine.embed([], **self.how)
