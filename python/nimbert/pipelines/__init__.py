@@ -1,14 +1,24 @@
 """The pipelines of transformers: the same names, arguments and results."""
 
+from __future__ import annotations
+
 import difflib
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ..errors import OptionError
 from ..hub import from_pretrained
+from .base import Pipeline
 from .labels import TextClassificationPipeline, ZeroShotClassificationPipeline
 from .spans import QuestionAnsweringPipeline, TokenClassificationPipeline
 from .tokens import FeatureExtractionPipeline, FillMaskPipeline
 
-PIPELINES = {
+if TYPE_CHECKING:
+    from .._nimbert import Engine
+
+    Model = str | PathLike[str] | Engine | None
+
+PIPELINES: dict[str, type[Pipeline]] = {
     "text-classification": TextClassificationPipeline,
     "token-classification": TokenClassificationPipeline,
     "question-answering": QuestionAnsweringPipeline,
@@ -28,7 +38,117 @@ USUAL = {
 }
 
 
-def pipeline(task=None, model=None, *, precision="auto", threads=None, max_tokens=None, revision=None, **given):
+# A `top_k` that is said here changes what each call gives.
+@overload
+def pipeline(
+    task: str | None = None,
+    model: Model = None,
+    *,
+    top_k: int | None,
+    precision: str = "auto",
+    threads: int | None = None,
+    max_tokens: int | None = None,
+    revision: str | None = None,
+    **given: Any,
+) -> Pipeline: ...
+@overload
+def pipeline(
+    task: None = None,
+    model: None = None,
+    *,
+    precision: str = "auto",
+    threads: int | None = None,
+    max_tokens: int | None = None,
+    revision: str | None = None,
+    **given: Any,
+) -> TextClassificationPipeline: ...
+@overload
+def pipeline(
+    task: Literal["text-classification", "sentiment-analysis"],
+    model: Model = None,
+    *,
+    precision: str = "auto",
+    threads: int | None = None,
+    max_tokens: int | None = None,
+    revision: str | None = None,
+    **given: Any,
+) -> TextClassificationPipeline: ...
+@overload
+def pipeline(
+    task: Literal["token-classification", "ner"],
+    model: Model = None,
+    *,
+    precision: str = "auto",
+    threads: int | None = None,
+    max_tokens: int | None = None,
+    revision: str | None = None,
+    **given: Any,
+) -> TokenClassificationPipeline: ...
+@overload
+def pipeline(
+    task: Literal["question-answering"],
+    model: Model = None,
+    *,
+    precision: str = "auto",
+    threads: int | None = None,
+    max_tokens: int | None = None,
+    revision: str | None = None,
+    **given: Any,
+) -> QuestionAnsweringPipeline: ...
+@overload
+def pipeline(
+    task: Literal["fill-mask"],
+    model: Model = None,
+    *,
+    precision: str = "auto",
+    threads: int | None = None,
+    max_tokens: int | None = None,
+    revision: str | None = None,
+    **given: Any,
+) -> FillMaskPipeline: ...
+@overload
+def pipeline(
+    task: Literal["zero-shot-classification"],
+    model: Model = None,
+    *,
+    precision: str = "auto",
+    threads: int | None = None,
+    max_tokens: int | None = None,
+    revision: str | None = None,
+    **given: Any,
+) -> ZeroShotClassificationPipeline: ...
+@overload
+def pipeline(
+    task: Literal["feature-extraction"],
+    model: Model = None,
+    *,
+    precision: str = "auto",
+    threads: int | None = None,
+    max_tokens: int | None = None,
+    revision: str | None = None,
+    **given: Any,
+) -> FeatureExtractionPipeline: ...
+@overload
+def pipeline(
+    task: str | None = None,
+    model: Model = None,
+    *,
+    precision: str = "auto",
+    threads: int | None = None,
+    max_tokens: int | None = None,
+    revision: str | None = None,
+    **given: Any,
+) -> Pipeline: ...
+def pipeline(
+    task: str | None = None,
+    model: Model = None,
+    *,
+    precision: str = "auto",
+    threads: int | None = None,
+    max_tokens: int | None = None,
+    revision: str | None = None,
+    **given: Any,
+) -> Pipeline:
     """A pipeline as transformers makes it.
 
     `task` is text-classification (or sentiment-analysis), token-classification (or ner), question-answering, fill-mask,
@@ -42,13 +162,13 @@ def pipeline(task=None, model=None, *, precision="auto", threads=None, max_token
     if task is not None and task not in known:
         near = difflib.get_close_matches(str(task), known, 1)
         raise OptionError(f"no task {task!r}" + (f": did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"))
-    options = {"precision": precision, "threads": threads, "max_tokens": max_tokens, "revision": revision or "main"}
+    options: dict[str, Any] = {"precision": precision, "threads": threads, "max_tokens": max_tokens, "revision": revision or "main"}
     engine = _engine(model, options)
     name = USUAL[engine.tasks[0]] if task is None else ALIASES.get(task, task)
     return PIPELINES[name](engine, **given)
 
 
-def _engine(model, options):
+def _engine(model: Model, options: dict[str, Any]) -> Engine:
     """A model that is loaded, or is to be."""
     from .._nimbert import Engine
 

@@ -1,10 +1,21 @@
 """What all pipelines have in common: arguments as transformers takes them, and inputs of all kinds."""
 
+from __future__ import annotations
+
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from ..errors import InputError, OptionError
+
+if TYPE_CHECKING:
+    from .._nimbert import Engine
+
+    Several = list[Any] | tuple[Any, ...]
+
+# What one input gives.
+T = TypeVar("T")
 
 # Items of a dataset that are computed at a time.
 BATCH = 32
@@ -24,19 +35,26 @@ HARMLESS = {
 IGNORED = ("num_workers", "token", "binary_output")
 
 
-class Results:
+class Dataset(Protocol):
+    """Inputs by their index, of which it is known how many there are."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+class Results(Generic[T]):
     """The results for a dataset, of which it is known how many there will be."""
 
-    def __init__(self, results, count):
+    def __init__(self, results: Iterator[T], count: int) -> None:
         self.results, self.count = results, count
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[T]:
         return self.results
 
-    def __next__(self):
+    def __next__(self) -> T:
         return next(self.results)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.count
 
 
@@ -44,14 +62,14 @@ class Pipeline:
     """One task of a model. What it is called with beside the inputs is for that call, what it was made with for all."""
 
     # Of the arguments of a call, by transformers' names: what they are unless they are said.
-    arguments = {}
+    arguments: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, engine, **given):
+    def __init__(self, engine: Engine, **given: Any) -> None:
         self.engine = engine
-        self.batch_size = given.pop("batch_size", None)
+        self.batch_size: int | None = given.pop("batch_size", None)
         self.usual = self._said(given)
 
-    def _said(self, given):
+    def _said(self, given: dict[str, Any]) -> dict[str, Any]:
         """Those of the arguments that are known, and say something: None does not, but where it has a meaning."""
         for name in [name for name in given if name in HARMLESS or name in IGNORED]:
             value = given.pop(name)
@@ -65,7 +83,7 @@ class Pipeline:
             raise OptionError(f"{type(self).__name__} has no argument {unknown!r}{meant}")
         return {name: value for name, value in given.items() if value is not None or self.arguments[name] == ""}
 
-    def __call__(self, inputs, **given):
+    def __call__(self, inputs: Any, **given: Any) -> Any:
         # Of a generator each result is there before the next item is asked for, unless it is said otherwise.
         usual = BATCH if hasattr(inputs, "__len__") else 1
         size = given.pop("batch_size", None) or self.batch_size or usual
@@ -80,13 +98,13 @@ class Pipeline:
             return self._stream(inputs, how, size)
         raise InputError(0, f"is {type(inputs).__name__}, expected str")
 
-    def _is_one(self, inputs):
+    def _is_one(self, inputs: Any) -> bool:
         return isinstance(inputs, (str, Mapping))
 
-    def _one(self, inputs, how, given):
+    def _one(self, inputs: Any, how: dict[str, Any], given: dict[str, Any]) -> Any:
         return self._many([inputs], how)[0]
 
-    def _stream(self, inputs, how, size):
+    def _stream(self, inputs: Iterable[Any], how: dict[str, Any], size: int) -> Iterator[Any]:
         """Of a generator or a dataset: results as they come, some inputs at a time."""
         inputs, done = iter(inputs), 0
         while part := list(islice(inputs, size)):
@@ -98,8 +116,8 @@ class Pipeline:
                 raise InputError(done + error.index, error.reason) from None
             done += len(part)
 
-    def _many(self, inputs, how):
+    def _many(self, inputs: list[Any], how: dict[str, Any]) -> list[Any]:
         raise NotImplementedError
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}({self.engine!r})"

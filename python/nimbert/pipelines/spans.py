@@ -1,25 +1,54 @@
 """Parts of texts: entities, and answers to questions."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, overload
 
 from ..errors import InputError, OptionError
 from .base import Pipeline
+
+if TYPE_CHECKING:
+    from .base import Dataset, Results, Several
+
+
+class Answer(TypedDict):
+    """An answer, and where it is in its context."""
+
+    score: float
+    start: int
+    end: int
+    answer: str
 
 
 class TokenClassificationPipeline(Pipeline):
     """Entities in texts: for each text a list of `{"entity", "score", "index", "word", "start", "end"}`, or with an
     `aggregation_strategy` (simple, first, average, max) of `{"entity_group", "score", "word", "start", "end"}`."""
 
-    arguments = {"aggregation_strategy": "none", "ignore_labels": None, "stride": None, "is_split_into_words": False, "delimiter": " "}
+    arguments: ClassVar[dict[str, Any]] = {
+        "aggregation_strategy": "none",
+        "ignore_labels": None,
+        "stride": None,
+        "is_split_into_words": False,
+        "delimiter": " ",
+    }
 
-    def __call__(self, inputs, **given):
+    @overload
+    def __call__(self, inputs: str, **given: Any) -> list[dict[str, Any]]: ...
+    @overload
+    def __call__(self, inputs: Several, **given: Any) -> list[list[dict[str, Any]]]: ...
+    @overload
+    def __call__(self, inputs: Dataset, **given: Any) -> Results[list[dict[str, Any]]]: ...
+    @overload
+    def __call__(self, inputs: Iterable[Any], **given: Any) -> Iterator[list[dict[str, Any]]]: ...
+    def __call__(self, inputs: Any, **given: Any) -> Any:
         """`is_split_into_words`: `inputs` is a list of words, or of lists of words, which are joined by `delimiter`."""
         split = given.get("is_split_into_words", self.usual.get("is_split_into_words"))
         if split and isinstance(inputs, (list, tuple)) and all(isinstance(word, str) for word in inputs):
             inputs = [inputs]
         return super().__call__(inputs, **given)
 
-    def _many(self, inputs, how):
+    def _many(self, inputs: list[Any], how: dict[str, Any]) -> list[Any]:
         if how["is_split_into_words"]:
             inputs = [how["delimiter"].join(words) for words in inputs]
         strategy = str(getattr(how["aggregation_strategy"], "value", how["aggregation_strategy"])).lower()
@@ -47,7 +76,7 @@ class QuestionAnsweringPipeline(Pipeline):
     Each is `{"score", "start", "end", "answer"}`, with `top_k` above 1 a list of them. transformers has it until 5.2.
     """
 
-    arguments = {
+    arguments: ClassVar[dict[str, Any]] = {
         "top_k": 1,
         "doc_stride": None,
         "max_answer_len": 15,
@@ -57,29 +86,44 @@ class QuestionAnsweringPipeline(Pipeline):
         "align_to_words": True,
     }
 
-    def __call__(self, *inputs, question=None, context=None, **given):
+    @overload  # type: ignore[override]  # inputs have other names, as in transformers
+    def __call__(self, *inputs: Any, question: Any = None, context: Any = None, top_k: int, **given: Any) -> Any: ...
+    @overload
+    def __call__(self, question: str, context: str, **given: Any) -> Answer: ...
+    @overload
+    def __call__(self, *, question: Sequence[str], context: str | Sequence[str], **given: Any) -> Answer | list[Answer]: ...
+    @overload
+    def __call__(self, inputs: Mapping[str, Any], /, **given: Any) -> Answer: ...
+    @overload
+    def __call__(self, inputs: Several, /, **given: Any) -> Answer | list[Answer]: ...
+    @overload
+    def __call__(self, inputs: Dataset, /, **given: Any) -> Results[Answer]: ...
+    @overload
+    def __call__(self, inputs: Iterable[Any], /, **given: Any) -> Iterator[Answer]: ...
+    def __call__(self, *inputs: Any, question: Any = None, context: Any = None, **given: Any) -> Any:  # type: ignore[misc]  # it takes all
+        asked: Any = inputs
         if len(inputs) == 2 and all(isinstance(text, str) for text in inputs):
-            (question, context), inputs = inputs, ()
+            (question, context), asked = inputs, ()
         if question is not None or context is not None:
-            if question is None or context is None or inputs:
+            if question is None or context is None or asked:
                 raise OptionError("question and context go together, and with nothing else")
             if isinstance(question, str):
-                inputs = {"question": question, "context": context}
+                asked = {"question": question, "context": context}
             else:
                 contexts = [context] * len(question) if isinstance(context, str) else context
                 if len(question) != len(contexts):
                     raise OptionError(f"{len(question)} questions, {len(contexts)} contexts")
-                inputs = [{"question": one, "context": other} for one, other in zip(question, contexts)]
+                asked = [{"question": one, "context": other} for one, other in zip(question, contexts)]
         elif len(inputs) == 1:
-            (inputs,) = inputs
+            (asked,) = inputs
         elif not inputs:
             raise InputError(0, "has no question and no context")
         # One is itself, as in transformers.
-        if isinstance(inputs, (list, tuple)) and len(inputs) == 1:
-            inputs = inputs[0]
-        return super().__call__(inputs, **given)
+        if isinstance(asked, (list, tuple)) and len(asked) == 1:
+            asked = asked[0]
+        return super().__call__(asked, **given)
 
-    def _many(self, inputs, how):
+    def _many(self, inputs: list[Any], how: dict[str, Any]) -> list[Any]:
         for index, item in enumerate(inputs):
             if not isinstance(item, Mapping) or not {"question", "context"} <= set(item):
                 raise InputError(index, "is no dictionary of question and context")
