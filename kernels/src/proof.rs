@@ -245,14 +245,18 @@ mod tests {
                 });
             }
         }
-        let wrong: [(&str, &'static Table); 4] = [
-            ("products in int8", Box::leak(Box::new(Table { matmul_int8: short, ..*right }))),
-            ("products in f32", Box::leak(Box::new(Table { matmul_f32: idle, ..*right }))),
-            ("attention in f32", Box::leak(Box::new(Table { attention: zeros, ..*right }))),
-            ("attention in fewer bits", Box::leak(Box::new(Table { attention_half: zeros, ..*right }))),
-        ];
+        // Kernels keep their table for ever.
+        static WRONG: OnceLock<[(&str, Table); 4]> = OnceLock::new();
+        let wrong = WRONG.get_or_init(|| {
+            [
+                ("products in int8", Table { matmul_int8: short, ..*right }),
+                ("products in f32", Table { matmul_f32: idle, ..*right }),
+                ("attention in f32", Table { attention: zeros, ..*right }),
+                ("attention in fewer bits", Table { attention_half: zeros, ..*right }),
+            ]
+        });
         for (operation, table) in wrong {
-            assert_eq!(fault(Kernels { table, ..kernels }), Some(operation));
+            assert_eq!(fault(Kernels { table, ..kernels }), Some(*operation));
         }
     }
 
