@@ -138,48 +138,7 @@ unsafe fn tile<D: Dot, const NR: usize, const MR: usize>(
     }
 }
 
-/// What the epilogue needs of `NR` registers of columns, from `first` on.
-pub(crate) struct Columns<S: Simd, const NR: usize> {
-    first: usize,
-    scales: [S::F32; NR],
-    sums: [S::F32; NR],
-    biases: [S::F32; NR],
-}
-
-impl<S: Simd, const NR: usize> Columns<S, NR> {
-    /// # Safety
-    /// The processor has `S`; `args` is valid, and column `first` is in one of its panels.
-    #[inline(always)]
-    pub(crate) unsafe fn new(args: &Args, first: usize) -> Self {
-        // SAFETY: the caller's promise: scales, sums and bias have whole panels.
-        let [scales, sums, biases] = [args.rhs_scale, args.rhs_sum, args.bias]
-            .map(|v| std::array::from_fn(|j| unsafe { S::load(v.add(first + j * S::LANES)) }));
-        Self { first, scales, sums, biases }
-    }
-
-    /// Scales, bias, activation and store of one row's sums, from which the bytes' offset has been taken.
-    ///
-    /// # Safety
-    /// The processor has `S`; `args` is the one that this was made of, and `row` is below its m.
-    #[inline(always)]
-    pub(crate) unsafe fn finish(&self, args: &Args, row: usize, found: [S::I32; NR]) {
-        // SAFETY: the caller's promise: the row is inside `out`, and only columns below n are stored.
-        unsafe {
-            let out = args.out.add(row * args.out_stride);
-            let lhs_scale = S::splat(*args.lhs_scale.add(row));
-            let middle = S::splat(*args.lhs_middle.add(row));
-            for (j, found) in found.into_iter().enumerate() {
-                let scale = S::mul(self.scales[j], lhs_scale);
-                let bias = S::mul_add(middle, self.sums[j], self.biases[j]);
-                let x = S::mul_add(S::to_f32(found), scale, bias);
-                let x = activate_short::<S>(x, args.activation);
-                store_below::<S>(out, self.first + j * S::LANES, args.n, x);
-            }
-        }
-    }
-}
-
-/// The epilogue of a tile whose first row is `row` and first column `column`.
+/// Scales, bias, activation and store of a tile whose first row is `row` and first column `column`.
 ///
 /// # Safety
 /// The processor has `D`; `args` is valid, row `row + D::ROWS * (MR - 1)` is below `args.m`, and `column` is in one of its
@@ -192,18 +151,31 @@ unsafe fn finish<D: Dot, const NR: usize, const MR: usize>(
     acc: [[D::Sums; NR]; MR],
 ) {
     // Copied: what is stored to `out` could be `args` itself, for all that the compiler knows.
-    let args = &{ *args };
-    // SAFETY: the caller's promise; rows from m on are not stored.
+    let Args { m, n, activation, out_stride, lhs_scale, lhs_middle, .. } = *args;
+    // SAFETY: the caller's promise: rows are inside `out`, scales, sums and bias have whole panels, and only columns
+    // below n and rows below m are stored.
     unsafe {
-        let columns = Columns::<D::Simd, NR>::new(args, column);
+        let at: [usize; NR] = std::array::from_fn(|j| column + j * D::Simd::LANES);
+        let [scales, sums, biases] =
+            [args.rhs_scale, args.rhs_sum, args.bias].map(|v| at.map(|at| D::Simd::load(v.add(at))));
         for (i, acc) in acc.iter().enumerate() {
             let found = acc.map(|acc| D::sums(acc));
+            let of_row = |r: usize| found.map(|rows| rows[r]);
             for r in 0..D::ROWS {
+                let found = of_row(r);
                 let row = row + D::ROWS * i + r;
-                if D::ROWS > 1 && row >= args.m {
+                if D::ROWS > 1 && row >= m {
                     break;
                 }
-                columns.finish(args, row, found.map(|rows| rows[r]));
+                let out = args.out.add(row * out_stride);
+                let lhs_scale = D::Simd::splat(*lhs_scale.add(row));
+                let middle = D::Simd::splat(*lhs_middle.add(row));
+                for j in 0..NR {
+                    let scale = D::Simd::mul(scales[j], lhs_scale);
+                    let bias = D::Simd::mul_add(middle, sums[j], biases[j]);
+                    let x = D::Simd::mul_add(D::Simd::to_f32(found[j]), scale, bias);
+                    store_below::<D::Simd>(out, at[j], n, activate_short::<D::Simd>(x, activation));
+                }
             }
         }
     }

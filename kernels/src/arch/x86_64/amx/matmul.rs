@@ -1,13 +1,15 @@
 //! The int8 product on tiles. Sums are the same integers as on the vectors' unit.
 
-use core::arch::x86_64::_mm512_load_si512;
+use core::arch::x86_64::{__m512i, _mm512_load_si512};
 
 use super::{Config, ROW_BYTES, ROWS, Tiles, release, step_int8, store, zero};
 use crate::{
     PANEL,
     arch::x86_64::avx512::{Avx512, Vnni},
     generic::{
-        matmul_int8::{self, Args, Columns},
+        math::activate_short,
+        matmul_float::store_below,
+        matmul_int8::{self, Args},
         prefetch::Ahead,
         simd::{Dot, Simd},
     },
@@ -67,9 +69,32 @@ impl Block {
                     let sums = self.sums[tile][i].as_ptr();
                     let found = [0, PANEL / 2]
                         .map(|at| Avx512::add_i32(_mm512_load_si512(sums.add(at).cast()), offset));
-                    Columns::<Avx512, 2>::new(args, self.column).finish(args, row, found);
+                    finish_row(args, row, self.column, found);
                 }
             }
+        }
+    }
+}
+
+/// Scales, bias, activation and store of one row's sums of a panel, in the steps of [`matmul_int8`]: apart from it, because what
+/// is shared takes its tile a register too many.
+///
+/// # Safety
+/// The processor has AVX-512; `args` is valid, `row` is below its m, and `column` is the first of one of its panels.
+#[inline(always)]
+unsafe fn finish_row(args: &Args, row: usize, column: usize, found: [__m512i; 2]) {
+    // SAFETY: the caller's promise: scales, sums and bias have whole panels, and only columns below n are stored.
+    unsafe {
+        let out = args.out.add(row * args.out_stride);
+        let lhs_scale = Avx512::splat(*args.lhs_scale.add(row));
+        let middle = Avx512::splat(*args.lhs_middle.add(row));
+        for (at, found) in [column, column + Avx512::LANES].into_iter().zip(found) {
+            let [scale, sums, bias] =
+                [args.rhs_scale, args.rhs_sum, args.bias].map(|v| <Avx512 as Simd>::load(v.add(at)));
+            let scale = Avx512::mul(scale, lhs_scale);
+            let bias = Avx512::mul_add(middle, sums, bias);
+            let x = Avx512::mul_add(Avx512::to_f32(found), scale, bias);
+            store_below::<Avx512>(out, at, args.n, activate_short::<Avx512>(x, args.activation));
         }
     }
 }
