@@ -268,6 +268,28 @@ fn attention_of_large_numbers_is_that_of_f32() {
     }
 }
 
+/// Attention in fewer bits of one head of `d` columns over one sequence.
+fn of_one_head(kernels: Kernels, [q, k, v]: [&[f32]; 3], d: usize, scratch: &mut Vec<f32>) -> Vec<f32> {
+    let [queries, keys] = [q, k].map(|x| [0, (x.len() / d) as u32]);
+    let attention = Attention {
+        heads: 1,
+        head_size: d,
+        q,
+        q_stride: d,
+        cu_queries: &queries,
+        k,
+        v,
+        kv_stride: d,
+        cu_keys: &keys,
+        bias: None,
+        positions: None,
+        half: true,
+    };
+    let mut out = vec![f32::NAN; q.len()];
+    kernels.attention(&Team::solo(), &attention, &mut out, scratch);
+    out
+}
+
 /// In bfloat16, queries and keys are two numbers each: a score is off by at most Δ = 2⁻¹⁶·Σ|q·k|/√d, its weight by a factor of
 /// e^±2Δ once normalized, however large it is. A value is off by 2⁻⁹, and so is a weight, by which the mean of the values moves by at
 /// most twice that. f32's own roundings are below d·2⁻²²·Σ|q·k|/√d, which is less than Δ.
@@ -281,22 +303,7 @@ fn large_scores_in_bfloat16_are_within_the_bound_of_the_oracle() {
                 let mut random = Random((d * keys + 3) as u64);
                 let [q, k, v] = [7, keys, keys].map(|rows| random.values(rows * d));
                 let q: Vec<f32> = q.into_iter().map(|q| size * (1.5 + q)).collect();
-                let attention = Attention {
-                    heads: 1,
-                    head_size: d,
-                    q: &q,
-                    q_stride: d,
-                    cu_queries: &[0, 7],
-                    k: &k,
-                    v: &v,
-                    kv_stride: d,
-                    cu_keys: &[0, keys as u32],
-                    bias: None,
-                    positions: None,
-                    half: true,
-                };
-                let mut out = vec![f32::NAN; q.len()];
-                kernels.attention(&Team::solo(), &attention, &mut out, &mut vec![f32::NAN; 1 << 21]);
+                let out = of_one_head(kernels, [&q, &k, &v], d, &mut vec![f32::NAN; 1 << 21]);
                 let expected = reference::attention(&q, &k, &v, d);
                 for (row, q) in q.chunks_exact(d).enumerate() {
                     let size_of =
@@ -330,22 +337,7 @@ fn attention_in_integers_is_within_the_bound_of_the_oracle() {
                 let mut random = Random((d * keys + 7) as u64);
                 let [q, k, v] = [5, keys, keys].map(|rows| random.values(rows * d));
                 let [q, k] = [q, k].map(|x| x.into_iter().map(|x| x * size).collect::<Vec<_>>());
-                let attention = Attention {
-                    heads: 1,
-                    head_size: d,
-                    q: &q,
-                    q_stride: d,
-                    cu_queries: &[0, 5],
-                    k: &k,
-                    v: &v,
-                    kv_stride: d,
-                    cu_keys: &[0, keys as u32],
-                    bias: None,
-                    positions: None,
-                    half: true,
-                };
-                let mut out = vec![f32::NAN; q.len()];
-                kernels.attention(&Team::solo(), &attention, &mut out, &mut Vec::new());
+                let out = of_one_head(kernels, [&q, &k, &v], d, &mut Vec::new());
                 let (expected, root) = (reference::attention(&q, &k, &v, d), (d as f64).sqrt());
                 let step = 1.0 / (2.0 * (f64::from(i32::MAX) / d as f64).sqrt().floor().min(32_767.0));
                 let sum_of = |row: &[f32]| row.iter().map(|x| f64::from(x.abs())).sum::<f64>();

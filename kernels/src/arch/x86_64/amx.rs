@@ -5,8 +5,8 @@
 //! lines each is a tile. The unit runs beside the vectors, so that they can work on one block while it is at the next.
 //!
 //! Intel, *Software Developer's Manual*, volume 1, chapter 18; the instructions are in assembly because this Rust has no
-//! stable intrinsics of them. They go on from one block of assembly to the next with what is in the tile registers, which relies on the compiler's never
-//! using them: it has no type that it would keep there.
+//! stable intrinsics of them. They go on from one block of assembly to the next with what is in the tile registers, which
+//! relies on the compiler's never using them: it has no type that it would keep there.
 
 use core::arch::asm;
 use std::sync::OnceLock;
@@ -21,8 +21,8 @@ const ROWS: usize = 16;
 /// Bytes of a row of a tile.
 const ROW_BYTES: usize = 64;
 
-/// Whether the processor multiplies tiles of bytes and of bfloat16 numbers, and the system gives this process the registers for it, which the first
-/// call asks for.
+/// Whether the processor multiplies tiles of bytes and of bfloat16 numbers, and the system gives this process the registers
+/// for it, which the first call asks for.
 pub(crate) fn is_permitted() -> bool {
     static PERMITTED: OnceLock<bool> = OnceLock::new();
     *PERMITTED.get_or_init(|| has_tiles() && ask())

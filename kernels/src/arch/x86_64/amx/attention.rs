@@ -258,7 +258,6 @@ unsafe fn add_values(
     shrink: Option<&[f32; MAX_TILE_ROWS]>,
 ) {
     let padded = 2 * scratch.pairs;
-    let mut block = Lines([[0.0; PANEL]; MAX_TILE_ROWS]);
     // SAFETY: the caller's promise; panels are whole.
     unsafe {
         for column in (0..padded).step_by(PANEL) {
@@ -270,21 +269,33 @@ unsafe fn add_values(
                 let rhs = panel.add(key / 2 * PANEL).cast_const().cast();
                 step_bf16(tiles.each(), lhs, 4 * KEY_BLOCK, rhs);
             }
-            let Some(shrink) = shrink else {
-                store([0, ROWS].map(|row| scratch.sums.add(row * padded + column)), 4 * padded);
-                continue;
-            };
-            let rows = block.0.as_mut_ptr();
-            store([rows, rows.add(ROWS)], 4 * PANEL);
-            // Rows that no tile has are computed, too, and never read.
-            for (row, shrink) in shrink.iter().enumerate() {
-                let sums = scratch.sums.add(row * padded + column);
-                for at in [0, Avx512::LANES] {
-                    let block = <Avx512 as Simd>::load(block.0[row].as_ptr().add(at));
-                    let before = <Avx512 as Simd>::load(sums.add(at));
-                    let sum = Avx512::mul_add(before, Avx512::splat(*shrink), block);
-                    <Avx512 as Simd>::store(sums.add(at), sum);
-                }
+            let sums = scratch.sums.add(column);
+            match shrink {
+                None => store([0, ROWS].map(|row| sums.add(row * padded)), 4 * padded),
+                Some(shrink) => add_block(sums, padded, shrink),
+            }
+        }
+    }
+}
+
+/// Multiplies a panel's sums, rows of which are `stride` apart, by what they shrink by, and adds what is in the unit.
+///
+/// # Safety
+/// As for [`query_rows`]; `sums` are rows of all tiles.
+#[inline(always)]
+unsafe fn add_block(sums: *mut f32, stride: usize, shrink: &[f32; MAX_TILE_ROWS]) {
+    let mut block = Lines([[0.0; PANEL]; MAX_TILE_ROWS]);
+    // SAFETY: the caller's promise; `block` has room for both tiles.
+    unsafe {
+        let rows = block.0.as_mut_ptr();
+        store([rows, rows.add(ROWS)], 4 * PANEL);
+        // Rows that no tile has are computed, too, and never read.
+        for (row, shrink) in shrink.iter().enumerate() {
+            for at in [0, Avx512::LANES] {
+                let sums = sums.add(row * stride + at);
+                let block = <Avx512 as Simd>::load(block.0[row].as_ptr().add(at));
+                let before = <Avx512 as Simd>::load(sums);
+                <Avx512 as Simd>::store(sums, Avx512::mul_add(before, Avx512::splat(*shrink), block));
             }
         }
     }
