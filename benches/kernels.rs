@@ -15,8 +15,8 @@ use criterion::{
 };
 use gemm::{Parallelism, gemm};
 use nimbert_kernels::{
-    Activation, Attention, CacheLine, Int8Weights, Isa, Kernels, LayerNorm, Panels, QuantizedRows, Team,
-    pack_f32, pack_int8, pad_to_panels, reference,
+    Activation, Attention, CacheLine, Int8Weights, Isa, Kernels, LayerNorm, Output, Panels, QuantizedRows,
+    Team, pack_f32, pack_int8, pad_to_panels, reference,
 };
 
 /// Input and output width of each product: QKV, attention output, feed-forward up and down.
@@ -61,12 +61,19 @@ impl Weights {
 
     fn matmul_f32(&self, kernels: Kernels, lhs: &[f32], out: &mut [f32]) {
         let panels = Panels::f32(&self.f32, self.n, self.k);
-        kernels.matmul_f32(&Team::solo(), lhs, panels, &self.bias, Activation::Identity, out, self.n);
+        kernels.matmul_f32(
+            &Team::solo(),
+            lhs,
+            panels,
+            &self.bias,
+            Activation::Identity,
+            Output::rows(out, self.n),
+        );
     }
 
     fn matmul_int8(&self, kernels: Kernels, lhs: &QuantizedRows, out: &mut [f32]) {
         let (weights, identity) = (self.int8.view(self.n, self.k), Activation::Identity);
-        kernels.matmul_int8(&Team::solo(), lhs, weights, &self.bias, identity, out, self.n);
+        kernels.matmul_int8(&Team::solo(), lhs, weights, &self.bias, identity, Output::rows(out, self.n));
     }
 
     /// The same product by the `gemm` crate, without a bias.
@@ -202,10 +209,12 @@ fn attention(criterion: &mut Criterion) {
                 head_size,
                 q: &qkv,
                 q_stride: 3 * hidden,
+                q_head: head_size,
                 cu_queries: &cu,
                 k: &qkv[hidden..],
                 v: &qkv[2 * hidden..],
                 kv_stride: 3 * hidden,
+                kv_head: head_size,
                 cu_keys: &cu,
                 bias: None,
                 positions: None,
@@ -246,7 +255,10 @@ fn rows(criterion: &mut Criterion) {
             ("tanh", Activation::Tanh),
         ] {
             group.bench_function(BenchmarkId::new(name, width), |b| {
-                b.iter(|| kernels.matmul_f32(&team, &lhs, panels, &weights.bias, activation, &mut x, width));
+                b.iter(|| {
+                    let to = Output::rows(&mut x, width);
+                    kernels.matmul_f32(&team, &lhs, panels, &weights.bias, activation, to);
+                });
             });
         }
     }

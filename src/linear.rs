@@ -4,7 +4,9 @@ mod weight;
 
 use std::sync::Arc;
 
-use nimbert_kernels::{Activation, HalfRows, Int8Panels, PANEL, Panels, QuantizedRows, pad_to_panels};
+use nimbert_kernels::{
+    Activation, HalfRows, Int8Panels, Output, PANEL, Panels, QuantizedRows, pad_to_panels,
+};
 
 pub(crate) use self::weight::Weight;
 use crate::{
@@ -134,17 +136,17 @@ impl Linear {
         out: &mut [f32],
         scratch: &mut Operand,
     ) {
-        self.forward_columns(exec, x, Columns::All, activation, (out, self.n), scratch);
+        self.forward_columns(exec, x, Columns::All, activation, Output::rows(out, self.n), scratch);
     }
 
-    /// Some of the columns: `out` begins with the first of them and has rows that far apart.
+    /// Some of the columns: `out` begins with the first of them.
     pub(crate) fn forward_columns(
         &self,
         exec: Exec<'_>,
         Input { rows: x, int8 }: Input<'_>,
         columns: Columns,
         activation: Activation,
-        (out, stride): (&mut [f32], usize),
+        out: Output<'_>,
         scratch: &mut Operand,
     ) {
         let Exec { kernels, team, .. } = exec;
@@ -154,13 +156,13 @@ impl Linear {
             Weight::F32(panels) => {
                 let panels = columns.of(Panels::f32(&panels[..], self.n, self.k));
                 exec.time(self.operation, || {
-                    kernels.matmul_f32(team, x, panels, bias, activation, out, stride);
+                    kernels.matmul_f32(team, x, panels, bias, activation, out);
                 });
             }
             Weight::F16(panels) => {
                 let panels = columns.of(Panels::f16(&panels[..], self.n, self.k));
                 exec.time(self.operation, || {
-                    kernels.matmul_f16(team, x, &mut scratch.halves, panels, bias, activation, out, stride);
+                    kernels.matmul_f16(team, x, &mut scratch.halves, panels, bias, activation, out);
                 });
             }
             Weight::Int8 { panels, scales, sums } => {
@@ -173,7 +175,7 @@ impl Linear {
                     quantized
                 });
                 exec.time(self.operation, || {
-                    kernels.matmul_int8(team, quantized, weights, bias, activation, out, stride);
+                    kernels.matmul_int8(team, quantized, weights, bias, activation, out);
                 });
             }
         }

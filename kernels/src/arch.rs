@@ -45,9 +45,10 @@ pub(crate) struct Table {
     pub(crate) matmul_int8: unsafe fn(&matmul_int8::Args),
     /// Of the left side of `matmul_int8`, as `quantize` writes it.
     pub(crate) int8_order: matmul_int8::Order,
-    pub(crate) attention: unsafe fn(&attention::Args),
+    /// Says whether the results are finite.
+    pub(crate) attention: unsafe fn(&attention::Args) -> bool,
     /// In half precision, bfloat16 or 16-bit integers, where there is arithmetic for it.
-    pub(crate) attention_half: unsafe fn(&attention::Args),
+    pub(crate) attention_half: unsafe fn(&attention::Args) -> bool,
     pub(crate) add_layer_norm: AddLayerNorm,
     pub(crate) quantize: unsafe fn(usize, *const f32, *mut i8) -> Quantized,
     /// Arithmetic and nothing else, for so many steps; they return the operations done.
@@ -79,7 +80,7 @@ macro_rules! table {
             entry!($features matmul_f32(args: &matmul_float::Args<f32>), matmul_float::run::<$simd, $simd>);
             entry!($features matmul_f16(args: &matmul_float::Args<u16>), matmul_float::run::<$simd, Widened<$simd>>);
             entry!($features matmul_int8(args: &matmul_int8::Args), matmul_int8::run::<$simd, 2>);
-            entry!($features attention(args: &attention::Args), attention::run::<$simd, 2>);
+            entry!($features attention(args: &attention::Args) -> bool, attention::run::<$simd, 2>);
             entry!($features add_layer_norm(
                 len: usize, x: *const f32, residual: *const f32, gamma: *const f32, beta: *const f32, epsilon: f32,
                 out: *mut f32
@@ -127,7 +128,7 @@ mod tables {
             Table { matmul_int8: int8, limit_int8: limit, ..NEON }
         };
         pub(in crate::arch) const NEON_FP16: Table = {
-            entry!(["neon,fp16"] attention(args: &attention::Args), attention::run::<Fp16, 2>);
+            entry!(["neon,fp16"] attention(args: &attention::Args) -> bool, attention::run::<Fp16, 2>);
             entry!(["neon,fp16"] matmul(args: &matmul_half::Args), matmul_half::run::<Fp16, 2>);
             entry!(["neon,fp16"]
                 halve(len: usize, x: *const f32, out: *mut u16, stride: usize) -> f32, matmul_half::halve::<Fp16>);
@@ -169,7 +170,7 @@ mod tables {
                 avx512fp16::Fp16,
             },
         };
-        use crate::generic::{attention, attention_int16, limits, matmul_half, matmul_int8};
+        use crate::generic::{attention, attention_int8, limits, matmul_half, matmul_int8};
 
         mod base {
             use super::*;
@@ -190,9 +191,9 @@ mod tables {
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"]
                 limit(steps: usize) -> usize, limits::dot::<avx512::Vnni>);
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"]
-                attention(args: &attention::Args), attention_int16::run::<avx512::Vnni>);
+                attention(args: &attention::Args) -> bool, attention_int8::run::<avx512::Vnni>);
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"]
-                limit_attention(steps: usize) -> usize, limits::dot_pairs::<avx512::Vnni>);
+                limit_attention(steps: usize) -> usize, limits::dot_bytes_and_pairs::<avx512::Vnni>);
             Table {
                 matmul_int8: int8,
                 attention_half: attention,
@@ -203,7 +204,7 @@ mod tables {
         };
         pub(in crate::arch) const AVX512_FP16: Table = {
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512fp16"]
-                attention(args: &attention::Args), attention::run::<Fp16, 1>);
+                attention(args: &attention::Args) -> bool, attention::run::<Fp16, 1>);
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512fp16"]
                 matmul(args: &matmul_half::Args), matmul_half::run::<Fp16, 1>);
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512fp16"]
@@ -223,7 +224,7 @@ mod tables {
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni"]
                 int8(args: &matmul_int8::Args), amx::matmul::run);
             entry!(["avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512fp16"]
-                attention(args: &attention::Args), amx::attention::run);
+                attention(args: &attention::Args) -> bool, amx::attention::run);
             Table {
                 matmul_int8: int8,
                 attention_half: attention,

@@ -6,12 +6,13 @@
 )]
 
 pub(crate) mod attention;
-pub(crate) mod attention_int16;
+pub(crate) mod attention_int8;
 pub(crate) mod limits;
 pub(crate) mod math;
 pub(crate) mod matmul_float;
 pub(crate) mod matmul_half;
 pub(crate) mod matmul_int8;
+pub(crate) mod output;
 pub(crate) mod prefetch;
 pub(crate) mod rows;
 pub(crate) mod simd;

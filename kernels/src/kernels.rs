@@ -9,11 +9,13 @@ mod attention;
 mod distance_bias;
 mod matmul;
 mod operands;
+mod output;
 mod rows;
 
 pub use attention::Attention;
 pub use distance_bias::DistanceBias;
 pub use operands::{HalfRows, QuantizedRows};
+pub use output::Output;
 pub use rows::LayerNorm;
 
 /// What is applied to each value of a product after its bias.

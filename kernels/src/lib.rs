@@ -5,7 +5,7 @@
 //! touches an inner dimension, so results have the same bits on any number of threads.
 //!
 //! ```
-//! use nimbert_kernels::{Activation, Isa, Kernels, Panels, Team, pack_f32, pad_to_panels};
+//! use nimbert_kernels::{Activation, Isa, Kernels, Output, Panels, Team, pack_f32, pad_to_panels};
 //!
 //! // Two rows of three values times a matrix of two output rows, as `nn.Linear` has them.
 //! let panels = pack_f32(&[1.0, 0.0, 0.0, 0.0, 1.0, 1.0], 2, 3);
@@ -13,7 +13,8 @@
 //! let mut out = [0.0; 4];
 //! let kernels = Kernels::new(Isa::detect());
 //! let lhs = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
-//! kernels.matmul_f32(&Team::solo(), &lhs, Panels::f32(&panels, 2, 3), &bias, Activation::Identity, &mut out, 2);
+//! let (rhs, to) = (Panels::f32(&panels, 2, 3), Output::rows(&mut out, 2));
+//! kernels.matmul_f32(&Team::solo(), &lhs, rhs, &bias, Activation::Identity, to);
 //! assert_eq!(out, [1.5, 5.0, 4.5, 11.0]);
 //! ```
 
@@ -36,7 +37,7 @@ mod team;
 
 pub use aligned::{CacheLine, aligned_copy, try_zeroed, zeroed};
 pub use isa::{Isa, UnknownIsa};
-pub use kernels::{Activation, Attention, DistanceBias, HalfRows, Kernels, LayerNorm, QuantizedRows};
+pub use kernels::{Activation, Attention, DistanceBias, HalfRows, Kernels, LayerNorm, Output, QuantizedRows};
 pub use limits::Arithmetic;
 pub use pack::{
     Panels, f32_panels_len, halve_panels, int8_panels_len, pack_f32, pad_to_panels, try_halve_panels,

@@ -4,7 +4,7 @@
 use std::{fmt, sync::OnceLock};
 
 use crate::{
-    Activation, Attention, HalfRows, Isa, Kernels, PANEL, Panels, QuantizedRows, Team, halve_panels,
+    Activation, Attention, HalfRows, Isa, Kernels, Output, PANEL, Panels, QuantizedRows, Team, halve_panels,
     pack_f32, pack_int8, reference,
 };
 
@@ -107,7 +107,14 @@ impl Products<'_> {
         let panels = pack_f32(&self.weights, N, K);
         self.is(0.0, |team, bias, out| {
             let rhs = Panels::f32(&panels, N, K);
-            self.kernels.matmul_f32(team, &values(self.lhs), rhs, bias, Activation::Identity, out, N);
+            self.kernels.matmul_f32(
+                team,
+                &values(self.lhs),
+                rhs,
+                bias,
+                Activation::Identity,
+                Output::rows(out, N),
+            );
         })
     }
 
@@ -118,14 +125,29 @@ impl Products<'_> {
         self.is(tolerance, |team, bias, out| {
             let (lhs, rhs) = (values(self.lhs), Panels::f16(&panels, N, K));
             let halves = &mut HalfRows::default();
-            self.kernels.matmul_f16(team, &lhs, halves, rhs, bias, Activation::Identity, out, N);
+            self.kernels.matmul_f16(
+                team,
+                &lhs,
+                halves,
+                rhs,
+                bias,
+                Activation::Identity,
+                Output::rows(out, N),
+            );
         })
     }
 
     fn in_int8(&self) -> bool {
         let (weights, rows) = (pack_int8(&self.weights, N, K), self.kernels.rows_of_bytes(self.lhs, K));
         self.is(0.0, |team, bias, out| {
-            self.kernels.matmul_int8(team, &rows, weights.view(N, K), bias, Activation::Identity, out, N);
+            self.kernels.matmul_int8(
+                team,
+                &rows,
+                weights.view(N, K),
+                bias,
+                Activation::Identity,
+                Output::rows(out, N),
+            );
             // Its rows stand for themselves.
             out.iter_mut().for_each(|x| *x /= 128.0);
         })
@@ -149,10 +171,12 @@ fn attends(kernels: Kernels, rows: &[f32], half: bool) -> bool {
         head_size: HEAD,
         q,
         q_stride: HEAD,
+        q_head: HEAD,
         cu_queries: &cu,
         k,
         v,
         kv_stride: HEAD,
+        kv_head: HEAD,
         cu_keys: &cu,
         bias: None,
         positions: None,
@@ -209,11 +233,12 @@ mod tests {
     unsafe fn idle<T>(_: &T) {}
 
     /// Attends to nothing.
-    unsafe fn zeros(args: &attention::Args) {
+    unsafe fn zeros(args: &attention::Args) -> bool {
         for query in 0..args.queries {
             // SAFETY: `out` has a row for each query.
             unsafe { args.out.add(query * args.out_stride).write_bytes(0, args.head_size) }
         }
+        true
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{
 pub(crate) struct Workspace {
     /// `[R, H]`: what flows from layer to layer.
     pub(crate) hidden: Hidden,
-    /// `[T, 3H]`: query, key and value.
+    /// `[3, heads, T, head_size]` or `[T, 3H]`: query, key and value.
     pub(super) qkv: Vec<f32>,
     /// `[R, H↑32]`: queries of the rows that are wanted, in the last layer.
     pub(super) queries: Vec<f32>,

@@ -49,10 +49,14 @@ pub(crate) struct Args {
     pub(crate) head_size: usize,
     pub(crate) q: *const f32,
     pub(crate) q_stride: usize,
+    /// From a head of `q` to the next, which will be read next.
+    pub(crate) q_head: usize,
     pub(crate) k: *const f32,
     pub(crate) v: *const f32,
     /// From one row of `k` (and of `v`) to the next.
     pub(crate) kv_stride: usize,
+    /// From a head of `k` (and of `v`) to the next.
+    pub(crate) kv_head: usize,
     pub(crate) out: *mut f32,
     pub(crate) out_stride: usize,
     /// 1/√head_size · log₂ e: scores are exponents of 2.
@@ -140,7 +144,7 @@ impl<A: Attend> Scratch<A> {
                 let rows: [*const f32; PANEL] =
                     std::array::from_fn(|lane| args.k.add((first + lane).min(keys - 1) * kv_stride));
                 A::transpose(&rows, head_size, self.keys.add(first * head_size));
-                rows.iter().for_each(|row| next_head(*row, head_size));
+                rows.iter().for_each(|row| next_head(*row, args.kv_head, head_size));
             }
             for first in (0..head_size).step_by(PANEL) {
                 let panel = self.values.add(first * keys);
@@ -148,7 +152,11 @@ impl<A: Attend> Scratch<A> {
                 for key in 0..keys {
                     let row = panel.add(key * PANEL);
                     let from = args.v.add(key * kv_stride + first);
-                    next_head(args.v.add(key * kv_stride), if first == 0 { head_size } else { 0 });
+                    next_head(
+                        args.v.add(key * kv_stride),
+                        args.kv_head,
+                        if first == 0 { head_size } else { 0 },
+                    );
                     if lanes == PANEL {
                         A::convert(from, PANEL, 1.0, row);
                     } else {
@@ -161,22 +169,22 @@ impl<A: Attend> Scratch<A> {
     }
 }
 
-/// Asks for what the next head, whose columns follow, will read of a row: heads are worked on in their order, and rows
-/// are too far apart for the hardware to see it.
+/// Asks for what the next head, `head` values further, will read of a row: heads are worked on in their order, and the hardware
+/// cannot see it.
 #[inline(always)]
-pub(crate) fn next_head(row: *const f32, head_size: usize) {
+pub(crate) fn next_head(row: *const f32, head: usize, head_size: usize) {
     for at in (0..head_size).step_by(16) {
-        super::prefetch::line(row.wrapping_add(head_size + at).cast());
+        super::prefetch::line(row.wrapping_add(head + at).cast());
     }
 }
 
-/// All keys for `MR` query rows from `query` on.
+/// All keys for `MR` query rows from `query` on. Returns whether the results are finite.
 #[inline(always)]
 unsafe fn query_rows<A: Attend, const NR: usize, const MR: usize>(
     args: &Args,
     query: usize,
     scratch: &Scratch<A>,
-) {
+) -> bool {
     let head_size = args.head_size;
     let (stride, mut max, mut sum) = (query_stride(head_size), [f32::NEG_INFINITY; MR], [0.0; MR]);
     // SAFETY: the caller's promise: `query + MR <= queries`; the scratch has the room that its fields say.
@@ -184,7 +192,7 @@ unsafe fn query_rows<A: Attend, const NR: usize, const MR: usize>(
         for i in 0..MR {
             let row = args.q.add((query + i) * args.q_stride);
             A::convert(row, head_size, args.scale, scratch.queries.add(i * stride));
-            next_head(row, head_size);
+            next_head(row, args.q_head, head_size);
         }
         for key in (0..args.keys).step_by(A::KEY_BLOCK) {
             let keys = A::KEY_BLOCK.min(args.keys - key);
@@ -213,16 +221,19 @@ unsafe fn query_rows<A: Attend, const NR: usize, const MR: usize>(
                 let before = max[i];
                 let block = A::powers(scratch.scores.add(i * A::KEY_BLOCK), keys, &mut max[i]);
                 if key > 0 {
-                    shrink[i] = exp2_f32::<A::F32>(before - max[i]);
+                    [shrink[i]] = exp2_rows::<A::F32, 1>(|_| before - max[i]);
                 }
                 sum[i] = sum[i] * shrink[i] + block;
             }
-            add_values::<A, NR, MR>(args, (key, keys), scratch, (key > 0).then_some(shrink));
+            add_values::<A, NR, MR>(args, (key, keys), scratch, (key > 0).then_some(&shrink));
         }
+        let mut check = A::F32::splat(0.0);
         for (i, sum) in sum.into_iter().enumerate() {
             let out = args.out.add((query + i) * args.out_stride);
-            divide::<A::F32>(scratch.sums.add(i * head_size.next_multiple_of(PANEL)), sum, head_size, out);
+            let sums = scratch.sums.add(i * head_size.next_multiple_of(PANEL));
+            check = divide::<A::F32>(sums, sum, head_size, out, check);
         }
+        A::F32::sum(check) == 0.0
     }
 }
 
@@ -232,7 +243,7 @@ unsafe fn add_values<A: Attend, const NR: usize, const MR: usize>(
     args: &Args,
     (key, keys): (usize, usize),
     scratch: &Scratch<A>,
-    shrink: Option<[f32; MR]>,
+    shrink: Option<&[f32; MR]>,
 ) {
     let padded = args.head_size.next_multiple_of(PANEL);
     // SAFETY: the caller's promise; columns beyond head_size are sums of the panel's zeros.
@@ -267,26 +278,39 @@ unsafe fn add_values<A: Attend, const NR: usize, const MR: usize>(
     }
 }
 
-/// `out = sums / sum`
+/// `out = sums / sum`. Returns `check`, in which lanes of zeros stay so where all results are finite.
 #[inline(always)]
-pub(crate) unsafe fn divide<S: Simd>(sums: *const f32, sum: f32, len: usize, out: *mut f32) {
+pub(crate) unsafe fn divide<S: Simd>(
+    sums: *const f32,
+    sum: f32,
+    len: usize,
+    out: *mut f32,
+    mut check: S::F32,
+) -> S::F32 {
     let inverse = 1.0 / sum;
     // SAFETY: the caller's promise; `sums` has whole panels, `out` `len` values.
     unsafe {
         for at in (0..len).step_by(S::LANES) {
             let v = S::mul(<S as Simd>::load(sums.add(at)), S::splat(inverse));
             super::matmul_float::store_below::<S>(out, at, len, v);
+            check = S::mul_add(v, S::splat(0.0), check);
         }
+        check
     }
 }
 
-/// 2^x of one number, by the same steps as in registers.
+/// 2 to the power of a number for each row.
 #[inline(always)]
-unsafe fn exp2_f32<S: Simd>(x: f32) -> f32 {
-    let mut lanes = [0.0; PANEL];
-    // SAFETY: the caller's promise; a register is at most a panel.
-    unsafe { <S as Simd>::store(lanes.as_mut_ptr(), super::math::exp2::<S>(S::splat(x))) };
-    lanes[0]
+pub(crate) unsafe fn exp2_rows<S: Simd, const MR: usize>(of_row: impl Fn(usize) -> f32) -> [f32; MR] {
+    let mut lanes: [f32; PANEL] = std::array::from_fn(|i| if i < MR { of_row(i) } else { 0.0 });
+    // SAFETY: the caller's promise; registers are inside the array.
+    unsafe {
+        for i in (0..MR).step_by(S::LANES) {
+            let power = super::math::exp2::<S>(<S as Simd>::load(lanes.as_ptr().add(i)));
+            <S as Simd>::store(lanes.as_mut_ptr().add(i), power);
+        }
+    }
+    std::array::from_fn(|i| lanes[i])
 }
 
 // SAFETY (all blocks below): the trait's contract.
@@ -356,22 +380,23 @@ impl<S: Simd> Attend for S {
     }
 }
 
-/// Computes one head of one sequence with tiles of `NR` registers of columns.
+/// Computes one head of one sequence with tiles of `NR` registers of columns. Returns whether the results are finite.
 ///
 /// # Safety
 /// The processor has `A`; pointers are valid for the shapes that [`Args`] gives, and nobody else writes `out` and
 /// `scratch`.
 #[inline(always)]
-pub(crate) unsafe fn run<A: Attend, const NR: usize>(args: &Args) {
+pub(crate) unsafe fn run<A: Attend, const NR: usize>(args: &Args) -> bool {
     let scratch = Scratch::<A>::new(args);
     // SAFETY: the caller's promise; the loop stays below `queries`.
     unsafe {
         scratch.pack(args);
-        let (mut query, tiles) = (0, args.queries.div_ceil(A::ROWS));
+        let (mut query, tiles, mut is_finite) = (0, args.queries.div_ceil(A::ROWS), true);
         for tile in 0..tiles {
             let rows = (args.queries - query).div_ceil(tiles - tile);
-            by_rows!(rows, A::ROWS, query_rows::<A, NR>(args, query, &scratch));
+            is_finite &= by_rows!(rows, A::ROWS, query_rows::<A, NR>(args, query, &scratch));
             query += rows;
         }
+        is_finite
     }
 }

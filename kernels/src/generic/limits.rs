@@ -96,6 +96,16 @@ pub(crate) unsafe fn dot_pairs<D: Pairs>(steps: usize) -> usize {
     }
 }
 
+/// As many operations on bytes as on pairs of 16 bits: attention whose scores are of bytes, and whose values are of pairs.
+///
+/// # Safety
+/// The processor has `D`.
+#[inline(always)]
+pub(crate) unsafe fn dot_bytes_and_pairs<D: Dot + Pairs>(steps: usize) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { dot::<D>(steps.div_ceil(2)) + dot_pairs::<D>(steps) }
+}
+
 /// Reads `lines` cache lines in four streams side by side, which keep more of the memory busy than one, and asks for
 /// lines `ahead` bytes before they are read; 0: leaves that to the hardware. Returns something of all of them.
 ///
@@ -213,8 +223,18 @@ mod tests {
         unsafe fn pair(low: Sums, _: Sums) -> Sums {
             low
         }
+        unsafe fn max(a: Sums, _: Sums) -> Sums {
+            a
+        }
+        unsafe fn max_lane(_: Sums) -> i32 {
+            0
+        }
         unsafe fn dot(acc: Sums, _: Sums, _: Sums) -> Sums {
             note(2 * LANES);
+            acc
+        }
+        unsafe fn dot_bytes(acc: Sums, _: Sums, _: Sums) -> Sums {
+            note(4 * LANES);
             acc
         }
     }

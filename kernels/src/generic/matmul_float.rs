@@ -5,6 +5,7 @@
 
 use super::{
     math::activate,
+    output::Out,
     prefetch::Ahead,
     simd::Simd,
     tile::{Lanes, by_rows, tile},
@@ -28,12 +29,10 @@ pub(crate) struct Args<W> {
     /// Whole panels.
     pub(crate) bias: *const f32,
     pub(crate) activation: Activation,
-    pub(crate) out: *mut f32,
-    /// From one row of `out` to the next.
-    pub(crate) out_stride: usize,
+    pub(crate) out: Out,
 }
 
-/// Bias, activation and store of a tile whose first column is `column`.
+/// Bias, activation and store of a tile whose first column is `column` of a panel.
 ///
 /// # Safety
 /// `args` is valid, and `row + MR <= args.m`.
@@ -41,18 +40,19 @@ pub(crate) struct Args<W> {
 unsafe fn finish<S: Simd, W: Copy, const MR: usize>(
     args: &Args<W>,
     row: usize,
-    column: usize,
+    (panel, column): (usize, usize),
     acc: [[S::F32; 2]; MR],
 ) {
-    let Args { n, bias, activation, .. } = *args;
+    let Args { n, bias, activation, out: Out { stride, .. }, .. } = *args;
+    let (out, first) = (args.out.at(row, panel), panel * PANEL);
     // SAFETY: the caller's promise: rows are inside `out`, the bias has whole panels, only columns below n are stored.
     unsafe {
         for (i, acc) in acc.iter().enumerate() {
-            let out = args.out.add((row + i) * args.out_stride);
+            let out = out.add(i * stride);
             for (j, &sum) in acc.iter().enumerate() {
                 let at = column + j * S::LANES;
-                let x = activate::<S>(S::add(sum, S::load(bias.add(at))), activation);
-                store_below::<S>(out, at, n, x);
+                let x = activate::<S>(S::add(sum, S::load(bias.add(first + at))), activation);
+                store_below::<S>(out, at, n - first, x);
             }
         }
     }
@@ -91,7 +91,7 @@ unsafe fn rows_of_panel<S: Simd, L: Lanes<Elem = f32, V = S::F32>, const MR: usi
         for column in (0..PANEL).step_by(2 * S::LANES) {
             if panel * PANEL + column < args.n {
                 let acc = tile::<L, MR, 2>(args.k, lhs, (args.lhs_stride, 1), rhs.add(column), ahead);
-                finish::<S, L::Weight, MR>(args, row, panel * PANEL + column, acc);
+                finish::<S, L::Weight, MR>(args, row, (panel, column), acc);
             }
         }
     }

@@ -14,6 +14,7 @@ use super::{
     attention::Attend,
     math::activate,
     matmul_float::store_below,
+    output::Out,
     prefetch::Ahead,
     simd::Simd,
     tile::{by_rows, tile},
@@ -43,9 +44,7 @@ pub(crate) struct Args {
     /// Whole panels.
     pub(crate) bias: *const f32,
     pub(crate) activation: Activation,
-    pub(crate) out: *mut f32,
-    /// From one row of `out` to the next.
-    pub(crate) out_stride: usize,
+    pub(crate) out: Out,
 }
 
 /// `MR` rows of one panel.
@@ -73,8 +72,7 @@ unsafe fn rows_of_panel<A: Attend<Elem = u16>, const NR: usize, const MR: usize>
                     }
                     let sums = sums[i].as_mut_ptr().add(column);
                     for at in (0..NR * A::LANES).step_by(lanes) {
-                        let [sum, block] =
-                            [sums.cast_const(), block.as_ptr()].map(|v| A::F32::load(v.add(at)));
+                        let (sum, block) = (A::F32::load(sums.add(at)), A::F32::load(block.as_ptr().add(at)));
                         A::F32::store(sums.add(at), A::F32::add(sum, block));
                     }
                 }
@@ -84,17 +82,13 @@ unsafe fn rows_of_panel<A: Attend<Elem = u16>, const NR: usize, const MR: usize>
             if !sums.iter().all(|sum| sum.is_finite()) {
                 *sums = sums_in_f32(args, row, i, panel);
             }
-            let out = args.out.add((row + i) * args.out_stride);
+            let out = args.out.at(row + i, panel);
             let scale = A::F32::splat(*args.lhs_scale.add(row + i));
             for at in (0..PANEL).step_by(lanes) {
                 let bias = <A::F32 as Simd>::load(args.bias.add(panel * PANEL + at));
                 let x = <A::F32 as Simd>::mul_add(<A::F32 as Simd>::load(sums.as_ptr().add(at)), scale, bias);
-                store_below::<A::F32>(
-                    out,
-                    panel * PANEL + at,
-                    args.n,
-                    activate::<A::F32>(x, args.activation),
-                );
+                let x = activate::<A::F32>(x, args.activation);
+                store_below::<A::F32>(out, at, args.n - panel * PANEL, x);
             }
         }
     }

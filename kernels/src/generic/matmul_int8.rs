@@ -7,6 +7,7 @@
 use super::{
     math::activate_short,
     matmul_float::store_below,
+    output::Out,
     prefetch::{Ahead, Target},
     simd::{Dot, Simd},
     tile::{by_rows, each_row},
@@ -39,9 +40,7 @@ pub(crate) struct Args {
     /// Whole panels.
     pub(crate) bias: *const f32,
     pub(crate) activation: Activation,
-    pub(crate) out: *mut f32,
-    /// From one row of `out` to the next.
-    pub(crate) out_stride: usize,
+    pub(crate) out: Out,
 }
 
 /// How rows of bytes stand in memory: groups of `rows` rows, of which each has `unit` bytes in turn.
@@ -138,43 +137,45 @@ unsafe fn tile<D: Dot, const NR: usize, const MR: usize>(
     }
 }
 
-/// Scales, bias, activation and store of a tile whose first row is `row` and first column `column`.
+/// Scales, bias, activation and store of a tile whose first row is `row` and first column `column` of a panel.
 ///
 /// # Safety
-/// The processor has `D`; `args` is valid, row `row + D::ROWS * (MR - 1)` is below `args.m`, and `column` is in one of its
-/// panels.
+/// The processor has `D`; `args` is valid, row `row + D::ROWS * (MR - 1)` is below `args.m`, and the panel is one of its own.
 #[inline(always)]
 unsafe fn finish<D: Dot, const NR: usize, const MR: usize>(
     args: &Args,
     row: usize,
-    column: usize,
+    (panel, column): (usize, usize),
     acc: [[D::Sums; NR]; MR],
 ) {
     // Copied: what is stored to `out` could be `args` itself, for all that the compiler knows.
-    let Args { m, n, activation, out_stride, lhs_scale, lhs_middle, .. } = *args;
+    let Args { m, n, activation, out: Out { stride, .. }, lhs_scale, lhs_middle, .. } = *args;
+    let (out, first) = (args.out.at(row, panel), panel * PANEL);
     // SAFETY: the caller's promise: rows are inside `out`, scales, sums and bias have whole panels, and only columns
     // below n and rows below m are stored.
     unsafe {
-        let at: [usize; NR] = std::array::from_fn(|j| column + j * D::Simd::LANES);
-        let [scales, sums, biases] =
-            [args.rhs_scale, args.rhs_sum, args.bias].map(|v| at.map(|at| D::Simd::load(v.add(at))));
+        let [mut scales, mut sums, mut biases] = [[D::Simd::splat(0.0); NR]; 3];
+        for j in 0..NR {
+            let at = first + column + j * D::Simd::LANES;
+            scales[j] = D::Simd::load(args.rhs_scale.add(at));
+            sums[j] = D::Simd::load(args.rhs_sum.add(at));
+            biases[j] = D::Simd::load(args.bias.add(at));
+        }
         for (i, acc) in acc.iter().enumerate() {
-            let found = acc.map(|acc| D::sums(acc));
-            let of_row = |r: usize| found.map(|rows| rows[r]);
             for r in 0..D::ROWS {
-                let found = of_row(r);
                 let row = row + D::ROWS * i + r;
                 if D::ROWS > 1 && row >= m {
                     break;
                 }
-                let out = args.out.add(row * out_stride);
+                let out = out.add((D::ROWS * i + r) * stride);
                 let lhs_scale = D::Simd::splat(*lhs_scale.add(row));
                 let middle = D::Simd::splat(*lhs_middle.add(row));
                 for j in 0..NR {
                     let scale = D::Simd::mul(scales[j], lhs_scale);
                     let bias = D::Simd::mul_add(middle, sums[j], biases[j]);
-                    let x = D::Simd::mul_add(D::Simd::to_f32(found[j]), scale, bias);
-                    store_below::<D::Simd>(out, at[j], n, activate_short::<D::Simd>(x, activation));
+                    let x = D::Simd::mul_add(D::Simd::to_f32(D::sums(acc[j])[r]), scale, bias);
+                    let at = column + j * D::Simd::LANES;
+                    store_below::<D::Simd>(out, at, n - first, activate_short::<D::Simd>(x, activation));
                 }
             }
         }
@@ -195,12 +196,11 @@ unsafe fn rows_of_panel<D: Dot, const NR: usize, const MR: usize>(
     unsafe {
         let lhs = args.lhs.add(row * k4.next_multiple_of(D::DEPTH) * 4);
         let rhs = args.rhs.add(panel * k4 * PANEL * 4);
-        let out = args.out.wrapping_add(row * args.out_stride + panel * PANEL);
-        let target = Target::new(out, args.out_stride, rows, tiles);
+        let target = Target::new(args.out.at(row, panel), args.out.stride, rows, tiles);
         for column in (0..PANEL).step_by(NR * D::Simd::LANES) {
             let sums = (args.lhs_sum.add(row), rows);
             let acc = tile::<D, NR, MR>(k4, lhs, sums, rhs.add(column * 4), ahead, target);
-            finish::<D, NR, MR>(args, row, panel * PANEL + column, acc);
+            finish::<D, NR, MR>(args, row, (panel, column), acc);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Matrix products, cut into blocks for the threads of a team.
 
-use super::{Activation, HalfRows, Kernels, QuantizedRows, Shared, check};
+use super::{Activation, HalfRows, Kernels, Output, QuantizedRows, Shared};
 use crate::{
     Int8Panels, PANEL, Panels, Team,
     arch::Half,
@@ -43,15 +43,11 @@ impl Grid {
 }
 
 impl Kernels {
-    /// `out = activation(lhs · rhsᵀ + bias)`: `lhs` is `[m, k]`, `rhs` n × k in panels, `out` m rows of n values,
-    /// `out_stride` apart; m is what `lhs` has. `bias` has whole panels ([`crate::pad_to_panels`]).
+    /// `out = activation(lhs · rhsᵀ + bias)`: `lhs` is `[m, k]`, `rhs` n × k in panels, `out` takes m rows of
+    /// n values; m is what `lhs` has. `bias` has whole panels ([`crate::pad_to_panels`]).
     ///
     /// # Panics
     /// When shapes don't fit.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a matrix product has two operands, an epilogue and a target"
-    )]
     pub fn matmul_f32(
         &self,
         team: &Team,
@@ -59,10 +55,9 @@ impl Kernels {
         rhs: Panels<'_, f32>,
         bias: &[f32],
         activation: Activation,
-        out: &mut [f32],
-        out_stride: usize,
+        out: Output<'_>,
     ) {
-        self.matmul_float(team, lhs, rhs, self.table.matmul_f32, bias, activation, (out, out_stride));
+        self.matmul_float(team, lhs, rhs, self.table.matmul_f32, bias, activation, out);
     }
 
     /// [`Kernels::matmul_f32`] with weights in half precision. Where the machine has arithmetic for halves
@@ -82,16 +77,15 @@ impl Kernels {
         rhs: Panels<'_, u16>,
         bias: &[f32],
         activation: Activation,
-        out: &mut [f32],
-        out_stride: usize,
+        out: Output<'_>,
     ) {
         match self.table.half {
             None => {
-                self.matmul_float(team, lhs, rhs, self.table.matmul_f16, bias, activation, (out, out_stride));
+                self.matmul_float(team, lhs, rhs, self.table.matmul_f16, bias, activation, out);
             }
             Some(half) => {
                 self.halve_rows(team, lhs, rhs.k, half, halves);
-                self.matmul_half(team, halves, rhs, half, bias, activation, (out, out_stride));
+                self.matmul_half(team, halves, rhs, half, bias, activation, out);
             }
         }
     }
@@ -105,15 +99,14 @@ impl Kernels {
         kernel: unsafe fn(&matmul_float::Args<W>),
         bias: &[f32],
         activation: Activation,
-        (out, out_stride): (&mut [f32], usize),
+        out: Output<'_>,
     ) {
         let Panels { n, k, .. } = rhs;
         assert!(k > 0 && lhs.len().is_multiple_of(k), "lhs of {} values has rows of {k}", lhs.len());
         let m = lhs.len() / k;
-        check("out", out.len(), m, n, out_stride);
         assert!(bias.len() >= n.next_multiple_of(PANEL), "bias of {} values for {n} columns", bias.len());
         let grid = Grid::new(m, n, 4 * k, 12, team.threads());
-        let out = Shared(out.as_mut_ptr());
+        let out = out.of(m, n);
         team.run(grid.tasks(), |_, task| {
             let (row, rows, panel, panels) = grid.block(task);
             let column = panel * PANEL;
@@ -126,8 +119,7 @@ impl Kernels {
                 rhs: rhs.data[panel * k * PANEL..].as_ptr(),
                 bias: bias[column..].as_ptr(),
                 activation,
-                out: out.at(row * out_stride + column),
-                out_stride,
+                out: out.part(row, panel),
             };
             // SAFETY: the tier is available (`new`); the shapes were checked above; each task has a block of its own.
             unsafe { kernel(&args) }
@@ -164,14 +156,13 @@ impl Kernels {
         half: Half,
         bias: &[f32],
         activation: Activation,
-        (out, out_stride): (&mut [f32], usize),
+        out: Output<'_>,
     ) {
         let Panels { n, k, .. } = rhs;
         let m = lhs.scales.len();
-        check("out", out.len(), m, n, out_stride);
         assert!(bias.len() >= n.next_multiple_of(PANEL), "bias of {} values for {n} columns", bias.len());
         let grid = Grid::new(m, n, 2 * k, lhs.height, team.threads());
-        let out = Shared(out.as_mut_ptr());
+        let out = out.of(m, n);
         team.run(grid.tasks(), |_, task| {
             let (row, rows, panel, panels) = grid.block(task);
             let column = panel * PANEL;
@@ -185,8 +176,7 @@ impl Kernels {
                 rhs: rhs.data[panel * k * PANEL..].as_ptr(),
                 bias: bias[column..].as_ptr(),
                 activation,
-                out: out.at(row * out_stride + column),
-                out_stride,
+                out: out.part(row, panel),
             };
             // SAFETY: the tier is available (`new`); the shapes were checked above and `halve_rows` made m rows of k;
             // each task has a block of its own.
@@ -200,10 +190,6 @@ impl Kernels {
     ///
     /// # Panics
     /// When shapes don't fit.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a matrix product has two operands, an epilogue and a target"
-    )]
     pub fn matmul_int8(
         &self,
         team: &Team,
@@ -211,20 +197,18 @@ impl Kernels {
         Int8Panels { panels: rhs, scales, sums }: Int8Panels<'_>,
         bias: &[f32],
         activation: Activation,
-        out: &mut [f32],
-        out_stride: usize,
+        out: Output<'_>,
     ) {
         let Panels { n, k, .. } = rhs;
         assert_eq!(lhs.k, k, "inner dimensions");
         let (m, k4, order) = (lhs.rows(), k.div_ceil(4), self.table.int8_order);
         assert!(m == 0 || lhs.order == order, "rows quantized for another instruction set than {}", self.isa);
-        check("out", out.len(), m, n, out_stride);
         let padded = n.next_multiple_of(PANEL);
         let shortest = bias.len().min(scales.len()).min(sums.len());
         assert!(shortest >= padded, "bias, scales and sums for {n} columns, not {shortest}");
         // A block begins with a whole group of rows, in every order.
         let grid = Grid::new(m, n, k, 12, team.threads());
-        let out = Shared(out.as_mut_ptr());
+        let out = out.of(m, n);
         team.run(grid.tasks(), |_, task| {
             let (row, rows, panel, panels) = grid.block(task);
             let column = panel * PANEL;
@@ -241,8 +225,7 @@ impl Kernels {
                 rhs_sum: sums[column..].as_ptr(),
                 bias: bias[column..].as_ptr(),
                 activation,
-                out: out.at(row * out_stride + column),
-                out_stride,
+                out: out.part(row, panel),
             };
             // SAFETY: the tier is available (`new`); the shapes were checked above; each task has a block of its own.
             unsafe { (self.table.matmul_int8)(&args) }

@@ -1,7 +1,9 @@
 //! The elementary functions, seen through the public interface: a product of a 1 with every x on a grid.
 
 use crate::common::*;
-use nimbert_kernels::{Activation, Attention, Kernels, Panels, Team, pack_f32, pad_to_panels, reference};
+use nimbert_kernels::{
+    Activation, Attention, Kernels, Output, Panels, Team, pack_f32, pad_to_panels, reference,
+};
 
 /// `activation` of each value: one row, the 1, times a column for every x.
 fn apply(kernels: Kernels, x: &[f32], activation: Activation) -> Vec<f32> {
@@ -9,7 +11,7 @@ fn apply(kernels: Kernels, x: &[f32], activation: Activation) -> Vec<f32> {
     let bias = pad_to_panels(&vec![0.0; x.len()]);
     let mut out = vec![f32::NAN; x.len()];
     let panels = Panels::f32(&panels, x.len(), 1);
-    kernels.matmul_f32(&Team::solo(), &[1.0], panels, &bias, activation, &mut out, x.len());
+    kernels.matmul_f32(&Team::solo(), &[1.0], panels, &bias, activation, Output::rows(&mut out, x.len()));
     out
 }
 
@@ -114,10 +116,12 @@ fn exp_is_within_its_bound() {
         head_size: 1,
         q: &q,
         q_stride: 1,
+        q_head: 1,
         cu_queries: &cu_queries,
         k: &k,
         v: &v,
         kv_stride: 1,
+        kv_head: 1,
         cu_keys: &cu_keys,
         bias: None,
         positions: None,

@@ -57,10 +57,12 @@ impl Batch {
             head_size: self.head_size,
             q: &self.q,
             q_stride: hidden,
+            q_head: self.head_size,
             cu_queries: &self.cu_queries,
             k: &self.kv,
             v: self.kv.get(hidden..).unwrap_or_default(),
             kv_stride: 2 * hidden,
+            kv_head: self.head_size,
             cu_keys: &self.cu_keys,
             bias: None,
             positions: None,
@@ -239,10 +241,12 @@ fn check_scores(scores: &[f32], bounds: &mut Bounds) {
         head_size: d,
         q: &q,
         q_stride: d,
+        q_head: d,
         cu_queries: &cu_queries,
         k: &k,
         v: &v,
         kv_stride: d,
+        kv_head: d,
         cu_keys: &cu_keys,
         bias: None,
         positions: None,
@@ -359,10 +363,12 @@ fn fused_rows_and_later_sequences_give_the_same_bits() {
             head_size,
             q: &qkv,
             q_stride: stride,
+            q_head: head_size,
             cu_queries: &cu,
             k: &qkv[hidden..],
             v: &qkv[2 * hidden..],
             kv_stride: stride,
+            kv_head: head_size,
             cu_keys: &cu,
             bias: None,
             positions: None,
@@ -388,6 +394,46 @@ fn fused_rows_and_later_sequences_give_the_same_bits() {
             out[..4 * hidden].iter().all(|x| x.to_bits() == 0x7fc0_dead),
             "rows before the first sequence"
         );
+    }
+}
+
+/// A block for each head of queries, keys and values, as a product leaves them ([`nimbert_kernels::Output::blocks`]).
+#[test]
+fn heads_in_blocks_give_the_same_bits() {
+    let (heads, head_size, rows) = (3, 32, 70);
+    let hidden = heads * head_size;
+    let qkv = Random(6).values(rows * 3 * hidden);
+    let mut blocks = vec![0.0; qkv.len()];
+    for (at, &x) in qkv.iter().enumerate() {
+        let (row, column) = (at / (3 * hidden), at % (3 * hidden));
+        blocks[(column / head_size * rows + row) * head_size + column % head_size] = x;
+    }
+    let cu = [2, 35, 70];
+    for (kernels, half) in tiers().into_iter().flat_map(|kernels| [(kernels, false), (kernels, true)]) {
+        let run = |from: &[f32], stride, head| {
+            let of = |part: usize| &from[part * heads * head..];
+            let attention = Attention {
+                heads,
+                head_size,
+                q: of(0),
+                q_stride: stride,
+                q_head: head,
+                cu_queries: &cu,
+                k: of(1),
+                v: of(2),
+                kv_stride: stride,
+                kv_head: head,
+                cu_keys: &cu,
+                bias: None,
+                positions: None,
+                half,
+            };
+            let mut out = vec![0.0; rows * hidden];
+            kernels.attention(&Team::solo(), &attention, &mut out, &mut Vec::new());
+            out
+        };
+        let (found, expected) = (run(&blocks, head_size, rows * head_size), run(&qkv, 3 * hidden, head_size));
+        assert_same_bits(&found, &expected, &format!("{} half {half}", kernels.isa()));
     }
 }
 

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::common::*;
 use nimbert_kernels::{
-    Activation, Attention, CacheLine, DistanceBias, Int8Panels, Kernels, LayerNorm, PANEL, Panels,
+    Activation, Attention, CacheLine, DistanceBias, Int8Panels, Kernels, LayerNorm, Output, PANEL, Panels,
     QuantizedRows, Team, pack_f32, pack_int8, zeroed,
 };
 
@@ -28,7 +28,14 @@ fn matmul(kernels: Kernels, lhs: usize, (n, k): (usize, usize), bias: usize, out
     let lines = pack_f32(&vec![1.0; n * k], n, k);
     let (lhs, bias, mut out) = (vec![1.0; lhs], vec![0.0; bias], vec![0.0; out]);
     let panels = Panels::f32(&lines, n, k);
-    kernels.matmul_f32(&Team::solo(), &lhs, panels, &bias, Activation::Identity, &mut out, stride);
+    kernels.matmul_f32(
+        &Team::solo(),
+        &lhs,
+        panels,
+        &bias,
+        Activation::Identity,
+        Output::rows(&mut out, stride),
+    );
 }
 
 fn matmul_int8(kernels: Kernels, (m, rows_k): (usize, usize), n: usize, padded: [usize; 3], out: [usize; 2]) {
@@ -38,7 +45,7 @@ fn matmul_int8(kernels: Kernels, (m, rows_k): (usize, usize), n: usize, padded: 
     let ([scales, sums, bias], mut memory) = (padded.map(|len| vec![1.0; len]), vec![0.0; out[0]]);
     let weights = Int8Panels { panels: Panels::int8(&bytes, n, 6), scales: &scales, sums: &sums };
     let identity = Activation::Identity;
-    kernels.matmul_int8(&Team::solo(), &rows, weights, &bias, identity, &mut memory, out[1]);
+    kernels.matmul_int8(&Team::solo(), &rows, weights, &bias, identity, Output::rows(&mut memory, out[1]));
 }
 
 // One test: the panic hook belongs to the whole process.
@@ -49,6 +56,15 @@ fn shapes_that_do_not_fit_are_refused() {
         matmul(kernels, 3 * 6, (33, 6), 64, 3 * 33, 33);
         refused("rows of 6", || matmul(kernels, 3 * 6 + 1, (33, 6), 64, 4 * 33, 33));
         refused("out", || matmul(kernels, 3 * 6, (33, 6), 64, 3 * 33 - 1, 33));
+        let blocks = |columns: usize, len: usize| {
+            let (lines, mut out) = (pack_f32(&[1.0; 66 * 6], 66, 6), vec![0.0; len]);
+            let (rhs, to) = (Panels::f32(&lines, 66, 6), Output::blocks(&mut out, columns));
+            kernels.matmul_f32(&Team::solo(), &[1.0; 18], rhs, &[0.0; 96], Activation::Identity, to);
+        };
+        blocks(64, 2 * 3 * 64);
+        refused("out", || blocks(64, 2 * 3 * 64 - 1));
+        refused("blocks of 33", || blocks(33, 1 << 10));
+        refused("blocks of 0", || blocks(0, 1 << 10));
         refused("overlap", || matmul(kernels, 3 * 6, (33, 6), 64, 3 * 33, 32));
         refused("bias", || matmul(kernels, 3 * 6, (33, 6), 63, 3 * 33, 33));
         refused("", || matmul(kernels, 0, (33, 0), 64, 0, 33));
@@ -93,10 +109,12 @@ fn refused_attention(kernels: Kernels) {
         head_size: 4,
         q: &memory,
         q_stride: 8,
+        q_head: 4,
         cu_queries: &[0, 3, 7],
         k: &memory,
         v: &memory,
         kv_stride: 8,
+        kv_head: 4,
         cu_keys: &[0, 3, 7],
         bias: None,
         positions: None,
@@ -112,6 +130,12 @@ fn refused_attention(kernels: Kernels) {
     refused("v:", || run(Attention { v: &memory[1..], ..fits }, 56));
     refused("overlap", || run(Attention { q_stride: 7, ..fits }, 56));
     refused("overlap", || run(Attention { kv_stride: 7, ..fits }, 56));
+    // Each head's rows in a block of their own.
+    let blocks = Attention { q_stride: 4, q_head: 28, kv_stride: 4, kv_head: 28, ..fits };
+    run(blocks, 56);
+    refused("overlap", || run(Attention { q_head: 27, ..blocks }, 56));
+    refused("k:", || run(Attention { kv_head: 29, ..blocks }, 56));
+    refused("", || run(Attention { kv_head: 1 << (usize::BITS - 1), ..blocks }, 56));
     refused("sequences", || run(Attention { cu_queries: &[0, 7], ..fits }, 56));
     refused("sequences", || run(Attention { cu_queries: &[], cu_keys: &[], ..fits }, 56));
     refused("sequences", || run(Attention { cu_queries: &[0, 8, 7], ..fits }, 56));

@@ -5,8 +5,8 @@ use crate::common::*;
 use ::half::f16;
 use bytemuck::cast_slice;
 use nimbert_kernels::{
-    Activation, Attention, HalfRows, Isa, Kernels, Panels, Team, halve_panels, pack_f32, pad_to_panels,
-    reference,
+    Activation, Attention, HalfRows, Isa, Kernels, Output, Panels, Team, halve_panels, pack_f32,
+    pad_to_panels, reference,
 };
 
 /// The unit roundoff of f16.
@@ -36,7 +36,15 @@ impl Product {
         let bias = pad_to_panels(&self.bias);
         let mut out = vec![f32::NAN; lhs.len() / self.k * self.n];
         let panels = Panels::f16(&panels, self.n, self.k);
-        kernels.matmul_f16(team, lhs, halves, panels, &bias, Activation::Identity, &mut out, self.n);
+        kernels.matmul_f16(
+            team,
+            lhs,
+            halves,
+            panels,
+            &bias,
+            Activation::Identity,
+            Output::rows(&mut out, self.n),
+        );
         out
     }
 
@@ -179,10 +187,12 @@ fn attention_in_halves_is_within_the_bound_of_the_oracle() {
                         head_size: d,
                         q: &rows,
                         q_stride: 3 * hidden,
+                        q_head: d,
                         cu_queries: &cu,
                         k: &rows[hidden..],
                         v: &rows[2 * hidden..],
                         kv_stride: 3 * hidden,
+                        kv_head: d,
                         cu_keys: &cu,
                         bias: None,
                         positions: None,
@@ -243,10 +253,12 @@ fn attention_of_large_numbers_is_that_of_f32() {
                     head_size: d,
                     q,
                     q_stride,
+                    q_head: d,
                     cu_queries,
                     k,
                     v,
                     kv_stride,
+                    kv_head: d,
                     cu_keys,
                     bias: None,
                     positions: None,
@@ -276,10 +288,12 @@ fn of_one_head(kernels: Kernels, [q, k, v]: [&[f32]; 3], d: usize, scratch: &mut
         head_size: d,
         q,
         q_stride: d,
+        q_head: d,
         cu_queries: &queries,
         k,
         v,
         kv_stride: d,
+        kv_head: d,
         cu_keys: &keys,
         bias: None,
         positions: None,
@@ -320,12 +334,14 @@ fn large_scores_in_bfloat16_are_within_the_bound_of_the_oracle() {
     }
 }
 
-/// In 16-bit integers the largest number of a key, and of a query, is Q = ⌊√(2³¹/d)⌋ steps, the largest value 2,047 and
-/// the largest weight 8,191. With numbers below 1:
-/// 1. a score is off by at most Δ = (Σ|q| + Σ|k| + d/2Q) / (2Q·√d), its weight by a factor of e^±2Δ once normalized;
-/// 2. each weight is off by half a step, and so is their sum, which moves the mean of the values by at most
-///    keys / 8,191 over the sum of the weights (the largest of them being 1);
-/// 3. a value is off by half a step: 1/4,094.
+/// In integers, with R the largest distance of a key's number from the middle of its column's range, and M a query's largest
+/// number:
+/// 1. a key's number is off by at most r = R/254, a query's by m = M/254, so a score by Δ = (r·Σ|q| + m·Σ|k - middle| + d·m·r)
+///    / √d, and its weight by a factor of e^±2Δ once normalized;
+/// 2. each weight is off by half a step of 1/8,192, and so is their sum, which moves the mean of the values by at most
+///    keys / 8,192 over the sum of the weights (the largest of them being 1); the power of two by another 8e-5 of itself, both
+///    in the numerator and in the denominator;
+/// 3. a value is off by half a step of 1/1,023 of the largest, which is below 1.
 ///
 /// f32's own roundings are below 1e-5 here.
 #[test]
@@ -333,25 +349,27 @@ fn attention_in_integers_is_within_the_bound_of_the_oracle() {
     for kernels in tiers().into_iter().filter(|kernels| kernels.isa() == Isa::Avx512Vnni) {
         let mut worst = 0.0_f64;
         for (d, size) in [(64, 1.0_f32), (32, 1.0), (80, 0.5), (11, 1.0), (1, 1.0), (130, 1.0), (700, 0.25)] {
-            for keys in [1, 2, 17, 33, 127, 128, 129, 300] {
+            for (keys, shift) in [
+                (1, 0.0_f32),
+                (2, 9.0),
+                (17, 0.0),
+                (33, 40.0),
+                (127, 0.0),
+                (128, 0.0),
+                (129, 4.0),
+                (300, 0.0),
+            ] {
                 let mut random = Random((d * keys + 7) as u64);
-                let [q, k, v] = [5, keys, keys].map(|rows| random.values(rows * d));
-                let [q, k] = [q, k].map(|x| x.into_iter().map(|x| x * size).collect::<Vec<_>>());
+                let [q, mut k, v] = [5, keys, keys].map(|rows| random.values(rows * d));
+                let q: Vec<f32> = q.into_iter().map(|q| q * size).collect();
+                // What is common to all keys costs nothing.
+                k.iter_mut()
+                    .enumerate()
+                    .for_each(|(i, k)| *k = *k * size + shift * (i % d) as f32 / d as f32);
                 let out = of_one_head(kernels, [&q, &k, &v], d, &mut Vec::new());
-                let (expected, root) = (reference::attention(&q, &k, &v, d), (d as f64).sqrt());
-                let step = 1.0 / (2.0 * (f64::from(i32::MAX) / d as f64).sqrt().floor().min(32_767.0));
-                let sum_of = |row: &[f32]| row.iter().map(|x| f64::from(x.abs())).sum::<f64>();
-                let largest_key = k.chunks_exact(d).map(sum_of).fold(0.0, f64::max);
-                for (i, q) in q.chunks_exact(d).enumerate() {
-                    let dot =
-                        |k: &[f32]| q.iter().zip(k).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum::<f64>();
-                    let scores: Vec<f64> = k.chunks_exact(d).map(|k| dot(k) / root).collect();
-                    let top = scores.iter().copied().fold(f64::MIN, f64::max);
-                    let weights: f64 = scores.iter().map(|score| (score - top).exp()).sum();
-                    let delta = (sum_of(q) + largest_key + d as f64 * step) * step / root;
-                    let bound =
-                        (2.0 * delta).exp_m1() + keys as f64 / 8_191.0 / weights + 1.0 / 4_094.0 + 1e-5;
-                    for (got, expected) in out[i * d..][..d].iter().zip(&expected[i * d..]) {
+                for (i, (q, bound)) in q.chunks_exact(d).zip(bounds_in_integers(&q, &k, d)).enumerate() {
+                    let expected = reference::attention(q, &k, &v, d);
+                    for (got, expected) in out[i * d..][..d].iter().zip(&expected) {
                         let error = (f64::from(*got) - expected).abs();
                         worst = worst.max(error);
                         assert!(error <= bound, "{keys} keys, heads of {d}: {error:e} of {bound:e}");
@@ -361,4 +379,34 @@ fn attention_in_integers_is_within_the_bound_of_the_oracle() {
         }
         println!("attention in integers: at most {worst:e} from the oracle");
     }
+}
+
+/// For each query, how far its results may be from exact ones, as the test above has it.
+fn bounds_in_integers(q: &[f32], k: &[f32], d: usize) -> Vec<f64> {
+    let (root, keys) = ((d as f64).sqrt(), k.len() / d);
+    let ends = |column: usize| {
+        let of_column = k.iter().skip(column).step_by(d).map(|&k| f64::from(k));
+        [of_column.clone().fold(f64::MAX, f64::min), of_column.fold(f64::MIN, f64::max)]
+    };
+    let middles: Vec<f64> = (0..d).map(|column| ends(column).iter().sum::<f64>() / 2.0).collect();
+    let from_middle = |row: &[f32]| -> Vec<f64> {
+        row.iter().zip(&middles).map(|(&k, middle)| (f64::from(k) - middle).abs()).collect()
+    };
+    let distances: Vec<Vec<f64>> = k.chunks_exact(d).map(from_middle).collect();
+    let farthest = distances.iter().flatten().copied().fold(0.0, f64::max);
+    let most = distances.iter().map(|row| row.iter().sum::<f64>()).fold(0.0, f64::max);
+    let bound = |q: &[f32]| {
+        let dot = |k: &[f32]| q.iter().zip(k).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum::<f64>();
+        let scores: Vec<f64> = k.chunks_exact(d).map(|k| dot(k) / root).collect();
+        let top = scores.iter().copied().fold(f64::MIN, f64::max);
+        let weights: f64 = scores.iter().map(|score| (score - top).exp()).sum();
+        let (sum, largest) = q
+            .iter()
+            .map(|q| f64::from(q.abs()))
+            .fold((0.0, 0.0), |(sum, largest): (f64, f64), q| (sum + q, largest.max(q)));
+        let (r, m) = (farthest / 254.0, largest / 254.0);
+        let delta = (r * sum + m * most + d as f64 * m * r) / root;
+        (2.0 * delta).exp_m1() + keys as f64 / 8_192.0 / weights + 2.0 * 8e-5 + 1.0 / 2_046.0 + 1e-5
+    };
+    q.chunks_exact(d).map(bound).collect()
 }

@@ -3,8 +3,8 @@
 use crate::common::*;
 use bytemuck::cast_slice;
 use nimbert_kernels::{
-    Activation, CacheLine, Int8Panels, Kernels, PANEL, Panels, QuantizedRows, Team, pack_int8, pad_to_panels,
-    reference,
+    Activation, CacheLine, Int8Panels, Kernels, Output, PANEL, Panels, QuantizedRows, Team, pack_int8,
+    pad_to_panels, reference,
 };
 use proptest::prelude::*;
 
@@ -51,8 +51,7 @@ impl Case {
             weights,
             &zeros,
             Activation::Identity,
-            &mut out,
-            self.n,
+            Output::rows(&mut out, self.n),
         );
         out
     }
@@ -126,9 +125,16 @@ fn nothing_to_do_is_fine() {
         let padding = [0.0; PANEL];
         let identity = Activation::Identity;
         let weights = |panels, padding| Int8Panels { panels, scales: padding, sums: padding };
-        kernels.matmul_int8(&team, &rows, weights(case.panels(), &padding), &padding, identity, &mut [], 5);
+        kernels.matmul_int8(
+            &team,
+            &rows,
+            weights(case.panels(), &padding),
+            &padding,
+            identity,
+            Output::rows(&mut [], 5),
+        );
         let nothing = weights(Panels::int8(&[], 0, 7), &[]);
-        kernels.matmul_int8(&team, &case.rows(kernels), nothing, &[], identity, &mut [], 0);
+        kernels.matmul_int8(&team, &case.rows(kernels), nothing, &[], identity, Output::rows(&mut [], 0));
     }
 }
 
@@ -157,8 +163,7 @@ fn tiers_agree_bit_for_bit_without_a_bias() {
                     weights.view(n, k),
                     &bias,
                     Activation::Identity,
-                    &mut out,
-                    n,
+                    Output::rows(&mut out, n),
                 );
                 out
             })
@@ -181,7 +186,14 @@ fn check_epilogue(m: usize, n: usize, k: usize, activation: Activation, bounds: 
         let (team, mut rows) = (Team::solo(), QuantizedRows::default());
         kernels.quantize_rows(&team, &x, k, &mut rows);
         let mut out = vec![f32::NAN; m * n];
-        kernels.matmul_int8(&team, &rows, weights.view(n, k), &padded_bias, activation, &mut out, n);
+        kernels.matmul_int8(
+            &team,
+            &rows,
+            weights.view(n, k),
+            &padded_bias,
+            activation,
+            Output::rows(&mut out, n),
+        );
         for row in 0..m {
             let (bytes, scale, middle) = rows.row(row);
             let sums = reference::matmul_int8(&bytes[..k], &quantized_weights, k);
@@ -245,7 +257,14 @@ fn a_row_of_zero_weights_is_a_column_of_biases() {
         let (team, mut rows, mut out) = (Team::solo(), QuantizedRows::default(), [f32::NAN; 2]);
         kernels.quantize_rows(&team, &Random(1).values(12), 6, &mut rows);
         let bias = pad_to_panels(&[0.75]);
-        kernels.matmul_int8(&team, &rows, weights.view(1, 6), &bias, Activation::Identity, &mut out, 1);
+        kernels.matmul_int8(
+            &team,
+            &rows,
+            weights.view(1, 6),
+            &bias,
+            Activation::Identity,
+            Output::rows(&mut out, 1),
+        );
         assert_eq!(out, [0.75; 2]);
     }
 }
@@ -277,8 +296,7 @@ fn what_is_not_finite_is_passed_on(m: usize, k: usize) {
                     pack_int8(w, n, k).view(n, k),
                     &bias,
                     activation,
-                    &mut out,
-                    n,
+                    Output::rows(&mut out, n),
                 );
                 out
             };
@@ -314,8 +332,7 @@ fn only_the_block_is_written() {
                         weights,
                         &zeros,
                         identity,
-                        out.target(),
-                        stride,
+                        Output::rows(out.target(), stride),
                     );
                 });
                 let what = format!("{} {m} x {n} at stride {stride}", kernels.isa());
@@ -336,7 +353,14 @@ fn bits_do_not_depend_on_threads_or_neighbours() {
                 let mut rows = QuantizedRows::default();
                 kernels.quantize_rows(team, x, k, &mut rows);
                 let mut out = vec![f32::NAN; x.len() / k * n];
-                kernels.matmul_int8(team, &rows, weights.view(n, k), &bias, Activation::Gelu, &mut out, n);
+                kernels.matmul_int8(
+                    team,
+                    &rows,
+                    weights.view(n, k),
+                    &bias,
+                    Activation::Gelu,
+                    Output::rows(&mut out, n),
+                );
                 out
             };
             let whole = run(&Team::solo(), &x);
@@ -365,7 +389,14 @@ fn sub_ranges_of_panels_give_the_same_bits() {
             let (n, identity) = (panels.n(), Activation::Identity);
             let mut out = vec![f32::NAN; case.m * n];
             let part = Int8Panels { panels, scales: &ones, sums: &zeros };
-            kernels.matmul_int8(&Team::solo(), &case.rows(kernels), part, &zeros, identity, &mut out, n);
+            kernels.matmul_int8(
+                &Team::solo(),
+                &case.rows(kernels),
+                part,
+                &zeros,
+                identity,
+                Output::rows(&mut out, n),
+            );
             for (row, got) in out.chunks_exact(n).enumerate() {
                 let expected = &whole[row * case.n + first * PANEL..][..n];
                 assert_same_bits(got, expected, &format!("{} panels {first}..{end}", kernels.isa()));

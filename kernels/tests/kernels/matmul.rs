@@ -3,7 +3,8 @@
 use crate::common::*;
 use gemm::{Parallelism, gemm};
 use nimbert_kernels::{
-    Activation, CacheLine, Kernels, PANEL, Panels, Team, pack_f32, pad_to_panels, reference,
+    Activation, CacheLine, HalfRows, Kernels, Output, PANEL, Panels, QuantizedRows, Team, halve_panels,
+    pack_f32, pack_int8, pad_to_panels, reference,
 };
 use proptest::prelude::*;
 
@@ -47,7 +48,7 @@ impl Case {
     ) -> Vec<f32> {
         let lhs = &self.lhs[first * self.k..][..rows * self.k];
         let mut out = vec![f32::NAN; rows * self.n];
-        kernels.matmul_f32(team, lhs, self.panels(), &self.bias, activation, &mut out, self.n);
+        kernels.matmul_f32(team, lhs, self.panels(), &self.bias, activation, Output::rows(&mut out, self.n));
         out
     }
 
@@ -179,12 +180,49 @@ fn only_the_block_is_written() {
                         case.panels(),
                         &case.bias,
                         Activation::Relu,
-                        target,
-                        stride,
+                        Output::rows(target, stride),
                     );
                 });
                 let whole = case.run(kernels, &Team::solo(), Activation::Relu);
                 assert_same_bits(&out.take(), &whole, &format!("{} {case}", kernels.isa()));
+            }
+        }
+    }
+}
+
+/// Of all number types: the same values, each block of columns with all of its rows.
+#[test]
+fn columns_in_blocks_have_the_same_bits() {
+    for (m, n, k, columns) in [(1, 96, 17, 32), (13, 128, 66, 64), (25, 100, 20, 64), (350, 160, 256, 96)] {
+        let case = Case::new(m, n, k);
+        let (weights, halves) = (pack_int8(&case.rhs, n, k), halve_panels(&case.panels));
+        for kernels in tiers() {
+            let run = |number: usize, threads: usize, blocks: bool| {
+                let mut out = vec![0.0; m * n.next_multiple_of(columns)];
+                let to = if blocks { Output::blocks(&mut out, columns) } else { Output::rows(&mut out, n) };
+                let (lhs, bias, activation) = (&case.lhs, &case.bias, Activation::Gelu);
+                with_team(threads, |team| match number {
+                    0 => kernels.matmul_f32(team, lhs, case.panels(), bias, activation, to),
+                    1 => {
+                        let (rhs, rows) = (Panels::f16(&halves, n, k), &mut HalfRows::default());
+                        kernels.matmul_f16(team, lhs, rows, rhs, bias, activation, to);
+                    }
+                    _ => {
+                        let mut rows = QuantizedRows::default();
+                        kernels.quantize_rows(team, lhs, k, &mut rows);
+                        kernels.matmul_int8(team, &rows, weights.view(n, k), bias, activation, to);
+                    }
+                });
+                out
+            };
+            for (number, threads) in [(0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2)] {
+                let (rows, blocks) = (run(number, 1, false), run(number, threads, true));
+                for (at, x) in rows[..m * n].iter().enumerate() {
+                    let (row, column) = (at / n, at % n);
+                    let found = blocks[(column / columns * m + row) * columns + column % columns];
+                    let what = format!("{} {case}, number type {number}, {row}, {column}", kernels.isa());
+                    assert_eq!(found.to_bits(), x.to_bits(), "{what}");
+                }
             }
         }
     }
@@ -203,13 +241,13 @@ fn sub_ranges_of_panels_give_the_same_bits() {
             let bias = &case.bias[first * PANEL..];
             let (team, activation) = (Team::solo(), Activation::Gelu);
             if columns.is_empty() {
-                kernels.matmul_f32(&team, &case.lhs, part, bias, activation, &mut [], 0);
+                kernels.matmul_f32(&team, &case.lhs, part, bias, activation, Output::rows(&mut [], 0));
                 continue;
             }
             // As the engine does it: part of the columns of a wider output.
             let mut out = vec![f32::NAN; m * n];
             let target = &mut out[first * PANEL..];
-            kernels.matmul_f32(&team, &case.lhs, part, bias, activation, target, n);
+            kernels.matmul_f32(&team, &case.lhs, part, bias, activation, Output::rows(target, n));
             for row in 0..m {
                 let at = row * n + columns.start..row * n + columns.end;
                 let what = format!("{} panels {first}..{end} row {row}", kernels.isa());

@@ -3,7 +3,7 @@
 use crate::common::*;
 use bytemuck::cast_slice;
 use nimbert_kernels::{
-    Activation, Int8Panels, Isa, LayerNorm, PANEL, Panels, QuantizedRows, Team, reference,
+    Activation, Int8Panels, Isa, LayerNorm, Output, PANEL, Panels, QuantizedRows, Team, reference,
 };
 
 /// The sum of a row's bytes is not public: a product with the weights 1 and 0 shows it, and shows that the correction
@@ -16,7 +16,14 @@ fn check_sums(kernels: nimbert_kernels::Kernels, rows: &QuantizedRows, k: usize)
     let (ones, zeros) = ([1.0; PANEL], [0.0; PANEL]);
     let panels = Panels::int8(cast_slice(&panels), 2, k);
     let weights = Int8Panels { panels, scales: &ones, sums: &zeros };
-    kernels.matmul_int8(&Team::solo(), rows, weights, &zeros, Activation::Identity, &mut out, 2);
+    kernels.matmul_int8(
+        &Team::solo(),
+        rows,
+        weights,
+        &zeros,
+        Activation::Identity,
+        Output::rows(&mut out, 2),
+    );
     for (row, got) in out.chunks_exact(2).enumerate() {
         let (bytes, scale, _) = rows.row(row);
         let sum: i32 = bytes[..k].iter().map(|&a| i32::from(a)).sum();

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::common::*;
-use nimbert_kernels::{Activation, Isa, Kernels, Panels, Team, pack_f32, pad_to_panels};
+use nimbert_kernels::{Activation, Isa, Kernels, Output, Panels, Team, pack_f32, pad_to_panels};
 
 /// Fails, instead of waiting for ever, when `work` does not come to its end.
 #[track_caller]
@@ -93,7 +93,7 @@ fn eight_callers_with_helpers_finish_with_the_same_bits() {
         let run = |team: &Team| {
             let mut out = vec![f32::NAN; m * n];
             let panels = Panels::f32(&panels, n, k);
-            kernels.matmul_f32(team, &lhs, panels, &bias, Activation::Gelu, &mut out, n);
+            kernels.matmul_f32(team, &lhs, panels, &bias, Activation::Gelu, Output::rows(&mut out, n));
             out
         };
         let expected = run(&Team::solo());

@@ -12,8 +12,7 @@ use crate::{
     PANEL,
     arch::x86_64::{avx512::Avx512, avx512fp16::Fp16},
     generic::{
-        attention::{self, Args, Attend, MAX_TILE_ROWS, divide, next_head},
-        attention_int16::{largest, shrink},
+        attention::{self, Args, Attend, MAX_TILE_ROWS, divide, exp2_rows, next_head},
         math::short_exp2,
         simd::Simd,
     },
@@ -83,7 +82,7 @@ impl Scratch {
                     if first + row < keys {
                         let from = k.add((first + row) * kv_stride);
                         split_row(from, head_size, 1.0, to, self.pairs);
-                        next_head(from, head_size);
+                        next_head(from, args.kv_head, head_size);
                     } else {
                         to.write_bytes(0, 2 * self.pairs);
                     }
@@ -100,10 +99,11 @@ impl Scratch {
                 let given = rows.map(|key| if key < keys { head_size } else { 0 });
                 let from = rows.map(|key| v.wrapping_add(key * kv_stride));
                 if given[1] > 0 {
-                    from.iter().for_each(|row| next_head(*row, head_size));
+                    from.iter().for_each(|row| next_head(*row, args.kv_head, head_size));
                 }
                 for column in (0..2 * self.pairs).step_by(Avx512::LANES) {
-                    let [even, odd] = [0, 1].map(|i| widened(load_below(from[i], column, given[i])));
+                    let even = widened(load_below(from[0], column, given[0]));
+                    let odd = widened(load_below(from[1], column, given[1]));
                     let panel = self.values.add(column / PANEL * PANEL * self.key_pairs);
                     let to = panel.add(pair * PANEL + column % PANEL);
                     _mm512_storeu_si512(to.cast(), _mm512_or_si512(even, _mm512_slli_epi32::<16>(odd)));
@@ -148,12 +148,12 @@ unsafe fn split_row(x: *const f32, len: usize, scale: f32, to: *mut i32, pairs: 
     }
 }
 
-/// All keys for the queries of one pass.
+/// All keys for the queries of one pass. Returns whether the results are finite.
 ///
 /// # Safety
 /// [`super::is_permitted`], and the processor has AVX-512 BF16; the [`Config`] of `tiles` is loaded, and the scratch packed.
 #[inline(always)]
-unsafe fn query_rows(args: &Args, tiles: Tiles, pass: usize, scratch: &Scratch) {
+unsafe fn query_rows(args: &Args, tiles: Tiles, pass: usize, scratch: &Scratch) -> bool {
     let (queries, pairs) = (tiles.first_rows(pass), scratch.pairs);
     let rows = || {
         let of_tile = move |tile| (0..tiles.height).map(move |i| (tile * ROWS + i, queries[tile] + i));
@@ -165,7 +165,7 @@ unsafe fn query_rows(args: &Args, tiles: Tiles, pass: usize, scratch: &Scratch) 
         for (row, query) in rows() {
             let from = args.q.add(query * args.q_stride);
             split_row(from, args.head_size, args.scale, scratch.query(row), pairs);
-            next_head(from, args.head_size);
+            next_head(from, args.q_head, args.head_size);
         }
         for first in (0..args.keys).step_by(KEY_BLOCK) {
             let count = KEY_BLOCK.min(args.keys - first);
@@ -179,19 +179,22 @@ unsafe fn query_rows(args: &Args, tiles: Tiles, pass: usize, scratch: &Scratch) 
                 for i in count..count.next_multiple_of(PANEL) {
                     *scores.add(i) = f32::NEG_INFINITY;
                 }
-                max[row] = largest::<Avx512>(scores, count, max[row]);
+                max[row] = largest(scores, count, max[row]);
             }
-            let shrink = shrink::<Avx512, MAX_TILE_ROWS>(before, max);
+            let shrink = exp2_rows::<Avx512, MAX_TILE_ROWS>(|row| before[row] - max[row]);
             for (row, _) in rows() {
                 let powers = powers(scratch.scores.add(row * KEY_BLOCK), count, max[row]);
                 sum[row] = sum[row] * shrink[row] + powers;
             }
             add_values(scratch, tiles, (first, count), (first > 0).then_some(&shrink));
         }
+        let mut check = Avx512::splat(0.0);
         for (row, query) in rows() {
             let out = args.out.add(query * args.out_stride);
-            divide::<Avx512>(scratch.sums.add(row * 2 * pairs), sum[row], args.head_size, out);
+            let sums = scratch.sums.add(row * 2 * pairs);
+            check = divide::<Avx512>(sums, sum[row], args.head_size, out, check);
         }
+        <Avx512 as Simd>::sum(check) == 0.0
     }
 }
 
@@ -243,6 +246,23 @@ unsafe fn powers(scores: *mut f32, count: usize, max: f32) -> f32 {
             _mm512_storeu_si512(scores.add(i / 2).cast(), both);
         }
         <Avx512 as Simd>::sum(sum)
+    }
+}
+
+/// The largest of a row's scores and `max`. Scores beyond `count`, up to a whole register, become minus infinity.
+#[inline(always)]
+unsafe fn largest(scores: *mut f32, count: usize, max: f32) -> f32 {
+    let padded = count.next_multiple_of(Avx512::LANES);
+    // SAFETY: the caller's promise: the row has whole registers.
+    unsafe {
+        for i in count..padded {
+            *scores.add(i) = f32::NEG_INFINITY;
+        }
+        let mut largest = Avx512::splat(max);
+        for i in (0..padded).step_by(Avx512::LANES) {
+            largest = <Avx512 as Simd>::max(largest, <Avx512 as Simd>::load(scores.add(i)));
+        }
+        Avx512::max_lane(largest)
     }
 }
 
@@ -305,13 +325,13 @@ unsafe fn add_block(sums: *mut f32, stride: usize, shrink: &[f32; MAX_TILE_ROWS]
 #[repr(align(64))]
 struct Lines([[f32; PANEL]; MAX_TILE_ROWS]);
 
-/// Computes one head of one sequence.
+/// Computes one head of one sequence. Returns whether the results are finite.
 ///
 /// # Safety
 /// The processor has AVX-512 BF16 and FP16, and [`super::is_permitted`]; pointers are valid for the shapes that [`Args`]
 /// gives, and nobody else writes `out` and `scratch`.
 #[inline(always)]
-pub(in crate::arch) unsafe fn run(args: &Args) {
+pub(in crate::arch) unsafe fn run(args: &Args) -> bool {
     if args.keys < LEAST_KEYS {
         // SAFETY: the caller's promise.
         return unsafe { attention::run::<Fp16, 1>(args) };
@@ -321,9 +341,11 @@ pub(in crate::arch) unsafe fn run(args: &Args) {
     unsafe {
         scratch.pack(args);
         Config::new(tiles.height).load();
+        let mut is_finite = true;
         for pass in 0..tiles.passes() {
-            query_rows(args, tiles, pass, &scratch);
+            is_finite &= query_rows(args, tiles, pass, &scratch);
         }
         release();
+        is_finite
     }
 }

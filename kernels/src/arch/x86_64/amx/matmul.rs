@@ -28,15 +28,14 @@ struct Block {
     rows: [usize; 2],
     /// Rows of each tile.
     height: usize,
-    /// First column.
-    column: usize,
+    panel: usize,
     /// Rows whose epilogue is done, of each tile.
     done: [usize; 2],
 }
 
 impl Block {
     const fn none() -> Self {
-        Self { sums: [[[0; PANEL]; ROWS]; 2], rows: [0; 2], height: 0, column: 0, done: [0; 2] }
+        Self { sums: [[[0; PANEL]; ROWS]; 2], rows: [0; 2], height: 0, panel: 0, done: [0; 2] }
     }
 
     /// Takes the sums of a pass out of the unit; with one tile of rows there is nothing to do for a second.
@@ -44,8 +43,8 @@ impl Block {
     /// # Safety
     /// The [`Config`] of `tiles` is loaded.
     #[inline(always)]
-    unsafe fn take(&mut self, rows: [usize; 2], tiles: Tiles, column: usize) {
-        (self.rows, self.height, self.column) = (rows, tiles.height, column);
+    unsafe fn take(&mut self, rows: [usize; 2], tiles: Tiles, panel: usize) {
+        (self.rows, self.height, self.panel) = (rows, tiles.height, panel);
         self.done = [0, if tiles.each() == 1 { tiles.height } else { 0 }];
         let [first, second] = &mut self.sums;
         // SAFETY: the caller's promise; a tile has at most as many rows as its part of `sums`, each of 128 bytes.
@@ -67,9 +66,9 @@ impl Block {
                     let row = self.rows[tile] + i;
                     let offset = Avx512::splat_i32((*args.lhs_sum.add(row)).wrapping_mul(-Vnni::OFFSET));
                     let sums = self.sums[tile][i].as_ptr();
-                    let found = [0, PANEL / 2]
-                        .map(|at| Avx512::add_i32(_mm512_load_si512(sums.add(at).cast()), offset));
-                    finish_row(args, row, self.column, found);
+                    let lower = Avx512::add_i32(_mm512_load_si512(sums.cast()), offset);
+                    let upper = Avx512::add_i32(_mm512_load_si512(sums.add(PANEL / 2).cast()), offset);
+                    finish_row(args, row, self.panel, [lower, upper]);
                 }
             }
         }
@@ -80,21 +79,22 @@ impl Block {
 /// is shared takes its tile a register too many.
 ///
 /// # Safety
-/// The processor has AVX-512; `args` is valid, `row` is below its m, and `column` is the first of one of its panels.
+/// The processor has AVX-512; `args` is valid, `row` is below its m, and `panel` one of its panels.
 #[inline(always)]
-unsafe fn finish_row(args: &Args, row: usize, column: usize, found: [__m512i; 2]) {
+unsafe fn finish_row(args: &Args, row: usize, panel: usize, found: [__m512i; 2]) {
+    let first = panel * PANEL;
     // SAFETY: the caller's promise: scales, sums and bias have whole panels, and only columns below n are stored.
     unsafe {
-        let out = args.out.add(row * args.out_stride);
+        let out = args.out.at(row, panel);
         let lhs_scale = Avx512::splat(*args.lhs_scale.add(row));
         let middle = Avx512::splat(*args.lhs_middle.add(row));
-        for (at, found) in [column, column + Avx512::LANES].into_iter().zip(found) {
-            let [scale, sums, bias] =
-                [args.rhs_scale, args.rhs_sum, args.bias].map(|v| <Avx512 as Simd>::load(v.add(at)));
-            let scale = Avx512::mul(scale, lhs_scale);
-            let bias = Avx512::mul_add(middle, sums, bias);
+        for (at, found) in [0, Avx512::LANES].into_iter().zip(found) {
+            let load = first + at;
+            let scale = Avx512::mul(<Avx512 as Simd>::load(args.rhs_scale.add(load)), lhs_scale);
+            let sums = <Avx512 as Simd>::load(args.rhs_sum.add(load));
+            let bias = Avx512::mul_add(middle, sums, <Avx512 as Simd>::load(args.bias.add(load)));
             let x = Avx512::mul_add(Avx512::to_f32(found), scale, bias);
-            store_below::<Avx512>(out, at, args.n, activate_short::<Avx512>(x, args.activation));
+            store_below::<Avx512>(out, at, args.n - first, activate_short::<Avx512>(x, args.activation));
         }
     }
 }
@@ -131,7 +131,7 @@ pub(in crate::arch) unsafe fn run(args: &Args) {
                     step_int8(tiles.each(), lhs, stride, rhs.add(step * DEPTH * PANEL * 4));
                     block.finish(args, slice);
                 }
-                block.take(rows, tiles, panel * PANEL);
+                block.take(rows, tiles, panel);
             }
         }
         block.finish(args, ROWS);
