@@ -45,7 +45,7 @@ pub(crate) struct Table {
     pub(crate) matmul_int8: unsafe fn(&matmul_int8::Args),
     /// Of the left side of `matmul_int8`, as `quantize` writes it.
     pub(crate) int8_order: matmul_int8::Order,
-    /// Says whether the results are finite.
+    /// Says whether the results are finite, and `attention_half` whether they are near enough.
     pub(crate) attention: unsafe fn(&attention::Args) -> bool,
     /// In half precision, bfloat16 or 16-bit integers, where there is arithmetic for it.
     pub(crate) attention_half: unsafe fn(&attention::Args) -> bool,

@@ -101,8 +101,8 @@ impl Kernels {
             // SAFETY: the tier is available (`new`); the shapes were checked above; each task writes rows and columns
             // of its own, each worker has scratch of its own, and worker numbers are below the team's threads.
             unsafe {
-                let is_finite = attend(&args);
-                if of.half && !is_finite {
+                let is_good = attend(&args);
+                if of.half && !is_good {
                     // Numbers that fewer bits do not hold, or that are none in f32 either.
                     (self.table.attention)(&args);
                 }

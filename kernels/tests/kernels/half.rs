@@ -280,8 +280,14 @@ fn attention_of_large_numbers_is_that_of_f32() {
     }
 }
 
-/// Attention in fewer bits of one head of `d` columns over one sequence.
-fn of_one_head(kernels: Kernels, [q, k, v]: [&[f32]; 3], d: usize, scratch: &mut Vec<f32>) -> Vec<f32> {
+/// Attention, in fewer bits with `half`, of one head of `d` columns over one sequence.
+fn of_one_head(
+    kernels: Kernels,
+    half: bool,
+    [q, k, v]: [&[f32]; 3],
+    d: usize,
+    scratch: &mut Vec<f32>,
+) -> Vec<f32> {
     let [queries, keys] = [q, k].map(|x| [0, (x.len() / d) as u32]);
     let attention = Attention {
         heads: 1,
@@ -297,7 +303,7 @@ fn of_one_head(kernels: Kernels, [q, k, v]: [&[f32]; 3], d: usize, scratch: &mut
         cu_keys: &keys,
         bias: None,
         positions: None,
-        half: true,
+        half,
     };
     let mut out = vec![f32::NAN; q.len()];
     kernels.attention(&Team::solo(), &attention, &mut out, scratch);
@@ -317,7 +323,7 @@ fn large_scores_in_bfloat16_are_within_the_bound_of_the_oracle() {
                 let mut random = Random((d * keys + 3) as u64);
                 let [q, k, v] = [7, keys, keys].map(|rows| random.values(rows * d));
                 let q: Vec<f32> = q.into_iter().map(|q| size * (1.5 + q)).collect();
-                let out = of_one_head(kernels, [&q, &k, &v], d, &mut vec![f32::NAN; 1 << 21]);
+                let out = of_one_head(kernels, true, [&q, &k, &v], d, &mut vec![f32::NAN; 1 << 21]);
                 let expected = reference::attention(&q, &k, &v, d);
                 for (row, q) in q.chunks_exact(d).enumerate() {
                     let size_of =
@@ -366,7 +372,7 @@ fn attention_in_integers_is_within_the_bound_of_the_oracle() {
                 k.iter_mut()
                     .enumerate()
                     .for_each(|(i, k)| *k = *k * size + shift * (i % d) as f32 / d as f32);
-                let out = of_one_head(kernels, [&q, &k, &v], d, &mut Vec::new());
+                let out = of_one_head(kernels, true, [&q, &k, &v], d, &mut Vec::new());
                 for (i, (q, bound)) in q.chunks_exact(d).zip(bounds_in_integers(&q, &k, d)).enumerate() {
                     let expected = reference::attention(q, &k, &v, d);
                     for (got, expected) in out[i * d..][..d].iter().zip(&expected) {
@@ -378,6 +384,21 @@ fn attention_in_integers_is_within_the_bound_of_the_oracle() {
             }
         }
         println!("attention in integers: at most {worst:e} from the oracle");
+    }
+}
+
+/// Scores that bytes would leave too far from what they are.
+#[test]
+fn a_head_with_large_scores_is_not_computed_in_integers() {
+    for kernels in tiers().into_iter().filter(|kernels| kernels.isa() == Isa::Avx512Vnni) {
+        let [q, k, v] = [3, 40, 40].map(|rows| Random(rows as u64).values(rows * 64));
+        let run = |size: f32, half| {
+            let q: Vec<f32> = q.iter().map(|q| q * size).collect();
+            of_one_head(kernels, half, [&q, &k, &v], 64, &mut Vec::new())
+        };
+        // With numbers below 1: 0.18 · size / 127 · √(64/6).
+        assert_ne!(run(90.0, true), run(90.0, false));
+        assert_same_bits(&run(150.0, true), &run(150.0, false), "scores of some 50");
     }
 }
 

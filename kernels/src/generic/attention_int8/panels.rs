@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What the largest number of a query becomes, and the distance of the farthest key from the middle.
-const BYTE: f32 = 127.0;
+pub(super) const BYTE: f32 = 127.0;
 /// What a key's byte is larger by than the number that it stands for: one operand of the hardware's product is unsigned. All
 /// scores of a query are larger by the same.
 const OFFSET: i32 = 128;
