@@ -47,7 +47,7 @@ pub(crate) struct Table {
     pub(crate) int8_order: matmul_int8::Order,
     /// Says whether the results are finite, and `attention_half` whether they are near enough.
     pub(crate) attention: unsafe fn(&attention::Args) -> bool,
-    /// In half precision, bfloat16 or 16-bit integers, where there is arithmetic for it.
+    /// In half precision, bfloat16 or integers, where there is arithmetic for it.
     pub(crate) attention_half: unsafe fn(&attention::Args) -> bool,
     pub(crate) add_layer_norm: AddLayerNorm,
     pub(crate) quantize: unsafe fn(usize, *const f32, *mut i8) -> Quantized,

@@ -56,7 +56,7 @@ impl SelfAttention {
         let qkv = Layout::new(tokens, self.heads, self.head_size);
         match wanted {
             Wanted::All => {
-                let to = qkv.output(&mut ws.qkv[..3 * tokens * hidden], self.head_size);
+                let to = qkv.output(&mut ws.qkv[..3 * tokens * hidden]);
                 self.qkv.forward_columns(exec, x, Columns::All, Activation::Identity, to, &mut ws.operand);
                 let cu = &batch.cu_seqlens;
                 let Layout { stride, head, .. } = qkv;
@@ -69,7 +69,7 @@ impl SelfAttention {
                 let (key_panel, query_panels) = (hidden / PANEL, hidden.div_ceil(PANEL));
                 let first = if qkv.in_blocks { qkv.part } else { key_panel * PANEL };
                 let columns = Columns::From(key_panel);
-                let to = qkv.output(&mut ws.qkv[first..3 * tokens * hidden], self.head_size);
+                let to = qkv.output(&mut ws.qkv[first..3 * tokens * hidden]);
                 self.qkv.forward_columns(exec, x, columns, Activation::Identity, to, &mut ws.operand);
 
                 ws.hidden.keep_rows(hidden, positions);
@@ -151,8 +151,8 @@ impl Layout {
         }
     }
 
-    fn output(self, values: &mut [f32], head_size: usize) -> Output<'_> {
-        if self.in_blocks { Output::blocks(values, head_size) } else { Output::rows(values, self.stride) }
+    fn output(self, values: &mut [f32]) -> Output<'_> {
+        if self.in_blocks { Output::blocks(values, self.stride) } else { Output::rows(values, self.stride) }
     }
 }
 

@@ -249,17 +249,13 @@ unsafe fn powers(scores: *mut f32, count: usize, max: f32) -> f32 {
     }
 }
 
-/// The largest of a row's scores and `max`. Scores beyond `count`, up to a whole register, become minus infinity.
+/// The largest of a row's scores and `max`. Scores beyond `count`, up to a whole register, are minus infinity.
 #[inline(always)]
-unsafe fn largest(scores: *mut f32, count: usize, max: f32) -> f32 {
-    let padded = count.next_multiple_of(Avx512::LANES);
+unsafe fn largest(scores: *const f32, count: usize, max: f32) -> f32 {
     // SAFETY: the caller's promise: the row has whole registers.
     unsafe {
-        for i in count..padded {
-            *scores.add(i) = f32::NEG_INFINITY;
-        }
         let mut largest = Avx512::splat(max);
-        for i in (0..padded).step_by(Avx512::LANES) {
+        for i in (0..count).step_by(Avx512::LANES) {
             largest = <Avx512 as Simd>::max(largest, <Avx512 as Simd>::load(scores.add(i)));
         }
         Avx512::max_lane(largest)
