@@ -9,6 +9,14 @@
 sentence-transformers, and `Engine` gives arrays. Models are Hugging Face directories of the BERT family, or packed files.
 """
 
+import sys
+
+if "t" in getattr(sys, "abiflags", ""):
+    raise ImportError(
+        "nimbert's wheel is made for CPython's stable ABI, which a free-threaded interpreter does not have: use one with the GIL; "
+        "its threads compute without it"
+    )
+
 from ._nimbert import Engine, __version__, pack, verify
 from .compare import compare, compare_with_torch
 from .errors import InputError, ModelError, NimbertError, OptionError, TaskError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,6 +44,20 @@ def _only_numpy(convert_to_tensor: bool, device: object) -> None:
         raise OptionError("convert_to_tensor: there are arrays only; torch.from_numpy makes a tensor of one without a copy")
     if str(device or "cpu") != "cpu":
         raise OptionError(f"device={device!r}: this is computed on the CPU")
+
+
+def _softmax(logits: Array) -> Array:
+    powers: Array = numpy.exp(logits - logits.max(1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True)
+
+
+# What a cross-encoder of several labels may name; of one label the engine knows.
+ACTIVATIONS: dict[str | None, Callable[[Array], Array]] = {
+    None: lambda logits: logits,
+    "torch.nn.modules.linear.Identity": lambda logits: logits,
+    "torch.nn.modules.activation.Sigmoid": lambda logits: 1 / (1 + numpy.exp(-logits)),
+    "torch.nn.modules.activation.Softmax": _softmax,
+}
 
 
 def _unit(vectors: Array) -> Array:
@@ -311,7 +326,8 @@ class CrossEncoder:
     ) -> Any:
         """Scores of pairs: float32[n] of a model with one label, else its outputs float32[n, labels]; of one pair without the first axis.
 
-        `activation_fn` is called on the outputs in place of the model's own; `apply_softmax` makes several outputs likelihoods.
+        `activation_fn` is called on the outputs in place of the one that the model's files name; `apply_softmax` makes several
+        likelihoods. Raises OptionError where the files name one that is not known here.
         """
         del batch_size
         _only_numpy(convert_to_tensor, None)
@@ -327,8 +343,7 @@ class CrossEncoder:
         parts = [self._scores(first[part], second[part], activation_fn) for part in _steps(len(pairs), show_progress_bar, "pairs")]
         found = numpy.concatenate(parts) if parts else self._scores([], [], activation_fn)
         if apply_softmax and found.ndim > 1:
-            powers = numpy.exp(found - found.max(1, keepdims=True))
-            found = powers / powers.sum(1, keepdims=True)
+            found = _softmax(found)
         several = found if convert_to_numpy else list(found)
         return several[0] if is_one else several
 
@@ -340,7 +355,20 @@ class CrossEncoder:
             else:
                 logits = numpy.asarray(activation(logits), numpy.float32)
             return logits[:, 0] if self.num_labels == 1 else logits
-        return self.engine.rank(first, second) if self.num_labels == 1 else self.engine.logits(first, second)
+        if self.num_labels == 1:
+            return self.engine.rank(first, second)
+        return self._of_several(self.engine.logits(first, second))
+
+    @functools.cached_property
+    def _of_several(self) -> Callable[[Array], Array]:
+        """What makes scores of several labels' outputs: what the model's files name, else nothing does."""
+        said = self.engine.path and self.engine.path / "config_sentence_transformers.json"
+        name = json.loads(said.read_text(encoding="utf-8")).get("activation_fn") if said and said.is_file() else None
+        name = name or self.engine.activation
+        if name not in ACTIVATIONS:
+            known = ", ".join(known.rpartition(".")[2] for known in ACTIVATIONS if known)
+            raise OptionError(f"activation_fn: {name!r} is not one of {known}; predict(..., activation_fn=...) takes any function")
+        return ACTIVATIONS[name]
 
     def rank(
         self,

@@ -188,6 +188,12 @@ impl Engine {
         })
     }
 
+    /// Of a cross-encoder: the class in PyTorch that makes scores of its outputs, if its configuration names one.
+    #[getter]
+    fn activation(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        Ok(self.model(py)?.engine.config().sequence().and_then(|head| head.activation.clone()))
+    }
+
     /// The token ids of texts, or of pairs of `texts` and `pairs`, special ones included: a list for each.
     ///
     /// A text of more than `max_tokens` is cut, or with `truncation=False` an InputError.

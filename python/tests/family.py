@@ -1,6 +1,7 @@
 """What transformers computes of tiny checkpoints, where they are: beside the repository."""
 
 import json
+import shutil
 import unittest
 from pathlib import Path
 
@@ -23,6 +24,14 @@ def models(task):
                 found.append((path, said.get("rows", said)))
     assert found, f"{FAMILY} has nothing for {task}"
     return found
+
+
+def with_json(path, copy, file, more):
+    """A copy of a checkpoint with more keys in one of its files of JSON."""
+    shutil.copytree(path, copy)
+    at = copy / file
+    at.write_text(json.dumps((json.loads(at.read_text()) if at.is_file() else {}) | more))
+    return copy
 
 
 def near(case, ours, theirs, tolerance=1e-4, where=""):

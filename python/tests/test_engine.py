@@ -108,6 +108,12 @@ def in_threads(_):
 
 
 class Processes(unittest.TestCase):
+    def test_no_interpreter_without_the_lock(self):
+        code = "import sys; sys.abiflags += 't'; import nimbert"
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        self.assertNotEqual(found.returncode, 0)
+        self.assertIn("ImportError: nimbert's wheel is made for CPython's stable ABI", found.stderr)
+
     def test_threads_share_an_engine(self):
         engine = nimbert.Engine(threads=2)
         expected = engine.logits(TEXTS)

@@ -1,13 +1,15 @@
 """Pipelines and encoders beside what transformers and sentence-transformers gave for the same checkpoints."""
 
 import json
+import tempfile
 import unittest
+from pathlib import Path
 
 import numpy
 
 import nimbert
 
-from family import models, near
+from family import models, near, with_json
 
 
 class Pipelines(unittest.TestCase):
@@ -124,6 +126,26 @@ class Sentences(unittest.TestCase):
             best = model.rank(expected["query"], expected["documents"], 2, True)
             self.assertEqual([each["text"] for each in best], [expected["documents"][each["corpus_id"]] for each in best])
             self.assertEqual(model.predict(pairs, activation_fn=lambda logits: logits * 0).tolist(), [0] * len(pairs))
+
+    def test_cross_encoders_of_several_labels(self):
+        path, rows = next((path, rows) for path, rows in models("zero-shot-classification") if path.name == "bert-nli")
+        pairs = [(row["text"], "This example is fine.") for row in rows]
+        logits = nimbert.Engine(path, threads=1).logits(*map(list, zip(*pairs)))
+        self.assertGreater(logits.shape[1], 1)
+        sigmoid, softmax = 1 / (1 + numpy.exp(-logits)), numpy.exp(logits) / numpy.exp(logits).sum(1, keepdims=True)
+        named = [(None, logits), ("linear.Identity", logits), ("activation.Sigmoid", sigmoid), ("activation.Softmax", softmax)]
+        for name, expected in named:
+            said = {"activation_fn": name and f"torch.nn.modules.{name}"}
+            for file, json_of in (("config.json", {"sentence_transformers": said}), ("config_sentence_transformers.json", said)):
+                with tempfile.TemporaryDirectory() as changed:
+                    model = nimbert.CrossEncoder(with_json(path, Path(changed) / "model", file, json_of), threads=1)
+                    numpy.testing.assert_allclose(model.predict(pairs), expected, atol=1e-6, err_msg=f"{name} in {file}")
+        with tempfile.TemporaryDirectory() as changed:
+            said = {"activation_fn": "torch.nn.modules.activation.Softplus"}
+            model = nimbert.CrossEncoder(with_json(path, Path(changed) / "model", "config_sentence_transformers.json", said), threads=1)
+            with self.assertRaisesRegex(nimbert.OptionError, "Softplus.*Softmax"):
+                model.predict(pairs)
+            numpy.testing.assert_array_equal(model.predict(pairs, activation_fn=lambda logits: logits), logits)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """SentenceEncoder, CrossEncoder and the adapters, beside the packages whose habits they have."""
 
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -50,6 +51,21 @@ class Beside(unittest.TestCase):
                 found, expected = (model.rank(TEXTS[0], documents, **how) for model in (ours, theirs))
                 self.assertEqual([set(each) for each in found], [set(each) for each in expected])
                 self.assertEqual([each["corpus_id"] for each in found], [each["corpus_id"] for each in expected])
+
+    def test_cross_encoders_of_several_labels(self):
+        from torch import nn
+
+        pairs = [(TEXTS[0], text) for text in TEXTS]
+        for activation in (None, nn.Identity(), nn.Sigmoid(), nn.Softmax(dim=1)):
+            theirs = sentence_transformers.CrossEncoder(str(FAMILY / "bert-nli"), device="cpu", activation_fn=activation)
+            with tempfile.TemporaryDirectory() as saved:
+                # Names the activation in one of its files.
+                theirs.save_pretrained(saved)
+                ours = nimbert.CrossEncoder(saved, threads=1)
+                for how in ({}, {"apply_softmax": True}, {"activation_fn": nn.Tanh()}):
+                    expected, found = theirs.predict(pairs, **how), ours.predict(pairs, **how)
+                    self.assertEqual((found.dtype, found.shape), (expected.dtype, expected.shape))
+                    numpy.testing.assert_allclose(found, expected, atol=1e-4, err_msg=f"{activation} {how}")
 
 
 class Adapters(unittest.TestCase):
