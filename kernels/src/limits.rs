@@ -36,9 +36,11 @@ impl Kernels {
         // SAFETY: the tier is available.
         let operations = tasks * unsafe { limit(STEPS) };
         best_rate(operations, || {
-            team.run(tasks, |_, _| {
-                // SAFETY: as above.
-                unsafe { limit(STEPS) };
+            team.run(tasks, 1, |_, tasks| {
+                for _ in tasks {
+                    // SAFETY: as above.
+                    unsafe { limit(STEPS) };
+                }
             });
         })
     }
@@ -49,10 +51,12 @@ impl Kernels {
         // Asked for a page ahead, or as the hardware does it by itself: processors differ in which is faster.
         let rate = |ahead| {
             best_rate(bytes, || {
-                team.run(parts.len(), |_, task| {
-                    let part = parts[task];
-                    // SAFETY: the tier is available; the part has so many whole lines.
-                    std::hint::black_box(unsafe { (self.table.read)(part.as_ptr(), part.len() / 64, ahead) });
+                team.run(parts.len(), 1, |_, units| {
+                    for part in &parts[units] {
+                        let lines = part.len() / 64;
+                        // SAFETY: the tier is available; the part has so many whole lines.
+                        std::hint::black_box(unsafe { (self.table.read)(part.as_ptr(), lines, ahead) });
+                    }
                 });
             })
         };

@@ -2,36 +2,45 @@
 //!
 //! A forward of 5 ms has some 70 phases; waking threads for each would cost more than a core. So helpers enter once a
 //! forward ([`Team::help`]) and spin until the leader publishes a phase ([`Team::run`]) or ends ([`Team::finish`]).
-//! Tasks of a phase are claimed one by one from a counter: a helper that comes late, or is taken away by the system,
-//! costs its share of the work but never blocks the leader.
+//! Each has a share of a phase's work, and those that are done help the others ([`shares`]): a helper that comes late, or is
+//! taken away by the system, costs what it would have done but never blocks the leader.
+
+mod shares;
 
 use std::{
     cell::UnsafeCell,
+    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::{AtomicBool, AtomicUsize, Ordering::*},
     thread,
 };
 
+use self::shares::Shares;
+
 /// Rounds of spinning before a waiting thread gives its core to others.
 const SPINS: u32 = 4_000;
 
-/// What is to be done in a phase: `work(worker, task)` for every task.
+/// `work(worker, units)`, called for units that nobody else has.
+type Work<'a> = dyn Fn(usize, Range<usize>) + Sync + 'a;
+
+/// What is to be done in a phase.
 #[derive(Clone, Copy)]
 struct Phase {
     /// The lifetime is erased: [`Team::run`] does not return while anyone may call it.
-    work: *const (dyn Fn(usize, usize) + Sync),
-    tasks: usize,
+    work: *const Work<'static>,
+    /// The fewest units that are worth a claim.
+    least: usize,
 }
 
 /// Threads that share the phases of one forward pass.
 pub struct Team {
     threads: usize,
+    /// The units of the phase. Dealt by the leader while `active` is zero.
+    shares: Shares,
     /// Written by the leader while `state` is closed and `active` is zero.
     phase: UnsafeCell<Option<Phase>>,
     /// Odd: a phase is open. Even: closed. [`FINISHED`]: helpers go home.
     state: AtomicUsize,
-    /// The next task to claim.
-    next: AtomicUsize,
     /// Helpers that may be looking at `phase`.
     active: AtomicUsize,
     /// Worker numbers given out, the leader's 0 included.
@@ -64,9 +73,10 @@ impl Team {
     pub fn new(threads: usize) -> Self {
         Self {
             threads: threads.max(1),
+            // Who works alone has nothing to share.
+            shares: Shares::new(if threads > 1 { threads } else { 0 }),
             phase: UnsafeCell::new(None),
             state: AtomicUsize::new(0),
-            next: AtomicUsize::new(0),
             active: AtomicUsize::new(0),
             arrived: AtomicUsize::new(1),
             led: AtomicBool::new(false),
@@ -85,33 +95,36 @@ impl Team {
         self.threads
     }
 
-    /// Calls `work(worker, task)` for each task below `tasks`, on all threads of the team, and returns when all are
-    /// done. No two calls at one time have the same `worker`.
+    /// Calls `work(worker, units)` for ranges that make up `0..units`, on all threads of the team, and returns when all is done. No
+    /// two calls at one time have the same `worker`. Worker w of t begins with units from `units * w / t` on, so that in phases whose
+    /// units follow the same rows each has its own. Fewer than `least` units are not worth a thread's while.
     ///
     /// # Panics
     /// When `work` panics, here or on a helper, and when the team is led already: from inside `work`, or by another
-    /// thread.
-    pub fn run(&self, tasks: usize, work: impl Fn(usize, usize) + Sync) {
+    /// thread. When there are 2³² units.
+    pub fn run(&self, units: usize, least: usize, work: impl Fn(usize, Range<usize>) + Sync) {
         // A call from inside a phase, or from a second thread, would share worker 0's number with the leader.
         assert!(!self.led.swap(true, Acquire), "a team has one leader");
-        if self.threads == 1 || tasks <= 1 {
-            let _led = Led(self);
-            (0..tasks).for_each(|task| work(0, task));
+        let (led, least) = (Led(self), least.max(1));
+        if self.threads == 1 || units <= least {
+            if units > 0 {
+                work(0, 0..units);
+            }
             return;
         }
-        let work: *const (dyn Fn(usize, usize) + Sync + '_) = &work;
+        let work: *const Work<'_> = &work;
         // SAFETY: only the lifetime changes. The guard below, dropped before `work` even when a task panics, closes
         // the phase and waits for every helper that might still use the pointer.
-        let work: *const (dyn Fn(usize, usize) + Sync + 'static) = unsafe { std::mem::transmute(work) };
+        let work: *const Work<'static> = unsafe { std::mem::transmute(work) };
+        let phase = Phase { work, least };
+        self.shares.deal(units);
         // SAFETY: the last phase is closed and nobody is active, see `close`; this thread holds `led`.
-        unsafe { *self.phase.get() = Some(Phase { work, tasks }) };
-        self.next.store(0, Relaxed);
-        {
-            let _led = Led(self);
-            self.state.fetch_add(1, SeqCst);
-            let _open = Open(self);
-            self.claim(0, Phase { work, tasks });
-        }
+        unsafe { *self.phase.get() = Some(phase) };
+        self.state.fetch_add(1, SeqCst);
+        let open = Open(self);
+        self.claim(0, phase);
+        drop(open);
+        drop(led);
         assert!(!self.panicked.load(Acquire), "a helper panicked");
     }
 
@@ -152,15 +165,11 @@ impl Team {
         state
     }
 
-    /// Does tasks as long as there are any.
+    /// Works as long as there is anything to claim.
     fn claim(&self, worker: usize, phase: Phase) {
-        loop {
-            let task = self.next.fetch_add(1, Relaxed);
-            if task >= phase.tasks {
-                return;
-            }
+        while let Some(units) = self.shares.claim(worker, phase.least) {
             // SAFETY: the phase is open, so the closure lives (`run` waits for this thread).
-            unsafe { (*phase.work)(worker, task) };
+            unsafe { (*phase.work)(worker, units) };
         }
     }
 
@@ -209,9 +218,9 @@ struct Open<'a>(&'a Team);
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         let team = self.0;
-        // Nobody is to begin another task of a phase whose leader is unwinding.
+        // Nobody is to begin another part of a phase whose leader is unwinding.
         if thread::panicking() {
-            team.next.store(usize::MAX / 2, Relaxed);
+            team.shares.clear();
         }
         team.state.fetch_add(1, SeqCst);
         let mut spins = 0;
@@ -243,15 +252,17 @@ mod tests {
     }
 
     #[test]
-    fn every_task_runs_once_on_any_number_of_threads() {
+    fn every_unit_is_worked_on_once_on_any_number_of_threads() {
         for threads in [1, 2, 4] {
             with_helpers(threads, |team| {
-                for tasks in [0, 1, 2, 3, 17] {
+                for (units, least) in [(0, 1), (1, 1), (2, 1), (3, 0), (17, 1), (17, 5), (17, 40)] {
                     for _ in 0..200 {
-                        let counts: Vec<_> = (0..tasks).map(|_| AtomicU32::new(0)).collect();
-                        team.run(tasks, |worker, task| {
-                            assert!(worker < threads);
-                            counts[task].fetch_add(1, Relaxed);
+                        let counts: Vec<_> = (0..units).map(|_| AtomicU32::new(0)).collect();
+                        team.run(units, least, |worker, units| {
+                            assert!(worker < threads && !units.is_empty());
+                            for unit in units {
+                                counts[unit].fetch_add(1, Relaxed);
+                            }
                         });
                         assert!(counts.iter().all(|count| count.load(Relaxed) == 1));
                     }
@@ -265,12 +276,12 @@ mod tests {
         with_helpers(2, |team| {
             for _ in 0..50 {
                 let panic = catch_unwind(AssertUnwindSafe(|| {
-                    team.run(8, |_, task| assert!(task != 5, "task five"));
+                    team.run(8, 1, |_, units| assert!(!units.contains(&5), "unit five"));
                 }));
                 assert!(panic.is_err());
                 team.panicked.store(false, Relaxed);
             }
-            team.run(8, |_, _| ());
+            team.run(8, 1, |_, _| ());
         });
     }
 
@@ -278,8 +289,8 @@ mod tests {
     fn without_helpers_the_leader_does_it_all() {
         let team = Team::new(4);
         let sum = AtomicU32::new(0);
-        team.run(10, |_, task| {
-            sum.fetch_add(task as u32, Relaxed);
+        team.run(10, 1, |_, units| {
+            sum.fetch_add(units.sum::<usize>() as u32, Relaxed);
         });
         assert_eq!(sum.into_inner(), 45);
     }

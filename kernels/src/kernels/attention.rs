@@ -74,7 +74,7 @@ impl Kernels {
         }
         let attend = if of.half { self.table.attention_half } else { self.table.attention };
         let (out, scratch) = (Shared(out.as_mut_ptr()), Shared(scratch.as_mut_ptr()));
-        team.run((cu_keys.len() - 1) * heads, |worker, task| {
+        let attend_one = |worker: usize, task: usize| {
             let (sequence, head) = (task / heads, task % heads);
             let [query, queries] = [cu_queries[sequence], cu_queries[sequence + 1]].map(|i| i as usize);
             let [key, keys] = [cu_keys[sequence], cu_keys[sequence + 1]].map(|i| i as usize);
@@ -107,7 +107,9 @@ impl Kernels {
                     (self.table.attention)(&args);
                 }
             }
-        });
+        };
+        let heads_of_all = (cu_keys.len() - 1) * heads;
+        team.run(heads_of_all, 1, |worker, tasks| tasks.for_each(|task| attend_one(worker, task)));
     }
 }
 

@@ -1,5 +1,7 @@
 //! Matrix products, cut into blocks for the threads of a team.
 
+use std::ops::Range;
+
 use super::{Activation, HalfRows, Kernels, Output, QuantizedRows, Shared};
 use crate::{
     Int8Panels, PANEL, Panels, Team,
@@ -7,38 +9,67 @@ use crate::{
     generic::{matmul_float, matmul_half, matmul_int8},
 };
 
-/// A product's output cut into blocks: `row_blocks` × `panel_groups` of them.
+/// A product's output in blocks of rows. The units that a team shares are the panels of the blocks, block by block.
 struct Grid {
     m: usize,
+    /// Rows of an owner: a thread that has them to itself, or the whole team.
+    own: usize,
+    /// Rows of a block, of which each owner has as many.
     rows: usize,
     panels: usize,
-    group: usize,
+}
+
+/// Rows and panels that are computed in one call.
+struct Block {
+    row: usize,
+    rows: usize,
+    panel: usize,
+    panels: usize,
 }
 
 impl Grid {
     /// Bytes of left-hand rows that stay in a core's second-level cache while all panels stream past.
     const ROW_BLOCK_BYTES: usize = 1 << 20;
+    /// With so many rows for each, threads have blocks of rows of their own: what one phase leaves in a core's cache the next finds
+    /// there. All of them read all weights then, which so many rows' arithmetic hides. With fewer, threads share the panels.
+    const OWN_ROWS: usize = 64;
+    /// Rows of the highest tile of most instruction sets.
+    const TILE: usize = 12;
 
-    fn new(m: usize, n: usize, row_bytes: usize, height: usize, threads: usize) -> Self {
-        let panels = n.div_ceil(PANEL);
-        let most = (Self::ROW_BLOCK_BYTES / row_bytes.max(1)).max(height);
-        // Equal blocks of whole tiles.
-        let rows = m.div_ceil(m.div_ceil(most).max(1)).next_multiple_of(height);
-        let blocks = m.div_ceil(rows.max(1)).max(1);
-        let groups = if threads == 1 { 1 } else { (2 * threads).div_ceil(blocks) };
-        let group = panels.div_ceil(groups).max(1);
-        Self { m, rows, panels, group }
+    /// Blocks begin at a multiple of `group` rows, and are of whole tiles as far as they can be.
+    fn new(m: usize, n: usize, row_bytes: usize, group: usize, threads: usize) -> Self {
+        let most = (Self::ROW_BLOCK_BYTES / row_bytes.max(1)).max(Self::TILE);
+        let owners = (m / Self::OWN_ROWS).clamp(1, threads);
+        let own = m.div_ceil(owners).next_multiple_of(group).max(1);
+        let tile = (Self::TILE / group * group).max(group);
+        let rows = own.div_ceil(own.div_ceil(most)).next_multiple_of(tile).min(own);
+        Self { m, own, rows, panels: n.div_ceil(PANEL) }
     }
 
-    fn tasks(&self) -> usize {
-        self.m.div_ceil(self.rows.max(1)) * self.panels.div_ceil(self.group)
+    fn units(&self) -> usize {
+        self.m.div_ceil(self.own) * self.own.div_ceil(self.rows) * self.panels
     }
 
-    /// First row, number of rows, first panel and number of panels of a task.
-    fn block(&self, task: usize) -> (usize, usize, usize, usize) {
-        let groups = self.panels.div_ceil(self.group);
-        let (row, panel) = (task / groups * self.rows, task % groups * self.group);
-        (row, self.rows.min(self.m - row), panel, self.group.min(self.panels - panel))
+    /// `units` by blocks of rows.
+    fn blocks(&self, mut units: Range<usize>) -> impl Iterator<Item = Block> {
+        let &Self { m, own, rows, panels } = self;
+        let blocks = own.div_ceil(rows);
+        let next = move || {
+            let unit = units.next()?;
+            let (block, panel) = (unit / panels, unit % panels);
+            let more = (panels - panel - 1).min(units.len());
+            units.start += more;
+            let (first, row) = (block / blocks * own, block % blocks * rows);
+            // The last owner can have less.
+            let rows = rows.min(own - row).min(m.saturating_sub(first + row));
+            Some(Block { row: first + row, rows, panel, panels: 1 + more })
+        };
+        std::iter::from_fn(next).filter(|block| block.rows > 0)
+    }
+
+    /// Calls `compute` for blocks that make up the output.
+    fn run(&self, team: &Team, compute: impl Fn(Block) + Sync) {
+        team.run(self.units(), 1, |_, units| self.blocks(units).for_each(&compute));
     }
 }
 
@@ -105,10 +136,9 @@ impl Kernels {
         assert!(k > 0 && lhs.len().is_multiple_of(k), "lhs of {} values has rows of {k}", lhs.len());
         let m = lhs.len() / k;
         assert!(bias.len() >= n.next_multiple_of(PANEL), "bias of {} values for {n} columns", bias.len());
-        let grid = Grid::new(m, n, 4 * k, 12, team.threads());
+        let grid = Grid::new(m, n, 4 * k, 1, team.threads());
         let out = out.of(m, n);
-        team.run(grid.tasks(), |_, task| {
-            let (row, rows, panel, panels) = grid.block(task);
+        grid.run(team, |Block { row, rows, panel, panels }| {
             let column = panel * PANEL;
             let args = matmul_float::Args {
                 m: rows,
@@ -163,8 +193,7 @@ impl Kernels {
         assert!(bias.len() >= n.next_multiple_of(PANEL), "bias of {} values for {n} columns", bias.len());
         let grid = Grid::new(m, n, 2 * k, lhs.height, team.threads());
         let out = out.of(m, n);
-        team.run(grid.tasks(), |_, task| {
-            let (row, rows, panel, panels) = grid.block(task);
+        grid.run(team, |Block { row, rows, panel, panels }| {
             let column = panel * PANEL;
             let args = matmul_half::Args {
                 m: rows,
@@ -206,11 +235,9 @@ impl Kernels {
         let padded = n.next_multiple_of(PANEL);
         let shortest = bias.len().min(scales.len()).min(sums.len());
         assert!(shortest >= padded, "bias, scales and sums for {n} columns, not {shortest}");
-        // A block begins with a whole group of rows, in every order.
-        let grid = Grid::new(m, n, k, 12, team.threads());
+        let grid = Grid::new(m, n, k, order.rows, team.threads());
         let out = out.of(m, n);
-        team.run(grid.tasks(), |_, task| {
-            let (row, rows, panel, panels) = grid.block(task);
+        grid.run(team, |Block { row, rows, panel, panels }| {
             let column = panel * PANEL;
             let args = matmul_int8::Args {
                 m: rows,
@@ -230,5 +257,46 @@ impl Kernels {
             // SAFETY: the tier is available (`new`); the shapes were checked above; each task has a block of its own.
             unsafe { (self.table.matmul_int8)(&args) }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_the_whole_output_once_and_begin_with_a_group() {
+        for (threads, group, row_bytes) in
+            [(1, 1, 768), (2, 1, 12_288), (3, 2, 3072), (8, 10, 6144), (64, 16, 1 << 21)]
+        {
+            for m in [0, 1, 12, 63, 64, 127, 128, 129, 500, 1025] {
+                let grid = Grid::new(m, 70, row_bytes, group, threads);
+                // In two parts, as they may be claimed.
+                let half = grid.units() / 2;
+                let mut computed = vec![0; m * 3];
+                for Block { row, rows, panel, panels } in
+                    grid.blocks(0..half).chain(grid.blocks(half..grid.units()))
+                {
+                    assert!(row.is_multiple_of(group) && rows > 0 && panels > 0);
+                    for row in row..row + rows {
+                        computed[3 * row..][panel..panel + panels].iter_mut().for_each(|count| *count += 1);
+                    }
+                }
+                assert!(computed.iter().all(|&count| count == 1), "{m} rows on {threads} threads");
+            }
+        }
+    }
+
+    #[test]
+    fn threads_have_rows_of_their_own_where_there_are_enough() {
+        let first_rows = |m, threads| {
+            let grid = Grid::new(m, 768, 768, 1, threads);
+            (0..threads)
+                .map(|w| grid.blocks(grid.units() * w / threads..grid.units()).next().unwrap().row)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(first_rows(512, 4), [0, 128, 256, 384]);
+        assert_eq!(first_rows(128, 4), [0, 0, 64, 64]);
+        assert_eq!(first_rows(127, 2), [0, 0]);
     }
 }

@@ -105,11 +105,10 @@ impl Kernels {
         });
     }
 
-    /// Calls `f` for each row, several rows a task, alone when it is too little to share.
+    /// Calls `f` for each row, several at a time, alone when it is too little to share.
     pub(super) fn over_rows(&self, team: &Team, rows: usize, len: usize, f: impl Fn(usize) + Sync) {
-        /// Values that are worth handing to another thread: some 5 µs of row-wise work.
-        const SHARE: usize = 16_384;
-        let step = (SHARE / len).max(1);
-        team.run(rows.div_ceil(step), |_, task| (task * step..rows.min((task + 1) * step)).for_each(&f));
+        /// Values that are worth a claim: a microsecond of row-wise work.
+        const LEAST: usize = 4096;
+        team.run(rows, (LEAST / len).max(1), |_, rows| rows.for_each(&f));
     }
 }

@@ -39,8 +39,8 @@ fn helpers_go_home_whenever_the_leader_finishes() {
                 }
                 for (i, team) in teams.iter().enumerate() {
                     for _ in 0..i % 3 {
-                        team.run(2, |_, _| {
-                            calls.fetch_add(1, Relaxed);
+                        team.run(2, 1, |_, units| {
+                            calls.fetch_add(units.len(), Relaxed);
                         });
                     }
                     team.finish();
@@ -70,7 +70,7 @@ fn whoever_waits_for_long_gives_its_core_to_others() {
             let helped = AtomicUsize::new(0);
             while helped.load(Relaxed) == 0 {
                 let before = team.yields();
-                team.run(2, |_, _| {
+                team.run(2, 1, |_, _| {
                     if thread::current().id() != leader {
                         until_a_yield(before);
                         helped.fetch_add(1, Relaxed);
