@@ -118,7 +118,7 @@ impl Team {
         let work: *const Work<'static> = unsafe { std::mem::transmute(work) };
         let phase = Phase { work, least };
         self.shares.deal(units);
-        // SAFETY: the last phase is closed and nobody is active, see `close`; this thread holds `led`.
+        // SAFETY: the last phase is closed and nobody is active, see `Open`; this thread holds `led`.
         unsafe { *self.phase.get() = Some(phase) };
         self.state.fetch_add(1, SeqCst);
         let open = Open(self);
