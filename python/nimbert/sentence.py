@@ -47,15 +47,21 @@ def _only_numpy(convert_to_tensor: bool, device: object) -> None:
 
 
 def _softmax(logits: Array) -> Array:
-    powers: Array = numpy.exp(logits - logits.max(1, keepdims=True))
-    return powers / powers.sum(1, keepdims=True)
+    powers = numpy.exp(logits - logits.max(1, keepdims=True))
+    scores: Array = powers / powers.sum(1, keepdims=True)
+    return scores
+
+
+def _sigmoid(logits: Array) -> Array:
+    scores: Array = numpy.reciprocal(1 + numpy.exp(-logits), dtype=numpy.float32)
+    return scores
 
 
 # What a cross-encoder of several labels may name; of one label the engine knows.
 ACTIVATIONS: dict[str | None, Callable[[Array], Array]] = {
     None: lambda logits: logits,
     "torch.nn.modules.linear.Identity": lambda logits: logits,
-    "torch.nn.modules.activation.Sigmoid": lambda logits: 1 / (1 + numpy.exp(-logits)),
+    "torch.nn.modules.activation.Sigmoid": _sigmoid,
     "torch.nn.modules.activation.Softmax": _softmax,
 }
 
