@@ -137,18 +137,29 @@ pub struct Sequence {
     pub scoring: Scoring,
     /// `problem_type` as the file has it.
     pub problem_type: Option<String>,
-    /// Of a cross-encoder: the class in PyTorch that makes a score of its logit, if the file names one.
+    /// Of a cross-encoder: the class in PyTorch that makes scores of its logits, if the files name one.
     pub activation: Option<String>,
 }
 
 impl Config {
-    /// Reads the `config.json` of a checkpoint directory.
+    /// Reads the `config.json` of a checkpoint directory, and of a classifier the activation that sentence-transformers may have
+    /// left in `config_sentence_transformers.json`, which has the last word there.
     ///
     /// # Errors
-    /// As [`Config::from_json`], and when the file can't be read.
+    /// As [`Config::from_json`], and when a file can't be read.
     pub fn from_dir(dir: &Path) -> Result<Self> {
+        let read = |path: &Path| std::fs::read(path).map_err(Error::io(path));
         let path = dir.join("config.json");
-        Self::from_json(&std::fs::read(&path).map_err(Error::io(&path))?, &path)
+        let mut config = Self::from_json(&read(&path)?, &path)?;
+        let path = dir.join("config_sentence_transformers.json");
+        if let Head::Sequence(sequence) = &mut config.head
+            && path.is_file()
+        {
+            let map = serde_json::from_slice(&read(&path)?).map_err(Error::json(&path))?;
+            let said = File::new(&map, &path).name("activation_fn")?;
+            sequence.activation = said.or(sequence.activation.take());
+        }
+        Ok(config)
     }
 
     /// Reads the text of a `config.json`; `path` only names the file in errors.

@@ -371,7 +371,7 @@ class CrossEncoder:
     @functools.cached_property
     def _of_several(self) -> Callable[[Array], Array]:
         """What makes scores of several labels' outputs: what the model's files name, else nothing does."""
-        name = _said(self.engine, "activation_fn") or self.engine.activation
+        name = self.engine.activation
         if name not in ACTIVATIONS:
             known = ", ".join(known.rpartition(".")[2] for known in ACTIVATIONS if known)
             raise OptionError(f"activation_fn: {name!r} is not one of {known}; predict(..., activation_fn=...) takes any function")

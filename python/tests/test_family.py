@@ -138,8 +138,11 @@ class Sentences(unittest.TestCase):
             said = {"activation_fn": name and f"torch.nn.modules.{name}"}
             for file, json_of in (("config.json", {"sentence_transformers": said}), ("config_sentence_transformers.json", said)):
                 with tempfile.TemporaryDirectory() as changed:
-                    model = nimbert.CrossEncoder(with_json(path, Path(changed) / "model", file, json_of), threads=1)
-                    numpy.testing.assert_allclose(model.predict(pairs), expected, atol=1e-6, err_msg=f"{name} in {file}")
+                    model, packed = with_json(path, Path(changed) / "model", file, json_of), Path(changed) / "packed.nimbert"
+                    nimbert.pack(model, packed, precision="f32")
+                    for at in (model, packed):
+                        found = nimbert.CrossEncoder(at, threads=1).predict(pairs)
+                        numpy.testing.assert_allclose(found, expected, atol=1e-6, err_msg=f"{name} in {file}, {at.name}")
         with tempfile.TemporaryDirectory() as changed:
             said = {"activation_fn": "torch.nn.modules.activation.Softplus"}
             model = nimbert.CrossEncoder(with_json(path, Path(changed) / "model", "config_sentence_transformers.json", said), threads=1)

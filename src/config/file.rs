@@ -103,15 +103,21 @@ impl<'a> File<'a> {
         }
     }
 
+    /// A name, if there is one.
+    pub(super) fn name(&self, key: &str) -> Result<Option<String>> {
+        let name = self
+            .get(key)
+            .map(|value| value.as_str().ok_or_else(|| self.error(key, format!("{value} is no name"))));
+        Ok(name.transpose()?.map(str::to_owned))
+    }
+
     /// What sentence-transformers leaves in a cross-encoder's file, today or before its version 4.
     pub(crate) fn activation(&self) -> Result<Option<String>> {
-        let nested = self.get("sentence_transformers").and_then(|map| map.get("activation_fn"));
-        match nested.or_else(|| self.get("sbert_ce_default_activation_function")) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(name)) => Ok(Some(name.clone())),
-            Some(other) => {
-                Err(self.error("sentence_transformers", format!("activation_fn: {other} is no name")))
+        match self.get("sentence_transformers") {
+            Some(Value::Object(map)) if map.contains_key("activation_fn") => {
+                File::new(map, self.path).name("activation_fn")
             }
+            _ => self.name("sbert_ce_default_activation_function"),
         }
     }
 

@@ -77,11 +77,10 @@ pub fn tasks(path: impl AsRef<Path>) -> Result<Vec<Task>> {
 
 /// Those of a model that gives a text one number.
 pub(super) fn of_cross_encoder(said: &Result<CrossEncoder>, config: &Config) -> Vec<Task> {
-    // Where something else is said, rerank will tell of it.
-    let is_said = said.as_ref().is_ok_and(|said| *said != CrossEncoder::default());
     let activation = config.sequence().is_some_and(|head| head.activation.is_some());
     let mut tasks = vec![Task::Classify, Task::Rerank, Task::Embed];
-    if is_said || activation {
+    // Where something else is said, rerank will tell of it.
+    if said.as_ref().is_ok_and(|said| *said != CrossEncoder::default() || activation) {
         tasks.swap(0, 1);
     }
     tasks

@@ -16,7 +16,8 @@ use crate::{
 pub(crate) struct CrossEncoder {
     /// The most tokens of a pair.
     pub(crate) max_tokens: Option<usize>,
-    /// The class in PyTorch that makes a score of a logit.
+    /// The class in PyTorch that makes a score of a logit: in files that were packed before it was a part of the configuration.
+    #[serde(default, skip_serializing)]
     pub(crate) activation: Option<String>,
 }
 
@@ -45,7 +46,6 @@ impl CrossEncoder {
             return Err(Error::config(path, "do_lower_case", "true is not supported in a cross-encoder"));
         }
         let path = dir.join("config_sentence_transformers.json");
-        let mut activation = None;
         if path.is_file() {
             let json = Json::open(&path)?;
             if let Some(name) = json.get("default_prompt_name") {
@@ -53,8 +53,7 @@ impl CrossEncoder {
                     json.error("default_prompt_name", format!("{name} is not supported in a cross-encoder"))
                 );
             }
-            activation = json.get("activation_fn").map(|name| name.as_str().unwrap_or_default().to_owned());
         }
-        Ok(Self { max_tokens, activation })
+        Ok(Self { max_tokens, activation: None })
     }
 }
