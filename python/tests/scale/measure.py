@@ -5,7 +5,8 @@
     python measure.py memory --model bert.nimbert            a file of yours
 
 Each run is a process of its own with its workers, of one thread each. Runs take turns; ratios are of the same round, and their median is
-what counts. Rows a second are from the first batch's start to the last one's end in any worker, so without the start of Ray and Spark.
+what counts. Rows a second are those while all workers are at work: without the start of Ray and Spark, and without the end, where one
+worker waits for the other. Every file is a block of Ray and a task of Spark, of some seconds; as a job would have it, they are longer.
 
 Memory is Pss of /proc/PID/smaps_rollup, summed over the workers when each has done a batch: a page that two have counts half in each. What
 the same workers have without a model, batches handed through, is Python's own and is taken off.
@@ -28,8 +29,10 @@ import pyarrow.parquet
 
 from nimbert.ray import Classifier
 
-BLOCK = 1_000
-"""Rows of a file, of a block of Ray and of a task of Spark."""
+BATCH = 1_000
+"""Rows that a worker is given at once."""
+BATCHES = {"speed": 5, "memory": 1}
+"""Of a file, which is a block of Ray and a task of Spark."""
 
 
 class Timed:
@@ -66,7 +69,9 @@ def work(files: list[Path], out: Path, job: tuple, ready) -> None:
     timed = Timed(*job)
     ready.wait()
     for path in files:
-        pyarrow.parquet.write_table(timed(pyarrow.parquet.read_table(path)), out / path.name)
+        table = pyarrow.parquet.read_table(path)
+        parts = [timed(table.slice(first, BATCH)) for first in range(0, table.num_rows, BATCH)]
+        pyarrow.parquet.write_table(pyarrow.concat_tables(parts), out / path.name)
 
 
 def ray_data(folder: Path, workers: int, job: tuple) -> None:
@@ -74,8 +79,9 @@ def ray_data(folder: Path, workers: int, job: tuple) -> None:
 
     ray.init(num_cpus=workers + 1, include_dashboard=False, log_to_driver=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
-    comments = ray.data.read_parquet(str(folder / "comments")).repartition(target_num_rows_per_block=BLOCK)
-    pool = {"compute": ray.data.ActorPoolStrategy(size=workers), "num_cpus": 1, "batch_size": BLOCK, "batch_format": "pyarrow"}
+    rows = pyarrow.parquet.read_metadata(next((folder / "comments").iterdir())).num_rows
+    comments = ray.data.read_parquet(str(folder / "comments")).repartition(target_num_rows_per_block=rows)
+    pool = {"compute": ray.data.ActorPoolStrategy(size=workers), "num_cpus": 1, "batch_size": BATCH, "batch_format": "pyarrow"}
     comments.map_batches(Timed, fn_constructor_args=job, **pool).write_parquet(str(folder / "out"))
 
 
@@ -87,7 +93,7 @@ def spark(folder: Path, workers: int, job: tuple) -> None:
     notes, model, idle = job
     os.environ["PYSPARK_PYTHON"] = sys.executable
     builder = pyspark.sql.SparkSession.builder.master(f"local[{workers}]").config("spark.ui.enabled", False)
-    builder = builder.config("spark.log.level", "OFF").config("spark.sql.execution.arrow.maxRecordsPerBatch", BLOCK)
+    builder = builder.config("spark.log.level", "OFF").config("spark.sql.execution.arrow.maxRecordsPerBatch", BATCH)
     session = builder.config("spark.sql.files.openCostInBytes", 128 << 20).getOrCreate()
     answer = ours._function("timed", noting(notes, model, idle), "label string, score float, error string")
     scored = session.read.parquet(str(folder / "comments")).withColumn("answer", answer("text"))
@@ -126,7 +132,7 @@ def once(args: argparse.Namespace, kind: str, workers: int, idle: bool = False) 
     with tempfile.TemporaryDirectory() as top:
         folder, notes = Path(top), Path(top) / "notes"
         notes.mkdir()
-        data.write(folder / "comments", args.rows, args.rows // BLOCK)
+        data.write(folder / "comments", args.rows, args.rows // BATCH // BATCHES[args.what])
         job = [kind, str(folder), workers, [str(notes), args.model and str(args.model.resolve()), idle]]
         done = subprocess.run([sys.executable, __file__, "run", json.dumps(job)], capture_output=True, text=True)
         if done.returncode:
@@ -134,11 +140,12 @@ def once(args: argparse.Namespace, kind: str, workers: int, idle: bool = False) 
         each = [[[float(x) for x in line.split()] for line in path.read_text().splitlines()] for path in notes.iterdir()]
     if len(each) != workers:
         raise SystemExit(f"{kind}: {len(each)} of {workers} workers had something to do")
-    batches = [batch for worker in each for batch in worker]
-    seconds = max(end for _, end, *_ in batches) - min(start for start, *_ in batches)
+    first, last = max(worker[0][0] for worker in each), min(worker[-1][1] for worker in each)
+    # Of a batch that was begun before or ended after, a part.
+    within = [rows * max(0, min(end, last) - max(start, first)) / (end - start) for worker in each for start, end, rows, _ in worker]
     # Of each worker its last batch but one: both are there then.
     memory = sum(worker[-2][3] for worker in each)
-    return {"rows/s": sum(rows for *_, rows, _ in batches) / seconds, "MiB": memory / 2**20}
+    return {"rows/s": sum(within) / (last - first), "MiB": memory / 2**20}
 
 
 def speed(args: argparse.Namespace, kinds: list[str]) -> None:
@@ -162,11 +169,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["speed", "memory"])
     parser.add_argument("--model", type=Path, help="a packed file or a directory (default: the built-in demo)")
-    parser.add_argument("--rows", type=int, help="in thousands (default: 30 for speed, 4 for memory)")
+    parser.add_argument("--rows", type=int, help="in thousands (default: 60 for speed, 4 for memory)")
     parser.add_argument("--rounds", type=int, default=3, help="of speed (default: 3)")
     parser.add_argument("--kinds", default="plain,ray,spark", help="the first is what the others are held against (default: plain,ray,spark)")
     args = parser.parse_args()
-    args.rows = BLOCK * (args.rows or {"speed": 30, "memory": 4}[args.what])
+    args.rows = BATCH * (args.rows or {"speed": 60, "memory": 4}[args.what])
     {"speed": speed, "memory": memory}[args.what](args, args.kinds.split(","))
 
 
