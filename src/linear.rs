@@ -5,7 +5,7 @@ mod weight;
 use std::sync::Arc;
 
 use nimbert_kernels::{
-    Activation, HalfRows, Int8Panels, Output, PANEL, Panels, QuantizedRows, pad_to_panels,
+    Activation, HalfScratch, Int8Panels, Output, PANEL, Panels, QuantizedRows, pad_to_panels,
 };
 
 pub(crate) use self::weight::Weight;
@@ -34,7 +34,7 @@ pub(crate) struct Linear {
 #[derive(Debug, Default)]
 pub(crate) struct Operand {
     quantized: QuantizedRows,
-    halves: HalfRows,
+    halves: HalfScratch,
 }
 
 /// Rows that a layer reads.

@@ -37,9 +37,9 @@ pub(crate) struct Half {
 /// The entry points of one tier. Safe to call where the tier is available, under each function's own contract.
 #[derive(Debug)]
 pub(crate) struct Table {
-    pub(crate) matmul_f32: unsafe fn(&matmul_float::Args<f32>),
-    /// Weights in halves, everything else in f32.
-    pub(crate) matmul_f16: unsafe fn(&matmul_float::Args<u16>),
+    pub(crate) matmul_f32: unsafe fn(&matmul_float::Args, *const f32),
+    /// Weights in halves, everything else in f32; and room for a panel in f32.
+    pub(crate) matmul_f16: unsafe fn(&matmul_float::Args, *const u16, *mut f32),
     /// Both operands in halves, where there is arithmetic for it.
     pub(crate) half: Option<Half>,
     pub(crate) matmul_int8: unsafe fn(&matmul_int8::Args),
@@ -76,9 +76,10 @@ macro_rules! entry {
 macro_rules! table {
     ($name:ident, $simd:ty, $features:tt) => {
         pub(in crate::arch) const $name: crate::arch::Table = {
-            use crate::generic::{attention, limits, matmul_float, matmul_int8, rows, tile::Widened};
-            entry!($features matmul_f32(args: &matmul_float::Args<f32>), matmul_float::run::<$simd, $simd>);
-            entry!($features matmul_f16(args: &matmul_float::Args<u16>), matmul_float::run::<$simd, Widened<$simd>>);
+            use crate::generic::{attention, limits, matmul_float, matmul_int8, rows};
+            entry!($features matmul_f32(args: &matmul_float::Args, rhs: *const f32), matmul_float::run::<$simd, $simd>);
+            entry!($features matmul_f16(args: &matmul_float::Args, rhs: *const u16, room: *mut f32),
+                |args, rhs, room| matmul_float::run_halves::<$simd>(args, rhs, room, matmul_f32));
             entry!($features matmul_int8(args: &matmul_int8::Args), matmul_int8::run::<$simd, 2>);
             entry!($features attention(args: &attention::Args) -> bool, attention::run::<$simd, 2>);
             entry!($features add_layer_norm(

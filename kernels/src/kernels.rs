@@ -11,10 +11,12 @@ mod matmul;
 mod operands;
 mod output;
 mod rows;
+#[cfg(test)]
+mod simulated;
 
 pub use attention::Attention;
 pub use distance_bias::DistanceBias;
-pub use operands::{HalfRows, QuantizedRows};
+pub use operands::{HalfScratch, QuantizedRows};
 pub use output::Output;
 pub use rows::LayerNorm;
 

@@ -37,7 +37,9 @@ mod team;
 
 pub use aligned::{CacheLine, aligned_copy, try_zeroed, zeroed};
 pub use isa::{Isa, UnknownIsa};
-pub use kernels::{Activation, Attention, DistanceBias, HalfRows, Kernels, LayerNorm, Output, QuantizedRows};
+pub use kernels::{
+    Activation, Attention, DistanceBias, HalfScratch, Kernels, LayerNorm, Output, QuantizedRows,
+};
 pub use limits::Arithmetic;
 pub use pack::{
     Panels, f32_panels_len, halve_panels, int8_panels_len, pack_f32, pad_to_panels, try_halve_panels,

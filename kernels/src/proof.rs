@@ -4,8 +4,8 @@
 use std::{fmt, sync::OnceLock};
 
 use crate::{
-    Activation, Attention, HalfRows, Isa, Kernels, Output, PANEL, Panels, QuantizedRows, Team, halve_panels,
-    pack_f32, pack_int8, reference,
+    Activation, Attention, HalfScratch, Isa, Kernels, Output, PANEL, Panels, QuantizedRows, Team,
+    halve_panels, pack_f32, pack_int8, reference,
 };
 
 /// An instruction set that gave a wrong answer on this machine.
@@ -124,7 +124,7 @@ impl Products<'_> {
         let tolerance = if self.kernels.table.half.is_some() { 0.1 } else { 0.0 };
         self.is(tolerance, |team, bias, out| {
             let (lhs, rhs) = (values(self.lhs), Panels::f16(&panels, N, K));
-            let halves = &mut HalfRows::default();
+            let halves = &mut HalfScratch::default();
             self.kernels.matmul_f16(
                 team,
                 &lhs,
@@ -230,7 +230,7 @@ mod tests {
     };
 
     /// Computes nothing.
-    unsafe fn idle<T>(_: &T) {}
+    unsafe fn idle<T>(_: &T, _: *const f32) {}
 
     /// Attends to nothing.
     unsafe fn zeros(args: &attention::Args) -> bool {

@@ -5,7 +5,7 @@
 //! Each has a share of a phase's work, and those that are done help the others ([`shares`]): a helper that comes late, or is
 //! taken away by the system, costs what it would have done but never blocks the leader.
 
-mod shares;
+pub(crate) mod shares;
 
 use std::{
     cell::UnsafeCell,

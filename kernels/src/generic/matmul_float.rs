@@ -8,13 +8,14 @@ use super::{
     output::Out,
     prefetch::Ahead,
     simd::Simd,
-    tile::{Lanes, by_rows, tile},
+    tile::{Lanes, Widened, by_rows, tile},
 };
 use crate::{Activation, PANEL};
 
-/// One block of rows and panels of a product. Raw because blocks of one output are written by several threads.
+/// One block of rows and panels of a product, but for the ⌈n/32⌉ panels of `[k][32]`, whose type differs. Raw because blocks of
+/// one output are written by several threads.
 #[derive(Clone, Copy)]
-pub(crate) struct Args<W> {
+pub(crate) struct Args {
     /// Rows of `lhs` and `out`.
     pub(crate) m: usize,
     /// Columns of `lhs`, rows of a panel.
@@ -24,12 +25,12 @@ pub(crate) struct Args<W> {
     pub(crate) lhs: *const f32,
     /// From one row of `lhs` to the next.
     pub(crate) lhs_stride: usize,
-    /// ⌈n/32⌉ panels of `[k][32]`.
-    pub(crate) rhs: *const W,
     /// Whole panels.
     pub(crate) bias: *const f32,
     pub(crate) activation: Activation,
     pub(crate) out: Out,
+    /// Where the first panel is in memory, and the bytes of each, whatever it is read from: what tiles ask for ahead.
+    pub(crate) stored: (*const u8, usize),
 }
 
 /// Bias, activation and store of a tile whose first column is `column` of a panel.
@@ -37,8 +38,8 @@ pub(crate) struct Args<W> {
 /// # Safety
 /// `args` is valid, and `row + MR <= args.m`.
 #[inline(always)]
-unsafe fn finish<S: Simd, W: Copy, const MR: usize>(
-    args: &Args<W>,
+unsafe fn finish<S: Simd, const MR: usize>(
+    args: &Args,
     row: usize,
     (panel, column): (usize, usize),
     acc: [[S::F32; 2]; MR],
@@ -79,19 +80,18 @@ pub(crate) unsafe fn store_below<S: Simd>(row: *mut f32, column: usize, n: usize
 /// `MR` rows of one panel, two registers of columns at a time.
 #[inline(always)]
 unsafe fn rows_of_panel<S: Simd, L: Lanes<Elem = f32, V = S::F32>, const MR: usize>(
-    args: &Args<L::Weight>,
+    args: &Args,
     row: usize,
-    panel: usize,
+    (panel, rhs): (usize, *const L::Weight),
     ahead: Ahead,
 ) {
-    // SAFETY: the caller's promise: `row + MR <= m`, and `panel` is one of ⌈n/32⌉.
+    // SAFETY: the caller's promise: `row + MR <= m`, and `rhs` is the panel of this number, one of ⌈n/32⌉.
     unsafe {
         let lhs = args.lhs.add(row * args.lhs_stride);
-        let rhs = args.rhs.add(panel * args.k * PANEL);
         for column in (0..PANEL).step_by(2 * S::LANES) {
             if panel * PANEL + column < args.n {
                 let acc = tile::<L, MR, 2>(args.k, lhs, (args.lhs_stride, 1), rhs.add(column), ahead);
-                finish::<S, L::Weight, MR>(args, row, (panel, column), acc);
+                finish::<S, MR>(args, row, (panel, column), acc);
             }
         }
     }
@@ -102,25 +102,52 @@ unsafe fn rows_of_panel<S: Simd, L: Lanes<Elem = f32, V = S::F32>, const MR: usi
 /// # Safety
 /// The processor has `S` and `L`; pointers are valid for the shapes that [`Args`] gives, and nobody else writes the block.
 #[inline(always)]
-pub(crate) unsafe fn run<S: Simd, L: Lanes<Elem = f32, V = S::F32>>(args: &Args<L::Weight>) {
-    // SAFETY: the caller's promise; the loops stay below m and n.
+pub(crate) unsafe fn run<S: Simd, L: Lanes<Elem = f32, V = S::F32>>(args: &Args, rhs: *const L::Weight) {
+    let (stored, bytes) = args.stored;
+    for panel in 0..args.n.div_ceil(PANEL) {
+        let (mut row, tiles) = (0, args.m.div_ceil(S::MR));
+        let rhs = rhs.wrapping_add(panel * args.k * PANEL);
+        for tile in 0..tiles {
+            // Tiles of equal height: a low one would wait for its sums' latency.
+            let rows = (args.m - row).div_ceil(tiles - tile);
+            let ahead = Ahead::new(stored.wrapping_add(panel * bytes), bytes, args.k, rows, (tile, tiles));
+            // SAFETY: the caller's promise; the loops stay below m and n.
+            unsafe { by_rows!(rows, S::MR, rows_of_panel::<S, L>(args, row, (panel, rhs), ahead)) };
+            row += rows;
+        }
+    }
+}
+
+/// Tiles from which a panel in halves is widened once for all of them: to store it as f32 costs as much as four conversions in tiles,
+/// most of which hide behind their arithmetic.
+const WIDENED_ONCE: usize = 5;
+
+/// [`run`] with weights in halves: the same sums as of the same weights in f32, by `in_f32`, which is [`run`] in a function of its
+/// own, as compilers keep sums in registers only in functions that are not too long. `widened` has room for a panel.
+///
+/// # Safety
+/// As there.
+#[inline(always)]
+pub(crate) unsafe fn run_halves<S: Simd>(
+    args: &Args,
+    rhs: *const u16,
+    widened: *mut f32,
+    in_f32: unsafe fn(&Args, *const f32),
+) {
+    let &Args { m, k, n, bias, out, stored: (stored, bytes), .. } = args;
+    // SAFETY: the caller's promise; the loops stay below n, and below the panel's length, which is of whole registers.
     unsafe {
-        for panel in 0..args.n.div_ceil(PANEL) {
-            let (mut row, tiles) = (0, args.m.div_ceil(S::MR));
-            for tile in 0..tiles {
-                // Tiles of equal height: a low one would wait for its sums' latency.
-                let rows = (args.m - row).div_ceil(tiles - tile);
-                let bytes = args.k * PANEL * size_of::<L::Weight>();
-                let ahead = Ahead::new(
-                    args.rhs.wrapping_byte_add(panel * bytes).cast(),
-                    bytes,
-                    args.k,
-                    rows,
-                    (tile, tiles),
-                );
-                by_rows!(rows, S::MR, rows_of_panel::<S, L>(args, row, panel, ahead));
-                row += rows;
+        if m.div_ceil(S::MR) < WIDENED_ONCE {
+            return run::<S, Widened<S>>(args, rhs);
+        }
+        for panel in 0..n.div_ceil(PANEL) {
+            let (rhs, column) = (rhs.add(panel * k * PANEL), panel * PANEL);
+            for i in (0..k * PANEL).step_by(S::LANES) {
+                S::store(widened.add(i), S::load_half(rhs.add(i)));
             }
+            let (n, bias, out) = (n - column, bias.add(column), out.part(0, panel));
+            let stored = (stored.wrapping_add(panel * bytes), bytes);
+            in_f32(&Args { n: n.min(PANEL), bias, out, stored, ..*args }, widened);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Activation, HalfRows, Kernels, Output, QuantizedRows, Shared};
+use super::{Activation, HalfScratch, Kernels, Output, QuantizedRows, Shared};
 use crate::{
     Int8Panels, PANEL, Panels, Team,
     arch::Half,
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A product's output in blocks of rows. The units that a team shares are the panels of the blocks, block by block.
-struct Grid {
+pub(super) struct Grid {
     m: usize,
     /// Rows of an owner: a thread that has them to itself, or the whole team.
     own: usize,
@@ -37,7 +37,7 @@ impl Grid {
     const TILE: usize = 12;
 
     /// Blocks begin at a multiple of `group` rows, and are of whole tiles as far as they can be.
-    fn new(m: usize, n: usize, row_bytes: usize, group: usize, threads: usize) -> Self {
+    pub(super) fn new(m: usize, n: usize, row_bytes: usize, group: usize, threads: usize) -> Self {
         let most = (Self::ROW_BLOCK_BYTES / row_bytes.max(1)).max(Self::TILE);
         let owners = (m / Self::OWN_ROWS).clamp(1, threads);
         let own = m.div_ceil(owners).next_multiple_of(group).max(1);
@@ -46,7 +46,7 @@ impl Grid {
         Self { m, own, rows, panels: n.div_ceil(PANEL) }
     }
 
-    fn units(&self) -> usize {
+    pub(super) fn units(&self) -> usize {
         self.m.div_ceil(self.own) * self.own.div_ceil(self.rows) * self.panels
     }
 
@@ -67,9 +67,11 @@ impl Grid {
         std::iter::from_fn(next).filter(|block| block.rows > 0)
     }
 
-    /// Calls `compute` for blocks that make up the output.
-    fn run(&self, team: &Team, compute: impl Fn(Block) + Sync) {
-        team.run(self.units(), 1, |_, units| self.blocks(units).for_each(&compute));
+    /// Calls `compute(worker, block)` for blocks that make up the output.
+    fn run(&self, team: &Team, compute: impl Fn(usize, Block) + Sync) {
+        team.run(self.units(), 1, |worker, units| {
+            self.blocks(units).for_each(|block| compute(worker, block));
+        });
     }
 }
 
@@ -88,11 +90,16 @@ impl Kernels {
         activation: Activation,
         out: Output<'_>,
     ) {
-        self.matmul_float(team, lhs, rhs, self.table.matmul_f32, bias, activation, out);
+        let kernel = self.table.matmul_f32;
+        self.matmul_float(team, lhs, rhs, bias, activation, out, |_, args, rhs| {
+            // SAFETY: the tier is available (`new`); `matmul_float` has checked the shapes and gives each task a block of its own.
+            unsafe { kernel(args, rhs) }
+        });
     }
 
-    /// [`Kernels::matmul_f32`] with weights in half precision. Where the machine has arithmetic for halves
-    /// ([`crate::Isa::Avx512Fp16`]) the rows of `lhs` are made halves too, in `halves`; elsewhere products are in f32.
+    /// [`Kernels::matmul_f32`] with weights in half precision, and something to work in. Where the machine has arithmetic for
+    /// halves ([`crate::Isa::Avx512Fp16`]) the rows of `lhs` are made halves too; elsewhere products are those of the same
+    /// weights in f32.
     ///
     /// # Panics
     /// When shapes don't fit.
@@ -104,33 +111,35 @@ impl Kernels {
         &self,
         team: &Team,
         lhs: &[f32],
-        halves: &mut HalfRows,
+        scratch: &mut HalfScratch,
         rhs: Panels<'_, u16>,
         bias: &[f32],
         activation: Activation,
         out: Output<'_>,
     ) {
-        match self.table.half {
-            None => {
-                self.matmul_float(team, lhs, rhs, self.table.matmul_f16, bias, activation, out);
-            }
-            Some(half) => {
-                self.halve_rows(team, lhs, rhs.k, half, halves);
-                self.matmul_half(team, halves, rhs, half, bias, activation, out);
-            }
+        if let Some(half) = self.table.half {
+            self.halve_rows(team, lhs, rhs.k, half, scratch);
+            return self.matmul_half(team, scratch, rhs, half, bias, activation, out);
         }
+        let (k, kernel) = (rhs.k, self.table.matmul_f16);
+        let room = Shared(scratch.panels(team.threads(), k * PANEL).as_mut_ptr());
+        self.matmul_float(team, lhs, rhs, bias, activation, out, |worker, args, rhs| {
+            // SAFETY: as above; each worker has room for a panel of its own.
+            unsafe { kernel(args, rhs, room.at(worker * k * PANEL)) }
+        });
     }
 
+    /// Calls `kernel(worker, args, panels)` for blocks that make up the output.
     #[expect(clippy::too_many_arguments, reason = "as above")]
     fn matmul_float<W: Copy + Sync>(
         &self,
         team: &Team,
         lhs: &[f32],
         rhs: Panels<'_, W>,
-        kernel: unsafe fn(&matmul_float::Args<W>),
         bias: &[f32],
         activation: Activation,
         out: Output<'_>,
+        kernel: impl Fn(usize, &matmul_float::Args, *const W) + Sync,
     ) {
         let Panels { n, k, .. } = rhs;
         assert!(k > 0 && lhs.len().is_multiple_of(k), "lhs of {} values has rows of {k}", lhs.len());
@@ -138,26 +147,25 @@ impl Kernels {
         assert!(bias.len() >= n.next_multiple_of(PANEL), "bias of {} values for {n} columns", bias.len());
         let grid = Grid::new(m, n, 4 * k, 1, team.threads());
         let out = out.of(m, n);
-        grid.run(team, |Block { row, rows, panel, panels }| {
-            let column = panel * PANEL;
+        grid.run(team, |worker, Block { row, rows, panel, panels }| {
+            let (column, rhs) = (panel * PANEL, rhs.data[panel * k * PANEL..].as_ptr());
             let args = matmul_float::Args {
                 m: rows,
                 k,
                 n: (panels * PANEL).min(n - column),
                 lhs: lhs[row * k..].as_ptr(),
                 lhs_stride: k,
-                rhs: rhs.data[panel * k * PANEL..].as_ptr(),
                 bias: bias[column..].as_ptr(),
                 activation,
                 out: out.part(row, panel),
+                stored: (rhs.cast(), k * PANEL * size_of::<W>()),
             };
-            // SAFETY: the tier is available (`new`); the shapes were checked above; each task has a block of its own.
-            unsafe { kernel(&args) }
+            kernel(worker, &args, rhs);
         });
     }
 
     /// The rows of `x`, `[m, k]`, as halves.
-    fn halve_rows(&self, team: &Team, x: &[f32], k: usize, half: Half, rows: &mut HalfRows) {
+    fn halve_rows(&self, team: &Team, x: &[f32], k: usize, half: Half, rows: &mut HalfScratch) {
         assert!(k > 0 && x.len().is_multiple_of(k), "{} values have rows of {k}", x.len());
         let m = x.len() / k;
         let tiles = m.div_ceil(half.rows).max(1);
@@ -181,7 +189,7 @@ impl Kernels {
     fn matmul_half(
         &self,
         team: &Team,
-        lhs: &HalfRows,
+        lhs: &HalfScratch,
         rhs: Panels<'_, u16>,
         half: Half,
         bias: &[f32],
@@ -193,7 +201,7 @@ impl Kernels {
         assert!(bias.len() >= n.next_multiple_of(PANEL), "bias of {} values for {n} columns", bias.len());
         let grid = Grid::new(m, n, 2 * k, lhs.height, team.threads());
         let out = out.of(m, n);
-        grid.run(team, |Block { row, rows, panel, panels }| {
+        grid.run(team, |_, Block { row, rows, panel, panels }| {
             let column = panel * PANEL;
             let args = matmul_half::Args {
                 m: rows,
@@ -215,7 +223,7 @@ impl Kernels {
 
     /// [`Kernels::matmul_f32`] with int8 operands: sums are exact in i32, and
     /// `out = activation(scale of the row · scale of the column · sum + middle of the row · Σ column + bias)`. [`Activation::Gelu`] is
-    /// off by at most 3e-5 here, far below what the next rounding to eight bits leaves.
+    /// off by at most 2e-4 here, far below what the next rounding to eight bits leaves.
     ///
     /// # Panics
     /// When shapes don't fit.
@@ -237,7 +245,7 @@ impl Kernels {
         assert!(shortest >= padded, "bias, scales and sums for {n} columns, not {shortest}");
         let grid = Grid::new(m, n, k, order.rows, team.threads());
         let out = out.of(m, n);
-        grid.run(team, |Block { row, rows, panel, panels }| {
+        grid.run(team, |_, Block { row, rows, panel, panels }| {
             let column = panel * PANEL;
             let args = matmul_int8::Args {
                 m: rows,

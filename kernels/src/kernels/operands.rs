@@ -83,13 +83,25 @@ impl Kernels {
     }
 }
 
-/// Rows in half precision, each divided by a power of two, as the left side of a product in halves.
+/// What a product with weights in halves works in. Where there is arithmetic for halves, the rows of its left side in half
+/// precision, each divided by a power of two; elsewhere panels in f32.
 #[derive(Debug, Default)]
-pub struct HalfRows {
+pub struct HalfScratch {
     /// `[⌈m/height⌉][k][height]`; longer after a larger product.
     pub(super) bits: Vec<u16>,
     /// Rows of a tile: their values stand side by side.
     pub(super) height: usize,
     /// What a row was divided by, `[m]`.
     pub(super) scales: Vec<f32>,
+    /// A panel for each thread, `[threads][k][32]`; longer after a larger product.
+    lines: Vec<CacheLine>,
+}
+
+impl HalfScratch {
+    /// Room for a panel of `len` values for each of so many threads.
+    pub(super) fn panels(&mut self, threads: usize, len: usize) -> &mut [f32] {
+        let needed = lines::<f32>(threads * len);
+        self.lines.resize(self.lines.len().max(needed), CacheLine([0; 64]));
+        cast_slice_mut(&mut self.lines)
+    }
 }

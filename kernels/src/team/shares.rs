@@ -11,7 +11,7 @@ use std::{
 ///
 /// Where the units of all phases follow the rows of a batch, a worker has the same rows in each, and in its cache.
 #[derive(Debug)]
-pub(super) struct Shares(Box<[Share]>);
+pub(crate) struct Shares(Box<[Share]>);
 
 /// The first unit in the upper half, the end in the lower one. Of two cache lines, since some processors fetch them in pairs.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub(super) struct Shares(Box<[Share]>);
 struct Share(AtomicU64);
 
 impl Shares {
-    pub(super) fn new(workers: usize) -> Self {
+    pub(crate) fn new(workers: usize) -> Self {
         Self((0..workers).map(|_| Share::default()).collect())
     }
 
@@ -27,7 +27,7 @@ impl Shares {
     ///
     /// # Panics
     /// When there are 2³² units or more.
-    pub(super) fn deal(&self, units: usize) {
+    pub(crate) fn deal(&self, units: usize) {
         let (units, workers) =
             (u64::from(u32::try_from(units).expect("units of a phase")), self.0.len() as u64);
         for (worker, share) in (0..workers).zip(&self.0) {
@@ -37,7 +37,7 @@ impl Shares {
     }
 
     /// The next units for a worker, at least `least`, which is not 0, where so many are left in a share; none when all are claimed.
-    pub(super) fn claim(&self, worker: usize, least: usize) -> Option<Range<usize>> {
+    pub(crate) fn claim(&self, worker: usize, least: usize) -> Option<Range<usize>> {
         let (before, own_and_after) = self.0.split_at(worker);
         let (own, after) = own_and_after.split_first()?;
         let of_others = || after.iter().chain(before).find_map(|share| share.claim(least, Side::Back));

@@ -5,7 +5,7 @@ use crate::common::*;
 use ::half::f16;
 use bytemuck::cast_slice;
 use nimbert_kernels::{
-    Activation, Attention, HalfRows, Isa, Kernels, Output, Panels, Team, halve_panels, pack_f32,
+    Activation, Attention, HalfScratch, Isa, Kernels, Output, Panels, Team, halve_panels, pack_f32,
     pad_to_panels, reference,
 };
 
@@ -31,7 +31,7 @@ impl Product {
         Self { n, k, lhs, rhs, bias: random.values(n) }
     }
 
-    fn run(&self, kernels: Kernels, team: &Team, lhs: &[f32], halves: &mut HalfRows) -> Vec<f32> {
+    fn run(&self, kernels: Kernels, team: &Team, lhs: &[f32], halves: &mut HalfScratch) -> Vec<f32> {
         let panels = halve_panels(&pack_f32(&self.rhs, self.n, self.k));
         let bias = pad_to_panels(&self.bias);
         let mut out = vec![f32::NAN; lhs.len() / self.k * self.n];
@@ -69,7 +69,7 @@ fn has_halves(kernels: Kernels) -> bool {
 fn products_are_within_the_bound_of_the_oracle() {
     for kernels in tiers() {
         let halves_arithmetic = has_halves(kernels);
-        let mut halves = HalfRows::default();
+        let mut halves = HalfScratch::default();
         for m in [1, 2, 7, 8, 11, 12, 13, 24, 25, 37] {
             for (n, k) in [(1, 1), (5, 3), (31, 5), (33, 66), (64, 127), (66, 128), (100, 129), (32, 768)] {
                 let product = Product::new(m, n, k);
@@ -102,7 +102,7 @@ fn products_are_within_the_bound_of_the_oracle() {
 fn a_row_has_the_same_bits_alone_in_any_batch_and_on_any_team() {
     for kernels in tiers() {
         let product = Product::new(37, 70, 300);
-        let mut halves = HalfRows::default();
+        let mut halves = HalfScratch::default();
         let all = product.run(kernels, &Team::solo(), &product.lhs, &mut halves);
         for threads in [2, 4] {
             let threaded = with_team(threads, |team| product.run(kernels, team, &product.lhs, &mut halves));
@@ -119,12 +119,35 @@ fn a_row_has_the_same_bits_alone_in_any_batch_and_on_any_team() {
     }
 }
 
+/// Without arithmetic for halves: the same sums as of the same weights in f32, of so few rows that a panel is widened in every
+/// tile and of so many that it is widened once.
+#[test]
+fn widened_products_are_those_in_f32() {
+    for kernels in tiers().into_iter().filter(|kernels| !has_halves(*kernels)) {
+        let mut scratch = HalfScratch::default();
+        // The room for a panel is that of a larger one before.
+        for (m, n, k) in [(64, 33, 130), (64, 70, 66), (13, 70, 66), (61, 64, 5), (150, 31, 128)] {
+            let product = Product::new(m, n, k);
+            let packed = pack_f32(&product.rhs, n, k);
+            let (panels, bias) = (Panels::f32(&packed, n, k), pad_to_panels(&product.bias));
+            let mut expected = vec![f32::NAN; m * n];
+            let out = Output::rows(&mut expected, n);
+            kernels.matmul_f32(&Team::solo(), &product.lhs, panels, &bias, Activation::Identity, out);
+            for threads in [1, 2, 3] {
+                let found = with_team(threads, |team| product.run(kernels, team, &product.lhs, &mut scratch));
+                let what = format!("{}, {m}x{n}x{k} on {threads} threads", kernels.isa());
+                assert_same_bits(&found, &expected, &what);
+            }
+        }
+    }
+}
+
 /// Rows far outside the range of halves: the power of two that they are divided by brings them back, exactly.
 #[test]
 fn rows_of_any_size_scale_exactly() {
     for kernels in tiers() {
         let product = Product { bias: vec![0.0; 33], ..Product::new(5, 33, 66) };
-        let mut halves = HalfRows::default();
+        let mut halves = HalfScratch::default();
         let plain = product.run(kernels, &Team::solo(), &product.lhs, &mut halves);
         for size in [2.0_f32.powi(-90), 2.0_f32.powi(-20), 2.0_f32.powi(20), 2.0_f32.powi(90)] {
             let lhs: Vec<f32> = product.lhs.iter().map(|x| x * size).collect();
@@ -148,7 +171,7 @@ fn large_weights_do_not_overflow() {
                 (0..n * k).map(|i| if i / k % 2 == 0 { size } else { -size / (1 + i % 3) as f32 }).collect();
             let lhs: Vec<f32> = (0..m * k).map(|i| 1.0 + (i % 7) as f32 / 8.0).collect();
             let product = Product { lhs, rhs, bias: vec![0.5; n], ..Product::new(m, n, k) };
-            let found = product.run(kernels, &Team::solo(), &product.lhs, &mut HalfRows::default());
+            let found = product.run(kernels, &Team::solo(), &product.lhs, &mut HalfScratch::default());
             for (i, found) in found.into_iter().enumerate() {
                 let (x, w) = (&product.lhs[i / n * k..][..k], &product.rhs[i % n * k..][..k]);
                 let expected: f64 = x.iter().zip(w).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum();

@@ -3,7 +3,7 @@
 use crate::common::*;
 use gemm::{Parallelism, gemm};
 use nimbert_kernels::{
-    Activation, CacheLine, HalfRows, Kernels, Output, PANEL, Panels, QuantizedRows, Team, halve_panels,
+    Activation, CacheLine, HalfScratch, Kernels, Output, PANEL, Panels, QuantizedRows, Team, halve_panels,
     pack_f32, pack_int8, pad_to_panels, reference,
 };
 use proptest::prelude::*;
@@ -204,7 +204,7 @@ fn columns_in_blocks_have_the_same_bits() {
                 with_team(threads, |team| match number {
                     0 => kernels.matmul_f32(team, lhs, case.panels(), bias, activation, to),
                     1 => {
-                        let (rhs, rows) = (Panels::f16(&halves, n, k), &mut HalfRows::default());
+                        let (rhs, rows) = (Panels::f16(&halves, n, k), &mut HalfScratch::default());
                         kernels.matmul_f16(team, lhs, rows, rhs, bias, activation, to);
                     }
                     _ => {
