@@ -148,7 +148,7 @@ pub(crate) fn activation_bound(x: f64, activation: Activation) -> f64 {
 /// [`activation_bound`] of an int8 product, whose GELU has a shorter polynomial: its output is rounded to eight bits next.
 pub(crate) fn activation_bound_int8(x: f64, activation: Activation) -> f64 {
     match activation {
-        Activation::Gelu => 2e-4_f64.max(U * x.abs()),
+        Activation::Gelu => 3e-5_f64.max(U * x.abs()),
         other => activation_bound(x, other),
     }
 }
