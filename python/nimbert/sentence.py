@@ -46,12 +46,6 @@ def _only_numpy(convert_to_tensor: bool, device: object) -> None:
         raise OptionError(f"device={device!r}: this is computed on the CPU")
 
 
-def _said(engine: Engine, key: str) -> Any:
-    """What the directory's file of sentence-transformers has under a key, if there are such."""
-    said = engine.path and engine.path / "config_sentence_transformers.json"
-    return json.loads(said.read_text(encoding="utf-8")).get(key) if said and said.is_file() else None
-
-
 def _softmax(logits: Array) -> Array:
     powers = numpy.exp(logits - logits.max(1, keepdims=True))
     scores: Array = powers / powers.sum(1, keepdims=True)
@@ -239,7 +233,9 @@ class SentenceEncoder:
     @property
     def similarity_fn_name(self) -> str:
         """What similarity() computes: what the model's directory says, else cosine."""
-        return _said(self.engine, "similarity_fn_name") or "cosine"
+        said = self.engine.path and self.engine.path / "config_sentence_transformers.json"
+        name = json.loads(said.read_text(encoding="utf-8")).get("similarity_fn_name") if said and said.is_file() else None
+        return name or "cosine"
 
     def similarity(self, embeddings1: ArrayLike, embeddings2: ArrayLike) -> Array:
         """Cosines, or products where the model says so: float32[n, m] of float32[n, d] and float32[m, d]."""

@@ -107,8 +107,12 @@ impl Kernels {
 
     /// Calls `f` for each row, several at a time, alone when it is too little to share.
     pub(super) fn over_rows(&self, team: &Team, rows: usize, len: usize, f: impl Fn(usize) + Sync) {
-        /// Values that are worth a claim: a microsecond of row-wise work.
-        const LEAST: usize = 4096;
-        team.run(rows, (LEAST / len).max(1), |_, rows| rows.for_each(&f));
+        team.run(rows, least_rows(len), |_, rows| rows.for_each(&f));
     }
+}
+
+/// The fewest rows of `len` values that are worth a claim: a microsecond of row-wise work.
+pub(super) fn least_rows(len: usize) -> usize {
+    const VALUES: usize = 4096;
+    (VALUES / len).max(1)
 }

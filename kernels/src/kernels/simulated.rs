@@ -4,7 +4,7 @@
 //! each operation takes on one thread, as `nimbert bench --profile` has it, what a claim and a phase cost, and cores that do not
 //! slow each other. So it says what the cutting and the sharing lose, and nothing of memory, caches and clocks.
 
-use super::matmul::Grid;
+use super::{matmul::Grid, rows::least_rows};
 use crate::team::shares::Shares;
 
 /// Microseconds until a helper has seen that a phase is open, and until the leader has seen that all are done.
@@ -46,7 +46,7 @@ impl Profile {
         let rows = |millis: f64, len: usize| Phase {
             micros: 1e3 * millis / LAYERS,
             units: m,
-            least: (4096 / len).max(1),
+            least: least_rows(len),
         };
         vec![
             product(self.qkv, 3 * 768, 768),
