@@ -55,6 +55,20 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn sum_i32(a: Self::I32) -> i32;
     /// 2 to the power of `n`, for -126 <= n <= 127.
     unsafe fn exp2(n: Self::I32) -> Self::F32;
+    /// Whether [`Simd::look_up`] is an instruction or two.
+    const LOOKS_UP: bool = false;
+    /// Lane by lane what `table` has at the last five bits of `at`.
+    #[inline(always)]
+    unsafe fn look_up(table: &[f32; 32], at: Self::F32) -> Self::F32 {
+        let mut lanes = [0.0_f32; crate::PANEL];
+        // SAFETY: the caller's promise; a register is at most a panel.
+        unsafe { Self::store(lanes.as_mut_ptr(), at) };
+        for lane in &mut lanes {
+            *lane = table[(lane.to_bits() & 31) as usize];
+        }
+        // SAFETY: as above.
+        unsafe { <Self as Simd>::load(lanes.as_ptr()) }
+    }
     /// Transposes a block: `to` gets `columns` rows of [`Self::LANES`] values, `to_stride` apart, the columns of that
     /// many rows at `rows`; all of the pointers are valid for `columns` values.
     #[inline(always)]

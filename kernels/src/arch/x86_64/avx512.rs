@@ -104,6 +104,14 @@ impl Simd for Avx512 {
     unsafe fn exp2(n: __m512i) -> __m512 {
         unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_add_epi32(n, _mm512_set1_epi32(127)))) }
     }
+    const LOOKS_UP: bool = true;
+    #[inline(always)]
+    unsafe fn look_up(table: &[f32; 32], at: __m512) -> __m512 {
+        unsafe {
+            let (low, high) = (_mm512_loadu_ps(table.as_ptr()), _mm512_loadu_ps(table.as_ptr().add(16)));
+            _mm512_permutex2var_ps(low, _mm512_castps_si512(at), high)
+        }
+    }
     #[inline(always)]
     unsafe fn transpose(rows: &[*const f32], columns: usize, to: *mut f32, to_stride: usize) {
         unsafe {
