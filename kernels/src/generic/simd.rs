@@ -20,6 +20,8 @@ pub(crate) trait Simd: Copy + 'static {
     const LANES: usize;
     /// Rows of the largest f32 register tile: as many by two registers of sums fit the register file.
     const MR: usize;
+    /// Whether [`Simd::look_up`] is an instruction or two.
+    const LOOKS_UP: bool = false;
 
     unsafe fn splat(x: f32) -> Self::F32;
     unsafe fn load(from: *const f32) -> Self::F32;
@@ -55,8 +57,6 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn sum_i32(a: Self::I32) -> i32;
     /// 2 to the power of `n`, for -126 <= n <= 127.
     unsafe fn exp2(n: Self::I32) -> Self::F32;
-    /// Whether [`Simd::look_up`] is an instruction or two.
-    const LOOKS_UP: bool = false;
     /// Lane by lane what `table` has at the last five bits of `at`.
     #[inline(always)]
     unsafe fn look_up(table: &[f32; 32], at: Self::F32) -> Self::F32 {

@@ -15,6 +15,7 @@ impl Simd for Avx512 {
     type Scalar = __m512;
     const LANES: usize = 16;
     const MR: usize = 12;
+    const LOOKS_UP: bool = true;
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> __m512 {
@@ -104,7 +105,6 @@ impl Simd for Avx512 {
     unsafe fn exp2(n: __m512i) -> __m512 {
         unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_add_epi32(n, _mm512_set1_epi32(127)))) }
     }
-    const LOOKS_UP: bool = true;
     #[inline(always)]
     unsafe fn look_up(table: &[f32; 32], at: __m512) -> __m512 {
         unsafe {
