@@ -118,13 +118,15 @@ def disassemble(chroot: Chroot, file: pathlib.Path, *options: str) -> str:
     return chroot.run(command, capture=True).stdout
 
 
-def function(chroot: Chroot, program: pathlib.Path, name: str) -> str:
-    """The listing of the one function whose name ends so."""
+def function(chroot: Chroot, program: pathlib.Path, name: str) -> list[str]:
+    """The listings of the one function whose name ends so, and of its closure where the compiler left that for itself."""
     names = chroot.run(["llvm-nm", "-C", "--defined-only", str(program)], capture=True).stdout
-    full = {line.split(None, 2)[2] for line in names.splitlines() if line.endswith(f"::{name}")}
+    defined = {line.split(None, 2)[2] for line in names.splitlines() if len(line.split(None, 2)) == 3}
+    full = [known for known in defined if known.endswith(f"::{name}")]
     if len(full) != 1:
         raise ValueError(f"{program} has {len(full)} functions whose names end with {name}")
-    return disassemble(chroot, program, f"--disassemble-symbols={full.pop()}")
+    parts = [part for part in (full[0], f"{full[0]}::{{closure#0}}") if part in defined]
+    return [disassemble(chroot, program, f"--disassemble-symbols={part}") for part in parts]
 
 
 def largest(found: list[Loop], kernel: Kernel) -> Loop:
@@ -155,7 +157,10 @@ def report(chroot: Chroot, listing: bool) -> int:
     print(f"{'':24}{'':20}{'instructions':>14}" + "".join(f"{processor:>28}" for processor in PROCESSORS))
     print(f"{'':24}{'':20}{'multiply / all':>14}" + f"{'cycles, least, share':>28}" * len(PROCESSORS))
     for kernel in KERNELS:
-        tiles = [loop for loop in loops(function(chroot, program, kernel.function)) if loop.is_tile_of(kernel)]
+        listings = function(chroot, program, kernel.function)
+        tiles = [loop for part in listings for loop in loops(part) if loop.is_tile_of(kernel)]
+        if not tiles:
+            raise ValueError(f"{program}: {kernel.function} has no loop of {kernel.multiplies}")
         loop = largest(tiles, kernel)
         if listing:
             print("\n".join(loop.lines))
