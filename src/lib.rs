@@ -55,8 +55,8 @@ pub use options::{NumberType, Options, Precision};
 pub use tasks::{
     Aggregation, Answer, Answers, AnyTask, Asked, Classification, EmbedOptions, Embedder, Embedding, Entity,
     FillOptions, Filled, Filling, Hypotheses, Hypothesis, MaskFiller, Pooling, Prompt, Ranked, ReadOptions,
-    Reader, Reranker, Score, Scoring, TagOptions, Tagged, TaggedWords, Tagger, Task, TokenSpan, ZeroShot,
-    ZeroShotAnswer, tasks,
+    Reader, Reranker, Score, Scoring, Similarity, TagOptions, Tagged, TaggedWords, Tagger, Task, TokenSpan,
+    ZeroShot, ZeroShotAnswer, tasks,
 };
 pub use tokenizer::{Cut, Encoding, OnLong, Origin, Tokenizer, Window};
 

@@ -12,6 +12,7 @@ mod pooling;
 mod recipe;
 mod rerank;
 mod scoring;
+mod similarity;
 mod tag;
 mod zero_shot;
 
@@ -27,6 +28,7 @@ pub use self::{
     recipe::{EmbedOptions, Prompt},
     rerank::{Ranked, Reranker},
     scoring::Scoring,
+    similarity::Similarity,
     tag::{Aggregation, Entity, TagOptions, Tagged, TaggedWords, Tagger},
     zero_shot::{Hypotheses, Hypothesis, ZeroShot, ZeroShotAnswer},
 };

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
@@ -232,22 +231,23 @@ class SentenceEncoder:
 
     @property
     def similarity_fn_name(self) -> str:
-        """What similarity() computes: what the model's directory says, else cosine."""
-        said = self.engine.path and self.engine.path / "config_sentence_transformers.json"
-        name = json.loads(said.read_text(encoding="utf-8")).get("similarity_fn_name") if said and said.is_file() else None
-        return name or "cosine"
+        """What similarity() computes: what the model says, else cosine."""
+        return self.engine.similarity
 
     def similarity(self, embeddings1: ArrayLike, embeddings2: ArrayLike) -> Array:
-        """Cosines, or products where the model says so: float32[n, m] of float32[n, d] and float32[m, d]."""
+        """Cosines, or what the model says, products or distances below 0: float32[n, m] of float32[n, d] and float32[m, d]."""
         one, other = (numpy.atleast_2d(numpy.asarray(vectors, numpy.float32)) for vectors in (embeddings1, embeddings2))
         match self.similarity_fn_name:
             case "cosine":
-                products: Array = _unit(one) @ _unit(other).T
+                found: Array = _unit(one) @ _unit(other).T
             case "dot":
-                products = one @ other.T
+                found = one @ other.T
             case name:
-                raise OptionError(f"similarity_fn_name={name!r}: only cosine and dot are computed")
-        return products
+                order = {"euclidean": 2, "manhattan": 1}[name]
+                found = numpy.empty((len(one), len(other)), numpy.float32)
+                for row, distances in zip(one, found, strict=True):
+                    distances[:] = -numpy.linalg.norm(other - row, ord=order, axis=1)
+        return found
 
     def __repr__(self) -> str:
         return f"SentenceEncoder({self.engine!r})"

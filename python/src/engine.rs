@@ -170,6 +170,12 @@ impl Engine {
         Ok(embedder.prompts().map(|(name, text)| (name.to_owned(), text.to_owned())).collect())
     }
 
+    /// How the model's vectors are meant to be compared: cosine, dot, euclidean or manhattan. Raises ModelError if the model makes none.
+    #[getter]
+    fn similarity(&self, py: Python<'_>) -> PyResult<&'static str> {
+        Ok(self.embedder(py, None, None)?.similarity().name())
+    }
+
     /// What stands in a text for a word that is to be filled in, or None.
     #[getter]
     fn mask_token(&self, py: Python<'_>) -> PyResult<Option<String>> {

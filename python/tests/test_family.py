@@ -116,6 +116,28 @@ class Sentences(unittest.TestCase):
             self.assertEqual(unit.shape[1], 8)
             numpy.testing.assert_allclose(numpy.linalg.norm(unit, axis=1), 1, atol=1e-5)
 
+    def test_similarity(self):
+        path, rows = models("sentence-transformers")[0]
+        naive = {
+            "cosine": lambda a, b: a @ b / numpy.linalg.norm(a) / numpy.linalg.norm(b),
+            "dot": lambda a, b: a @ b,
+            "euclidean": lambda a, b: -numpy.sqrt(((a - b) ** 2).sum()),
+            "manhattan": lambda a, b: -numpy.abs(a - b).sum(),
+        }
+        with tempfile.TemporaryDirectory() as scratch:
+            for name, compared in naive.items():
+                directory = with_json(path, Path(scratch, name), "config_sentence_transformers.json", {"similarity_fn_name": name})
+                packed = Path(scratch, f"{name}.nimbert")
+                nimbert.pack(directory, packed, precision="f32")
+                for model in (directory, packed):
+                    encoder = nimbert.SentenceEncoder(model, threads=1, precision="f32")
+                    vectors = encoder.encode([row["text"] for row in rows])
+                    self.assertEqual(encoder.similarity_fn_name, name)
+                    expected = numpy.array([[compared(a, b) for b in vectors[:2]] for a in vectors])
+                    # Sums of some 32 products of numbers near 1, in another order.
+                    numpy.testing.assert_allclose(encoder.similarity(vectors, vectors[:2]), expected, atol=1e-5, err_msg=name)
+            self.assertEqual(encoder.similarity(vectors[:0], vectors).shape, (0, len(vectors)))
+
     def test_cross_encoders(self):
         for path, expected in models("cross-encoder"):
             model = nimbert.CrossEncoder(path, threads=1)

@@ -15,7 +15,7 @@
 //! | `source_sha256` | SHA-256 over the source's weights files, in the order of their names |
 //! | `config` | the keys of `config.json` that the engine reads |
 //! | `tokenizer` | the tokenizer without its vocabulary, by the parts of a `tokenizer.json` |
-//! | `sentence` | of a sentence-transformers model: pooling, what follows it, prompts; in `needs` |
+//! | `sentence` | of a sentence-transformers model: pooling, what follows it, prompts, how vectors are compared; in `needs` |
 //! | `cross_encoder` | of a cross-encoder: the most tokens, and what makes a score of the logit; in `needs` |
 //!
 //! The tensors, with V words, P positions, hidden size H, and `a↑b` for `a` rounded up to a multiple of `b`:

@@ -25,7 +25,7 @@ use super::packed::PackedModel;
 use crate::{
     config::Config,
     error::{Error, Result},
-    tasks::Pooling,
+    tasks::{Pooling, Similarity},
 };
 
 /// What follows the encoder, and what goes before a text.
@@ -46,6 +46,9 @@ pub(crate) struct Sentence {
     pub(crate) steps: Vec<Step>,
     pub(crate) prompts: BTreeMap<String, String>,
     pub(crate) default_prompt: Option<String>,
+    /// Only written where it says something, so that earlier readers refuse no other file.
+    #[serde(default, skip_serializing_if = "Similarity::is_usual")]
+    pub(crate) similarity: Similarity,
 }
 
 /// After pooling.
@@ -103,12 +106,20 @@ impl Sentence {
             }
         }
         let include_prompt = pooling.flag("include_prompt", true)?;
-        let (prompts, default_prompt) = prompts(dir)?;
+        let Asked { prompts, default_prompt, similarity } = Asked::open(dir)?;
         let pooling = modes;
         let max_tokens = max_tokens.map(|most| most.min(positions));
-        let sentence =
-            Self { encoder, max_tokens, lower_case, pooling, include_prompt, steps, prompts, default_prompt };
-        Ok(Some(sentence))
+        Ok(Some(Self {
+            encoder,
+            max_tokens,
+            lower_case,
+            pooling,
+            include_prompt,
+            steps,
+            prompts,
+            default_prompt,
+            similarity,
+        }))
     }
 
     /// Of a model that says nothing about vectors.
@@ -122,6 +133,7 @@ impl Sentence {
             steps: Vec::new(),
             prompts: BTreeMap::new(),
             default_prompt: None,
+            similarity: Similarity::default(),
         }
     }
 
@@ -207,23 +219,43 @@ fn modes(json: &Json) -> Result<Vec<Pooling>> {
     Ok(modes)
 }
 
-fn prompts(dir: &Path) -> Result<(BTreeMap<String, String>, Option<String>)> {
-    let path = dir.join("config_sentence_transformers.json");
-    if !path.is_file() {
-        return Ok((BTreeMap::new(), None));
+/// `config_sentence_transformers.json`
+#[derive(Default)]
+struct Asked {
+    prompts: BTreeMap<String, String>,
+    default_prompt: Option<String>,
+    similarity: Similarity,
+}
+
+impl Asked {
+    fn open(dir: &Path) -> Result<Self> {
+        let path = dir.join("config_sentence_transformers.json");
+        if !path.is_file() {
+            return Ok(Self::default());
+        }
+        let json = Json::open(&path)?;
+        let mut prompts = BTreeMap::new();
+        let named = json.get("prompts").and_then(Value::as_object);
+        for (name, prompt) in named.into_iter().flatten().filter(|(_, prompt)| !prompt.is_null()) {
+            let prompt = prompt
+                .as_str()
+                .ok_or_else(|| json.error("prompts", format!("{name}: {prompt} is no text")))?;
+            prompts.insert(name.clone(), prompt.to_owned());
+        }
+        let default_prompt = match json.get("default_prompt_name") {
+            None => None,
+            Some(Value::String(name)) if prompts.contains_key(name) => Some(name.clone()),
+            Some(other) => {
+                return Err(json.error("default_prompt_name", format!("{other} is not in prompts")));
+            }
+        };
+        let similarity = match json.get("similarity_fn_name") {
+            None => Similarity::default(),
+            Some(name) => Similarity::deserialize(name).map_err(|_| {
+                let known = Similarity::ALL.map(Similarity::name).join(", ");
+                json.error("similarity_fn_name", format!("{name} is none of {known}"))
+            })?,
+        };
+        Ok(Self { prompts, default_prompt, similarity })
     }
-    let json = Json::open(&path)?;
-    let mut prompts = BTreeMap::new();
-    let named = json.get("prompts").and_then(Value::as_object);
-    for (name, prompt) in named.into_iter().flatten().filter(|(_, prompt)| !prompt.is_null()) {
-        let prompt =
-            prompt.as_str().ok_or_else(|| json.error("prompts", format!("{name}: {prompt} is no text")))?;
-        prompts.insert(name.clone(), prompt.to_owned());
-    }
-    let default = match json.get("default_prompt_name") {
-        None => None,
-        Some(Value::String(name)) if prompts.contains_key(name) => Some(name.clone()),
-        Some(other) => return Err(json.error("default_prompt_name", format!("{other} is not in prompts"))),
-    };
-    Ok((prompts, default))
 }

@@ -5,6 +5,7 @@ use std::{borrow::Cow, collections::BTreeSet, path::Path, sync::Arc};
 use super::{
     pooling::Pooling,
     recipe::{EmbedOptions, Prompt, Recipe},
+    similarity::Similarity,
 };
 use crate::{
     checkpoint::{opened::Opened, sentence::Sentence},
@@ -244,6 +245,11 @@ impl Embedder {
     /// How a vector is made, in one line for people, e.g. `mean, dense to 256, length 1; prompts passage, query`.
     pub fn describe(&self) -> String {
         self.recipe.describe()
+    }
+
+    /// How its vectors are meant to be compared.
+    pub fn similarity(&self) -> Similarity {
+        self.recipe.similarity
     }
 
     /// The numbers of a vector.

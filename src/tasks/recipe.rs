@@ -7,6 +7,7 @@ use nimbert_kernels::Activation;
 use super::{
     finish::Finish,
     pooling::{Pooling, normalize},
+    similarity::Similarity,
 };
 use crate::{
     checkpoint::sentence::{Dense, DenseActivation, Sentence, Step},
@@ -87,6 +88,7 @@ pub(super) struct Recipe {
     pub(super) pooling: Vec<Pooling>,
     steps: Arc<[Made]>,
     pub(super) finish: Finish,
+    pub(super) similarity: Similarity,
 }
 
 /// A [`Step`], ready to be computed.
@@ -98,8 +100,16 @@ enum Made {
 
 impl Recipe {
     pub(super) fn new(engine: &Engine, sentence: Sentence, how: EmbedOptions) -> Result<Self> {
-        let Sentence { lower_case, pooling, include_prompt, mut steps, prompts, default_prompt, .. } =
-            sentence;
+        let Sentence {
+            lower_case,
+            pooling,
+            include_prompt,
+            mut steps,
+            prompts,
+            default_prompt,
+            similarity,
+            ..
+        } = sentence;
         let prompt = match (how.prompt, default_prompt) {
             (Prompt::Default, Some(name)) => Prompt::Named(name),
             (prompt, _) => prompt,
@@ -119,8 +129,18 @@ impl Recipe {
         let finish = Finish::new(width, is_scaled, how.dimensions, how.normalize.then_some(true))?;
         let (steps, skipped) = (made.into(), 0);
         let plain = String::new();
-        Self { prompt: plain, prompts, include_prompt, lower_case, skipped, pooling, steps, finish }
-            .with_prompt(engine, prompt)
+        Self {
+            prompt: plain,
+            prompts,
+            include_prompt,
+            lower_case,
+            skipped,
+            pooling,
+            steps,
+            finish,
+            similarity,
+        }
+        .with_prompt(engine, prompt)
     }
 
     /// The same with another prompt before each text; without one for the default.
@@ -157,10 +177,14 @@ impl Recipe {
         if self.finish.scale_all {
             parts.push("length 1".to_owned());
         }
+        let similarity = match self.similarity {
+            Similarity::Cosine => String::new(),
+            other => format!("; similarity {}", other.name()),
+        };
         let names: Vec<_> = self.prompts.keys().map(String::as_str).collect();
         let prompts =
             if names.is_empty() { String::new() } else { format!("; prompts {}", names.join(", ")) };
-        format!("{}{prompts}", parts.join(", "))
+        format!("{}{prompts}{similarity}", parts.join(", "))
     }
 
     /// What is tokenized for a text.

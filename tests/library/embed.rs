@@ -2,7 +2,9 @@
 
 use std::{fs, path::Path};
 
-use nimbert::{EmbedOptions, Embedder, Error, Options, PackOptions, Pooling, Precision, Prompt, pack};
+use nimbert::{
+    EmbedOptions, Embedder, Error, Options, PackOptions, Pooling, Precision, Prompt, Similarity, pack,
+};
 use nimbert_test_support::{checkpoint::Spec, copy, data, distance, shared};
 
 use crate::Good as _;
@@ -147,6 +149,35 @@ fn a_packed_file_computes_the_same_as_its_directory() {
             assert!(error.contains("no sequence classifier; `nimbert embed`"), "{error}");
         }
     }
+}
+
+/// How vectors are compared is what the directory says, and stays with them in a packed file.
+#[test]
+fn a_packed_file_says_how_its_vectors_are_compared() {
+    let dir = sentence("prompt-out-of-cls");
+    let load = |path: &Path| Embedder::load(path, Options::default(), EmbedOptions::default());
+    let path = dir.path().join("config_sentence_transformers.json");
+    let mut config: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let mut says = |name: Value| {
+        config["similarity_fn_name"] = name;
+        fs::write(&path, config.to_string()).unwrap();
+    };
+    for similarity in Similarity::ALL {
+        says(similarity.name().into());
+        let file = dir.path().join("packed.nimbert");
+        pack(dir.path(), &file, &PackOptions::default(), &mut |_, _| {}).unwrap();
+        for path in [dir.path(), &file] {
+            let embedder = load(path).unwrap();
+            assert_eq!(embedder.similarity(), similarity);
+            let is_told = embedder.describe().ends_with(&format!("; similarity {}", similarity.name()));
+            assert_eq!(is_told, similarity != Similarity::Cosine, "{}", embedder.describe());
+        }
+    }
+    says(Value::Null);
+    assert_eq!(load(dir.path()).unwrap().similarity(), Similarity::Cosine);
+    says("jaccard".into());
+    let error = load(dir.path()).unwrap_err().to_string();
+    assert!(error.contains("similarity_fn_name: \"jaccard\" is none of cosine, dot, euclidean"), "{error}");
 }
 
 /// What a damaged or a hostile file says of vectors does not fit together.

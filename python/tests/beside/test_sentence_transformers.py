@@ -10,7 +10,7 @@ import numpy
 import nimbert
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from family import FAMILY  # noqa: E402
+from family import FAMILY, with_json  # noqa: E402
 
 try:
     import sentence_transformers
@@ -35,9 +35,20 @@ class Beside(unittest.TestCase):
                     numpy.testing.assert_allclose(found, expected, atol=1e-4, err_msg=f"{name} {how}")
             one, other = ours.encode(TEXTS), theirs.encode(TEXTS)
             numpy.testing.assert_allclose(ours.similarity(one, one), theirs.similarity(other, other).numpy(), atol=1e-4)
+            self.assertEqual(ours.similarity_fn_name, theirs.similarity_fn_name)
             states, expected = (model.encode(TEXTS, output_value="token_embeddings") for model in (ours, theirs))
             for found, states in zip(states, expected):
                 numpy.testing.assert_allclose(found, states.numpy(), atol=1e-4)
+
+    def test_similarity(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            for name in ("cosine", "dot", "euclidean", "manhattan"):
+                said = {"similarity_fn_name": name}
+                path = with_json(FAMILY / "st-mean-dense", Path(scratch, name), "config_sentence_transformers.json", said)
+                theirs = sentence_transformers.SentenceTransformer(str(path), device="cpu")
+                vectors = theirs.encode(TEXTS)
+                found = nimbert.SentenceEncoder(path, threads=1).similarity(vectors, vectors[:3])
+                numpy.testing.assert_allclose(found, theirs.similarity(vectors, vectors[:3]).numpy(), atol=1e-5, err_msg=name)
 
     def test_cross_encoders(self):
         documents = ["a stone", "Ghent is a town", "篮球"]
