@@ -11,7 +11,6 @@
 use self::panels::{BYTE, STRIDE, Scale, Scratch, round_query};
 use super::{
     attention::{Args, divide, exp2_rows, next_head},
-    math,
     simd::{Pairs, Simd},
     tile::by_rows,
 };
@@ -19,10 +18,21 @@ use crate::PANEL;
 
 mod panels;
 
-/// Keys whose weighted values are summed in integers: `2^POWER · VALUE · KEY_BLOCK` is below 2³¹.
+/// Keys whose weighted values are summed in integers: `8,192 · VALUE · KEY_BLOCK` is below 2³¹.
 const KEY_BLOCK: usize = 256;
-/// The exponent of what the weight 1 becomes.
-const POWER: f32 = 13.0;
+/// Steps of an exponent of 2, and what is added to it, as [`Pairs::exp2_pairs`] wants them.
+const EXPONENT_STEPS: f32 = 4_096.0;
+const LARGEST_EXPONENT: f32 = 7.0;
+/// A panel of ones, then one of zeros: from where of it a panel is read says how many of its numbers count.
+const ONES: [i16; 2 * PANEL] = {
+    let mut ones = [0; 2 * PANEL];
+    let mut i = 0;
+    while i < PANEL {
+        ones[i] = 1;
+        i += 1;
+    }
+    ones
+};
 /// Parts of an exponent of 2 that scores are rounded to where a bias is added to them.
 const FIXED: f32 = 4_096.0;
 /// The largest such exponent: differences of two stay in an i32.
@@ -101,7 +111,7 @@ unsafe fn query_rows<D: Pairs, const MR: usize>(
             let shrink = exp2_rows::<D::Simd, MR>(|i| before[i].wrapping_sub(max[i]) as f32 * unit[i]);
             for i in 0..MR {
                 let scores = scratch.scores.add(i * KEY_BLOCK);
-                let powers = scratch.powers.add(i * KEY_BLOCK / 2).cast();
+                let powers = scratch.powers.add(i * KEY_BLOCK / 2);
                 let block = self::powers::<D>(scores, count, max[i], unit[i], powers);
                 sum[i] = if first == 0 { block } else { sum[i] * shrink[i] + block };
             }
@@ -177,28 +187,39 @@ unsafe fn largest<D: Pairs>(scores: *mut i32, count: usize, max: i32) -> i32 {
     }
 }
 
-/// Powers of two relative to `max`, rounded, for `count` scores with steps of `unit`; zeros up to a whole register. Returns
-/// their sum.
+/// Weights of `count` scores with steps of `unit`: powers of two relative to `max`, rounded, up to a whole panel. Returns their sum,
+/// without those beyond `count`, which meet values of zero.
 #[inline(always)]
-unsafe fn powers<D: Pairs>(scores: *const i32, count: usize, max: i32, unit: f32, to: *mut i16) -> f32 {
-    // SAFETY: the caller's promise: rows have whole registers.
+unsafe fn powers<D: Pairs>(scores: *const i32, count: usize, max: i32, unit: f32, to: *mut i32) -> f32 {
+    const { assert!(2 * D::Simd::LANES == PANEL) };
+    // SAFETY: the caller's promise: rows have whole panels.
     unsafe {
-        let (max, unit) = (D::Simd::splat_i32(max.wrapping_neg()), D::Simd::splat(unit));
-        let (one, mut sum) = (D::Simd::splat(POWER), D::Simd::splat_i32(0));
-        for i in (0..count).step_by(D::Simd::LANES) {
-            let below = D::Simd::to_f32(D::Simd::add_i32(D::load(scores.add(i)), max));
-            // Off by 8e-5 of itself, which is two thirds of the step that it is rounded to at most.
-            let power = math::short_exp2::<D::Simd>(D::Simd::mul_add(below, unit, one));
-            let power = D::Simd::round(power);
-            D::store_16(to.add(i), power);
-            sum = D::Simd::add_i32(sum, power);
+        let (max, unit) = (D::Simd::splat_i32(max.wrapping_neg()), D::Simd::splat(unit * EXPONENT_STEPS));
+        let (largest, mut sum) = (D::Simd::splat(EXPONENT_STEPS * LARGEST_EXPONENT), D::Simd::splat_i32(0));
+        let ones = ONES.as_ptr().add(PANEL);
+        for i in (0..count).step_by(PANEL) {
+            let low = exponents::<D>(scores.add(i), max, unit, largest);
+            let high = exponents::<D>(scores.add(i + D::Simd::LANES), max, unit, largest);
+            let weights = D::exp2_pairs(low, high);
+            D::store(to.add(i / 2), weights);
+            sum = D::dot(sum, weights, D::load(ones.sub(PANEL.min(count - i)).cast()));
         }
-        let mut sum = D::Simd::sum_i32(sum);
-        for i in count..count.next_multiple_of(D::Simd::LANES) {
-            sum -= i32::from(*to.add(i));
-            *to.add(i) = 0;
-        }
-        sum as f32
+        D::Simd::sum_i32(sum) as f32
+    }
+}
+
+/// `largest + unit · (score + offset)`, rounded, of a register of scores.
+#[inline(always)]
+unsafe fn exponents<D: Pairs>(
+    scores: *const i32,
+    offset: <D::Simd as Simd>::I32,
+    unit: <D::Simd as Simd>::F32,
+    largest: <D::Simd as Simd>::F32,
+) -> <D::Simd as Simd>::I32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let below = D::Simd::to_f32(D::Simd::add_i32(D::load(scores), offset));
+        D::Simd::round(D::Simd::mul_add(below, unit, largest))
     }
 }
 
