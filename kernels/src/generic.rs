@@ -7,6 +7,7 @@
 
 pub(crate) mod attention;
 pub(crate) mod attention_int8;
+pub(crate) mod epilogue;
 pub(crate) mod limits;
 pub(crate) mod math;
 pub(crate) mod matmul_float;

@@ -292,7 +292,7 @@ pub(crate) unsafe fn divide<S: Simd>(
     unsafe {
         for at in (0..len).step_by(S::LANES) {
             let v = S::mul(<S as Simd>::load(sums.add(at)), S::splat(inverse));
-            super::matmul_float::store_below::<S>(out, at, len, v);
+            super::epilogue::store_below::<S>(out, at, len, v);
             check = S::mul_add(v, S::splat(0.0), check);
         }
         check

@@ -4,6 +4,7 @@
 //! is what makes a text's bits independent of its neighbours.
 
 use super::{
+    epilogue::{Epilogue, by_epilogue},
     math::activate,
     output::Out,
     prefetch::Ahead,
@@ -36,9 +37,9 @@ pub(crate) struct Args {
 /// Bias, activation and store of a tile whose first column is `column` of a panel.
 ///
 /// # Safety
-/// `args` is valid, and `row + MR <= args.m`.
+/// `args` is valid, `row + MR <= args.m`, and what `E` knows is so.
 #[inline(always)]
-unsafe fn finish<S: Simd, const MR: usize>(
+unsafe fn finish<E: Epilogue, S: Simd, const MR: usize>(
     args: &Args,
     row: usize,
     (panel, column): (usize, usize),
@@ -52,27 +53,9 @@ unsafe fn finish<S: Simd, const MR: usize>(
             let out = out.add(i * stride);
             for (j, &sum) in acc.iter().enumerate() {
                 let at = column + j * S::LANES;
-                let x = activate::<S>(S::add(sum, S::load(bias.add(first + at))), activation);
-                store_below::<S>(out, at, n - first, x);
+                let x = S::add(sum, S::load(bias.add(first + at)));
+                E::store::<S>(out, at, n - first, activate::<S>(x, E::activation(activation)));
             }
-        }
-    }
-}
-
-/// Stores a register at `column` of a row of `n` values; lanes at `n` and beyond are dropped.
-///
-/// # Safety
-/// As for every function of [`Simd`]; `row` has `n` values.
-#[inline(always)]
-pub(crate) unsafe fn store_below<S: Simd>(row: *mut f32, column: usize, n: usize, v: S::F32) {
-    // SAFETY: a whole register below n goes straight to the row, of another only the lanes below n.
-    unsafe {
-        if column + S::LANES <= n {
-            S::store(row.add(column), v);
-        } else if column < n {
-            let mut lanes = [0.0; PANEL];
-            S::store(lanes.as_mut_ptr(), v);
-            row.add(column).copy_from_nonoverlapping(lanes.as_ptr(), n - column);
         }
     }
 }
@@ -91,7 +74,8 @@ unsafe fn rows_of_panel<S: Simd, L: Lanes<Elem = f32, V = S::F32>, const MR: usi
         for column in (0..PANEL).step_by(2 * S::LANES) {
             if panel * PANEL + column < args.n {
                 let acc = tile::<L, MR, 2>(args.k, lhs, (args.lhs_stride, 1), rhs.add(column), ahead);
-                finish::<S, MR>(args, row, (panel, column), acc);
+                let n = args.n - panel * PANEL;
+                by_epilogue!(args, n, finish::<S, MR>(args, row, (panel, column), acc));
             }
         }
     }

@@ -12,8 +12,8 @@ use half::f16;
 
 use super::{
     attention::Attend,
+    epilogue::store_below,
     math::activate,
-    matmul_float::store_below,
     output::Out,
     prefetch::Ahead,
     simd::Simd,

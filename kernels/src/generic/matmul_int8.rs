@@ -5,8 +5,8 @@
 //! to k = 66,000. An activation is `middle + scale·a`, so the middle's share of a product, `middle · Σ w`, joins the bias.
 
 use super::{
+    epilogue::{Epilogue, by_epilogue},
     math::activate_short,
-    matmul_float::store_below,
     output::Out,
     prefetch::{Ahead, Target},
     simd::{Dot, Simd},
@@ -140,9 +140,10 @@ unsafe fn tile<D: Dot, const NR: usize, const MR: usize>(
 /// Scales, bias, activation and store of a tile whose first row is `row` and first column `column` of a panel.
 ///
 /// # Safety
-/// The processor has `D`; `args` is valid, row `row + D::ROWS * (MR - 1)` is below `args.m`, and the panel is one of its own.
+/// The processor has `D`; `args` is valid, row `row + D::ROWS * (MR - 1)` is below `args.m`, the panel is one of its own, and what
+/// `E` knows is so.
 #[inline(always)]
-unsafe fn finish<D: Dot, const NR: usize, const MR: usize>(
+unsafe fn finish<E: Epilogue, D: Dot, const NR: usize, const MR: usize>(
     args: &Args,
     row: usize,
     (panel, column): (usize, usize),
@@ -161,7 +162,7 @@ unsafe fn finish<D: Dot, const NR: usize, const MR: usize>(
             sums[j] = D::Simd::load(args.rhs_sum.add(at));
             biases[j] = D::Simd::load(args.bias.add(at));
         }
-        for (i, acc) in acc.iter().enumerate() {
+        for (i, acc) in acc.into_iter().enumerate() {
             for r in 0..D::ROWS {
                 let row = row + D::ROWS * i + r;
                 if D::ROWS > 1 && row >= m {
@@ -174,8 +175,8 @@ unsafe fn finish<D: Dot, const NR: usize, const MR: usize>(
                     let scale = D::Simd::mul(scales[j], lhs_scale);
                     let bias = D::Simd::mul_add(middle, sums[j], biases[j]);
                     let x = D::Simd::mul_add(D::Simd::to_f32(D::sums(acc[j])[r]), scale, bias);
-                    let at = column + j * D::Simd::LANES;
-                    store_below::<D::Simd>(out, at, n - first, activate_short::<D::Simd>(x, activation));
+                    let x = activate_short::<D::Simd>(x, E::activation(activation));
+                    E::store::<D::Simd>(out, column + j * D::Simd::LANES, n - first, x);
                 }
             }
         }
@@ -191,7 +192,9 @@ unsafe fn rows_of_panel<D: Dot, const NR: usize, const MR: usize>(
     ahead: Ahead,
     tiles: usize,
 ) {
-    let (k4, rows) = (args.k4, (D::ROWS * MR).min(args.m - row));
+    let k4 = args.k4;
+    // A group of several rows may have fewer.
+    let rows = if D::ROWS == 1 { MR } else { (D::ROWS * MR).min(args.m - row) };
     // SAFETY: the caller's promise: `row` is the first of a group below m, of `MR`, and `panel` is one of ⌈n/32⌉.
     unsafe {
         let lhs = args.lhs.add(row * k4.next_multiple_of(D::DEPTH) * 4);
@@ -200,7 +203,8 @@ unsafe fn rows_of_panel<D: Dot, const NR: usize, const MR: usize>(
         for column in (0..PANEL).step_by(NR * D::Simd::LANES) {
             let sums = (args.lhs_sum.add(row), rows);
             let acc = tile::<D, NR, MR>(k4, lhs, sums, rhs.add(column * 4), ahead, target);
-            finish::<D, NR, MR>(args, row, (panel, column), acc);
+            let n = args.n - panel * PANEL;
+            by_epilogue!(args, n, finish::<D, NR, MR>(args, row, (panel, column), acc));
         }
     }
 }

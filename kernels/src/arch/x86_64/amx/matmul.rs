@@ -7,8 +7,8 @@ use crate::{
     PANEL,
     arch::x86_64::avx512::{Avx512, Vnni},
     generic::{
+        epilogue::{Epilogue, by_epilogue},
         math::activate_short,
-        matmul_float::store_below,
         matmul_int8::{self, Args},
         prefetch::Ahead,
         simd::{Dot, Simd},
@@ -57,19 +57,26 @@ impl Block {
     /// The sums are of `args`.
     #[inline(always)]
     unsafe fn finish(&mut self, args: &Args, rows: usize) {
-        for tile in 0..2 {
-            let (start, end) = (self.done[tile], self.height.min(self.done[tile] + rows));
-            self.done[tile] = end;
-            for i in start..end {
-                // SAFETY: the caller's promise: the block's rows and columns are in `args`.
-                unsafe {
-                    let row = self.rows[tile] + i;
-                    let offset = Avx512::splat_i32((*args.lhs_sum.add(row)).wrapping_mul(-Vnni::OFFSET));
-                    let sums = self.sums[tile][i].as_ptr();
-                    let lower = Avx512::add_i32(_mm512_load_si512(sums.cast()), offset);
-                    let upper = Avx512::add_i32(_mm512_load_si512(sums.add(PANEL / 2).cast()), offset);
-                    finish_row(args, row, self.panel, [lower, upper]);
-                }
+        // SAFETY: the caller's promise.
+        unsafe { by_epilogue!(args, args.n - self.panel * PANEL, finish_rows(self, args, rows)) }
+    }
+}
+
+/// [`Block::finish`] where `E` is known.
+#[inline(always)]
+unsafe fn finish_rows<E: Epilogue>(block: &mut Block, args: &Args, rows: usize) {
+    for tile in 0..2 {
+        let (start, end) = (block.done[tile], block.height.min(block.done[tile] + rows));
+        block.done[tile] = end;
+        for i in start..end {
+            // SAFETY: the caller's promise: the block's rows and columns are in `args`.
+            unsafe {
+                let row = block.rows[tile] + i;
+                let offset = Avx512::splat_i32((*args.lhs_sum.add(row)).wrapping_mul(-Vnni::OFFSET));
+                let sums = block.sums[tile][i].as_ptr();
+                let lower = Avx512::add_i32(_mm512_load_si512(sums.cast()), offset);
+                let upper = Avx512::add_i32(_mm512_load_si512(sums.add(PANEL / 2).cast()), offset);
+                finish_row::<E>(args, row, block.panel, [lower, upper]);
             }
         }
     }
@@ -79,9 +86,9 @@ impl Block {
 /// is shared takes its tile a register too many.
 ///
 /// # Safety
-/// The processor has AVX-512; `args` is valid, `row` is below its m, and `panel` one of its panels.
+/// The processor has AVX-512; `args` is valid, `row` is below its m, and `panel` one of its panels, of which what `E` knows is so.
 #[inline(always)]
-unsafe fn finish_row(args: &Args, row: usize, panel: usize, found: [__m512i; 2]) {
+unsafe fn finish_row<E: Epilogue>(args: &Args, row: usize, panel: usize, found: [__m512i; 2]) {
     let first = panel * PANEL;
     // SAFETY: the caller's promise: scales, sums and bias have whole panels, and only columns below n are stored.
     unsafe {
@@ -94,7 +101,8 @@ unsafe fn finish_row(args: &Args, row: usize, panel: usize, found: [__m512i; 2])
             let sums = <Avx512 as Simd>::load(args.rhs_sum.add(load));
             let bias = Avx512::mul_add(middle, sums, <Avx512 as Simd>::load(args.bias.add(load)));
             let x = Avx512::mul_add(Avx512::to_f32(found), scale, bias);
-            store_below::<Avx512>(out, at, args.n - first, activate_short::<Avx512>(x, args.activation));
+            let x = activate_short::<Avx512>(x, E::activation(args.activation));
+            E::store::<Avx512>(out, at, args.n - first, x);
         }
     }
 }
