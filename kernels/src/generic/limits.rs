@@ -222,14 +222,24 @@ mod tests {
         unsafe fn exp2_pairs(low: Sums, _: Sums) -> Sums {
             low
         }
+        unsafe fn as_i32(_: <Portable as Simd>::F32) -> Sums {
+            Sums::splat(0)
+        }
+        unsafe fn as_f32(_: Sums) -> <Portable as Simd>::F32 {
+            // SAFETY: the portable tier is everywhere.
+            unsafe { Portable::splat(0.0) }
+        }
         unsafe fn pair(low: Sums, _: Sums) -> Sums {
             low
         }
         unsafe fn max(a: Sums, _: Sums) -> Sums {
             a
         }
-        unsafe fn max_lane(_: Sums) -> i32 {
-            0
+        unsafe fn max_of_rows(_: *const i32) -> Sums {
+            Sums::splat(0)
+        }
+        unsafe fn sum_of_rows(_: *const i32) -> Sums {
+            Sums::splat(0)
         }
         unsafe fn dot(acc: Sums, _: Sums, _: Sums) -> Sums {
             note(2 * LANES);

@@ -134,6 +134,9 @@ pub(crate) trait Pairs: Copy + 'static {
         low: <Self::Simd as Simd>::I32,
         high: <Self::Simd as Simd>::I32,
     ) -> <Self::Simd as Simd>::I32;
+    /// The same bits.
+    unsafe fn as_i32(a: <Self::Simd as Simd>::F32) -> <Self::Simd as Simd>::I32;
+    unsafe fn as_f32(a: <Self::Simd as Simd>::I32) -> <Self::Simd as Simd>::F32;
     /// The low halves of two registers, lane by lane.
     unsafe fn pair(
         low: <Self::Simd as Simd>::I32,
@@ -141,8 +144,10 @@ pub(crate) trait Pairs: Copy + 'static {
     ) -> <Self::Simd as Simd>::I32;
     /// The larger one.
     unsafe fn max(a: <Self::Simd as Simd>::I32, b: <Self::Simd as Simd>::I32) -> <Self::Simd as Simd>::I32;
-    /// The largest lane.
-    unsafe fn max_lane(a: <Self::Simd as Simd>::I32) -> i32;
+    /// The largest number of each of `LANES` rows of as many, the first row's in the first lane.
+    unsafe fn max_of_rows(rows: *const i32) -> <Self::Simd as Simd>::I32;
+    /// The sum of each, likewise; wraps.
+    unsafe fn sum_of_rows(rows: *const i32) -> <Self::Simd as Simd>::I32;
     /// `acc + Σ₂ a·b` in every lane, of 16-bit integers; wraps.
     unsafe fn dot(
         acc: <Self::Simd as Simd>::I32,

@@ -2,7 +2,9 @@
 
 use core::arch::x86_64::*;
 
-use crate::generic::simd::{Dot, Pairs, Simd};
+use crate::generic::simd::{Dot, Simd};
+
+mod pairs;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512;
@@ -227,110 +229,5 @@ impl Dot for Vnni {
     #[inline(always)]
     unsafe fn sums(acc: __m512i) -> [__m512i; 2] {
         [acc; 2]
-    }
-}
-
-// SAFETY (all blocks below): as above.
-#[allow(clippy::undocumented_unsafe_blocks)]
-impl Pairs for Vnni {
-    type Simd = Avx512;
-    const MR: usize = 12;
-
-    #[inline(always)]
-    unsafe fn load(from: *const i32) -> __m512i {
-        unsafe { _mm512_loadu_si512(from.cast()) }
-    }
-    #[inline(always)]
-    unsafe fn store(to: *mut i32, v: __m512i) {
-        unsafe { _mm512_storeu_si512(to.cast(), v) }
-    }
-    #[inline(always)]
-    unsafe fn exp2_pairs(low: __m512i, high: __m512i) -> __m512i {
-        /// Of 2^(r/2 - 1) over |r| <= 1, from the third power down, in parts of 2^15: the best for these roundings.
-        const TERMS: [i16; 4] = [112, 994, 5_680, 16_383];
-        /// 2^(n - 7), halved, in parts of 2^15; n above 7 stands for n - 16.
-        const SCALES: [i16; 32] = {
-            let mut scales = [0; 32];
-            let mut n = 0;
-            while n < 16 {
-                let shift = if n < 8 { 7 - n } else { 23 - n };
-                scales[n] = (1 << 14) >> shift;
-                n += 1;
-            }
-            scales
-        };
-        unsafe {
-            // Which works on each quarter of both alone.
-            let mixed = _mm512_packs_epi32(low, high);
-            let x = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), mixed);
-            let n = _mm512_srli_epi16::<12>(_mm512_add_epi16(x, _mm512_set1_epi16(1 << 11)));
-            let r = _mm512_slli_epi16::<4>(x);
-            let mut power = _mm512_set1_epi16(TERMS[0]);
-            for term in &TERMS[1..] {
-                power = _mm512_add_epi16(_mm512_mulhrs_epi16(power, r), _mm512_set1_epi16(*term));
-            }
-            let scale = _mm512_permutexvar_epi16(n, _mm512_loadu_si512(SCALES.as_ptr().cast()));
-            _mm512_mulhrs_epi16(power, scale)
-        }
-    }
-    #[inline(always)]
-    unsafe fn pair(low: __m512i, high: __m512i) -> __m512i {
-        unsafe { _mm512_mask_blend_epi16(0xaaaa_aaaa, low, _mm512_slli_epi32::<16>(high)) }
-    }
-    #[inline(always)]
-    unsafe fn max(a: __m512i, b: __m512i) -> __m512i {
-        unsafe { _mm512_max_epi32(a, b) }
-    }
-    #[inline(always)]
-    unsafe fn max_lane(a: __m512i) -> i32 {
-        unsafe { _mm512_reduce_max_epi32(a) }
-    }
-    #[inline(always)]
-    unsafe fn dot(acc: __m512i, a: __m512i, b: __m512i) -> __m512i {
-        unsafe { _mm512_dpwssd_epi32(acc, a, b) }
-    }
-    #[inline(always)]
-    unsafe fn dot_bytes(acc: __m512i, u: __m512i, a: __m512i) -> __m512i {
-        unsafe { _mm512_dpbusd_epi32(acc, u, a) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Isa;
-
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
-    unsafe fn weights(exponents: [i32; 32]) -> [i16; 32] {
-        let mut weights = [0; 32];
-        // SAFETY: the arrays are two registers and one.
-        unsafe {
-            let of = |at: usize| Vnni::load(exponents.as_ptr().add(at));
-            Vnni::store(weights.as_mut_ptr().cast(), Vnni::exp2_pairs(of(0), of(16)));
-        }
-        weights
-    }
-
-    /// All exponents that there are, and some that 16 bits do not hold.
-    #[test]
-    fn weights_are_within_their_bound() {
-        if !Isa::Avx512Vnni.is_available() {
-            return;
-        }
-        let (mut worst, mut out_of) = (0.0_f64, 0);
-        for first in (-70_000..=28_640).step_by(32) {
-            let exponents: [i32; 32] = std::array::from_fn(|i| first + i as i32 + 1);
-            // SAFETY: the processor has it.
-            for (x, weight) in exponents.into_iter().zip(unsafe { weights(exponents) }) {
-                let exact = 8_192.0 * (f64::from(x) / 4_096.0 - 7.0).exp2();
-                worst = worst.max(((f64::from(weight) - exact).abs() - 0.5) / exact);
-                out_of += i32::from(!(0..=8_192).contains(&weight));
-            }
-        }
-        assert_eq!(out_of, 0);
-        assert!(worst < 1.6e-4, "{worst:e}");
-        // SAFETY: as above.
-        assert_eq!(unsafe { weights([i32::MIN; 32]) }, [0; 32]);
-        assert_eq!(unsafe { weights([28_672; 32]) }, [8_192; 32]);
     }
 }

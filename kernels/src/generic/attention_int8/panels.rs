@@ -106,7 +106,7 @@ pub(super) struct Scratch {
     /// `[12][KEY_BLOCK]`
     pub(super) scores: *mut i32,
     /// `[12][KEY_BLOCK / 2]`
-    pub(super) powers: *mut i32,
+    pub(super) weights: *mut i32,
     /// `[12][head_size↑32]`: weighted values so far.
     pub(super) sums: *mut f32,
     /// Groups of four numbers of a row.
@@ -119,15 +119,25 @@ impl Scratch {
     pub(super) fn new(args: &Args) -> Self {
         let Args { keys, head_size, .. } = *args;
         let (groups, padded) = (head_size.div_ceil(4), head_size.next_multiple_of(PANEL));
-        let stride = groups.max(STRIDE);
+        let stride = groups.next_multiple_of(STRIDE);
         let keys_at = args.scratch.cast::<i32>();
         let values = keys_at.wrapping_add(keys.next_multiple_of(PANEL) * groups);
         let middles = values.wrapping_add(padded * keys.div_ceil(2));
         let queries = middles.wrapping_add(padded);
         let scores = queries.wrapping_add(MAX_ROWS * stride);
-        let powers = scores.wrapping_add(MAX_ROWS * KEY_BLOCK);
-        let sums = powers.wrapping_add(MAX_ROWS * KEY_BLOCK / 2).cast();
-        Self { keys: keys_at, values, middles: middles.cast(), queries, scores, powers, sums, groups, stride }
+        let weights = scores.wrapping_add(MAX_ROWS * KEY_BLOCK);
+        let sums = weights.wrapping_add(MAX_ROWS * KEY_BLOCK / 2).cast();
+        Self {
+            keys: keys_at,
+            values,
+            middles: middles.cast(),
+            queries,
+            scores,
+            weights,
+            sums,
+            groups,
+            stride,
+        }
     }
 
     /// Keys and values in panels. Returns their scales.
@@ -136,7 +146,7 @@ impl Scratch {
         let Args { keys, head_size, kv_stride, k, v, .. } = *args;
         let lanes = D::Simd::LANES;
         // SAFETY: `k` and `v` have `keys` rows, panels have room for whole panels of keys and columns; what the queries,
-        // their scores, powers and sums will use holds 32 rows of groups.
+        // their scores, weights and sums will use holds 32 rows of groups.
         unsafe {
             let key = Scale::around_middle::<D::Simd>(args, self.middles);
             let value = Scale::new::<D::Simd>(v, keys, head_size, kv_stride, VALUE);
@@ -193,25 +203,44 @@ unsafe fn round_key<D: Pairs>(x: *const f32, len: usize, (middles, inverse): (*c
     }
 }
 
-/// Rounds the numbers of a query, to whole groups of four with zeros beyond the last. Returns its scale.
+/// Rounds the numbers of `MR` queries from `query` on, with zeros beyond the last. Returns the value of a step of each, lane by lane;
+/// what is not finite makes one that is not. `square` has room for a register of each, and zeros for the other lanes.
 #[inline(always)]
-pub(super) unsafe fn round_query<D: Pairs>(x: *const f32, len: usize, to: *mut i8) -> Scale {
-    let whole = len / D::Simd::LANES * D::Simd::LANES;
-    // SAFETY: the caller's promise: `x` has `len` numbers, and `to` room for as many and the rest of a group.
+pub(super) unsafe fn round_queries<D: Pairs, const MR: usize>(
+    args: &Args,
+    query: usize,
+    scratch: &Scratch,
+    square: *mut i32,
+) -> <D::Simd as Simd>::F32 {
+    let (lanes, len) = (D::Simd::LANES, args.head_size);
+    // SAFETY: the caller's promise: the queries have `head_size` numbers, and the scratch has room for whole registers.
     unsafe {
-        let scale = Scale::new::<D::Simd>(x, 1, len, 0, BYTE);
-        let factor = D::Simd::splat(scale.inverse);
-        for i in (0..whole).step_by(D::Simd::LANES) {
-            let rounded = D::Simd::round(D::Simd::mul(D::Simd::load(x.add(i)), factor));
-            D::Simd::store_i8(to.add(i), rounded);
+        let row = args.q.add(query * args.q_stride);
+        for i in 0..MR {
+            let row = row.add(i * args.q_stride);
+            next_head(row, args.q_head, len);
+            let mut largest = D::Simd::splat(0.0);
+            // As integers, numbers without a sign have the order that they have as numbers; what is no number is the largest.
+            for column in (0..len).step_by(lanes) {
+                let x = D::Simd::abs(load_below::<D::Simd>(row, column, len));
+                largest = D::as_f32(D::max(D::as_i32(largest), D::as_i32(x)));
+            }
+            D::Simd::store(square.add(i * lanes).cast(), largest);
         }
-        for i in whole..len {
-            *to.add(i) = (*x.add(i) * scale.inverse).round_ties_even() as i8;
+        let largest = D::as_f32(D::max_of_rows(square));
+        let mut inverses = [0.0; PANEL];
+        D::Simd::store(inverses.as_mut_ptr(), D::Simd::div(D::Simd::splat(BYTE), largest));
+        for (i, &inverse) in inverses[..MR].iter().enumerate() {
+            // Subnormal numbers, whose inverse overflows, are all zero.
+            let factor = D::Simd::splat(if inverse.is_finite() { inverse } else { 0.0 });
+            let (row, to) =
+                (row.add(i * args.q_stride), scratch.queries.add(i * scratch.stride).cast::<i8>());
+            for column in (0..len).step_by(lanes) {
+                let x = load_below::<D::Simd>(row, column, len);
+                D::Simd::store_i8(to.add(column), D::Simd::round(D::Simd::mul(x, factor)));
+            }
         }
-        for i in len..len.next_multiple_of(4) {
-            *to.add(i) = 0;
-        }
-        scale
+        D::Simd::div(largest, D::Simd::splat(BYTE))
     }
 }
 

@@ -1,0 +1,96 @@
+//! From a row's scores to its weights: what is done between the two products.
+
+use super::super::simd::{Pairs, Simd};
+use crate::PANEL;
+
+/// Steps of an exponent of 2, and what is added to it, as [`Pairs::exp2_pairs`] wants them.
+const EXPONENT_STEPS: f32 = 4_096.0;
+const LARGEST_EXPONENT: f32 = 7.0;
+/// A panel of ones, then one of zeros: from where of it a panel is read says how many of its numbers count.
+const ONES: [i16; 2 * PANEL] = {
+    let mut ones = [0; 2 * PANEL];
+    let mut i = 0;
+    while i < PANEL {
+        ones[i] = 1;
+        i += 1;
+    }
+    ones
+};
+/// Parts of an exponent of 2 that scores are rounded to where a bias is added to them.
+pub(super) const FIXED: f32 = 4_096.0;
+/// The largest such exponent: differences of two stay in an i32.
+const LARGEST: f32 = 131_072.0;
+
+/// Makes scores, whose steps are `factor`, ones with steps of 1/[`FIXED`], `bias` added.
+#[inline(always)]
+pub(super) unsafe fn add_bias<D: Pairs>(scores: *mut i32, count: usize, factor: f32, bias: *const f32) {
+    // SAFETY: the caller's promise: both rows have whole registers.
+    unsafe {
+        let (factor, fixed) = (D::Simd::splat(factor), D::Simd::splat(FIXED));
+        let (least, most) = (D::Simd::splat(-LARGEST), D::Simd::splat(LARGEST));
+        for i in (0..count).step_by(D::Simd::LANES) {
+            let score = D::Simd::to_f32(D::load(scores.add(i)));
+            let sum = D::Simd::mul_add(score, factor, D::Simd::load(bias.add(i)));
+            let sum = D::Simd::max(least, D::Simd::min(most, sum));
+            D::store(scores.add(i), D::Simd::round(D::Simd::mul(sum, fixed)));
+        }
+    }
+}
+
+/// The largest of a row's scores, in one of the lanes. Scores beyond `count`, up to a whole register, become one that is not larger.
+#[inline(always)]
+pub(super) unsafe fn largest<D: Pairs>(scores: *mut i32, count: usize) -> <D::Simd as Simd>::I32 {
+    // SAFETY: the caller's promise: the row has whole registers.
+    unsafe {
+        for i in count..count.next_multiple_of(D::Simd::LANES) {
+            *scores.add(i) = *scores;
+        }
+        let mut largest = D::load(scores);
+        for i in (D::Simd::LANES..count).step_by(D::Simd::LANES) {
+            largest = D::max(largest, D::load(scores.add(i)));
+        }
+        largest
+    }
+}
+
+/// Weights of `count` scores with steps of `unit`: powers of two relative to `max`, rounded, up to a whole panel. Returns their
+/// sums lane by lane, without those beyond `count`, which meet values of zero.
+#[inline(always)]
+pub(super) unsafe fn weights<D: Pairs>(
+    scores: *const i32,
+    count: usize,
+    max: i32,
+    unit: f32,
+    to: *mut i32,
+) -> <D::Simd as Simd>::I32 {
+    const { assert!(2 * D::Simd::LANES == PANEL) };
+    // SAFETY: the caller's promise: rows have whole panels.
+    unsafe {
+        let (max, unit) = (D::Simd::splat_i32(max.wrapping_neg()), D::Simd::splat(unit * EXPONENT_STEPS));
+        let (largest, mut sum) = (D::Simd::splat(EXPONENT_STEPS * LARGEST_EXPONENT), D::Simd::splat_i32(0));
+        let ones = ONES.as_ptr().add(PANEL);
+        for i in (0..count).step_by(PANEL) {
+            let low = exponents::<D>(scores.add(i), max, unit, largest);
+            let high = exponents::<D>(scores.add(i + D::Simd::LANES), max, unit, largest);
+            let weights = D::exp2_pairs(low, high);
+            D::store(to.add(i / 2), weights);
+            sum = D::dot(sum, weights, D::load(ones.sub(PANEL.min(count - i)).cast()));
+        }
+        sum
+    }
+}
+
+/// `largest + unit · (score + offset)`, rounded, of a register of scores.
+#[inline(always)]
+unsafe fn exponents<D: Pairs>(
+    scores: *const i32,
+    offset: <D::Simd as Simd>::I32,
+    unit: <D::Simd as Simd>::F32,
+    largest: <D::Simd as Simd>::F32,
+) -> <D::Simd as Simd>::I32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let below = D::Simd::to_f32(D::Simd::add_i32(D::load(scores), offset));
+        D::Simd::round(D::Simd::mul_add(below, unit, largest))
+    }
+}
