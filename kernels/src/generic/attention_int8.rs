@@ -10,7 +10,7 @@
 
 use self::{
     panels::{BYTE, STRIDE, Scale, Scratch, round_queries},
-    softmax::{FIXED, add_bias, largest, weights},
+    softmax::{EXPONENT_STEPS, add_bias, largest, weights},
 };
 use super::{
     attention::{Args, divide},
@@ -101,7 +101,7 @@ unsafe fn query_rows<D: Pairs, const MR: usize>(
         let error = BYTE * (head_size as f32 / 6.0).sqrt();
         let is_near = lanes.factor[..MR].iter().all(|factor| factor * error <= MAX_ERROR);
         // What a step of a score is as an exponent of 2.
-        let unit = if args.bias.is_some() { D::Simd::splat(1.0 / FIXED) } else { factor };
+        let unit = if args.bias.is_some() { D::Simd::splat(1.0 / EXPONENT_STEPS) } else { factor };
         D::Simd::store(lanes.unit.as_mut_ptr(), unit);
         let (mut max, mut sum) = (D::Simd::splat_i32(i32::MIN), D::Simd::splat(0.0));
         for first in (0..keys).step_by(KEY_BLOCK) {

@@ -219,13 +219,13 @@ pub(super) unsafe fn round_queries<D: Pairs, const MR: usize>(
         for i in 0..MR {
             let row = row.add(i * args.q_stride);
             next_head(row, args.q_head, len);
-            let mut largest = D::Simd::splat(0.0);
+            let mut largest = D::Simd::splat_i32(0);
             // As integers, numbers without a sign have the order that they have as numbers; what is no number is the largest.
             for column in (0..len).step_by(lanes) {
                 let x = D::Simd::abs(load_below::<D::Simd>(row, column, len));
-                largest = D::as_f32(D::max(D::as_i32(largest), D::as_i32(x)));
+                largest = D::max(largest, D::as_i32(x));
             }
-            D::Simd::store(square.add(i * lanes).cast(), largest);
+            D::store(square.add(i * lanes), largest);
         }
         let largest = D::as_f32(D::max_of_rows(square));
         let mut inverses = [0.0; PANEL];

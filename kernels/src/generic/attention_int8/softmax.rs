@@ -3,8 +3,9 @@
 use super::super::simd::{Pairs, Simd};
 use crate::PANEL;
 
-/// Steps of an exponent of 2, and what is added to it, as [`Pairs::exp2_pairs`] wants them.
-const EXPONENT_STEPS: f32 = 4_096.0;
+/// Steps of an exponent of 2, and what is added to it, as [`Pairs::exp2_pairs`] wants them. Scores have the same steps where a bias
+/// is added to them.
+pub(super) const EXPONENT_STEPS: f32 = 4_096.0;
 const LARGEST_EXPONENT: f32 = 7.0;
 /// A panel of ones, then one of zeros: from where of it a panel is read says how many of its numbers count.
 const ONES: [i16; 2 * PANEL] = {
@@ -16,17 +17,15 @@ const ONES: [i16; 2 * PANEL] = {
     }
     ones
 };
-/// Parts of an exponent of 2 that scores are rounded to where a bias is added to them.
-pub(super) const FIXED: f32 = 4_096.0;
-/// The largest such exponent: differences of two stay in an i32.
+/// The largest exponent of a score with its bias: differences of two stay in an i32.
 const LARGEST: f32 = 131_072.0;
 
-/// Makes scores, whose steps are `factor`, ones with steps of 1/[`FIXED`], `bias` added.
+/// Makes scores, whose steps are `factor`, ones with steps of 1/[`EXPONENT_STEPS`], `bias` added.
 #[inline(always)]
 pub(super) unsafe fn add_bias<D: Pairs>(scores: *mut i32, count: usize, factor: f32, bias: *const f32) {
     // SAFETY: the caller's promise: both rows have whole registers.
     unsafe {
-        let (factor, fixed) = (D::Simd::splat(factor), D::Simd::splat(FIXED));
+        let (factor, fixed) = (D::Simd::splat(factor), D::Simd::splat(EXPONENT_STEPS));
         let (least, most) = (D::Simd::splat(-LARGEST), D::Simd::splat(LARGEST));
         for i in (0..count).step_by(D::Simd::LANES) {
             let score = D::Simd::to_f32(D::load(scores.add(i)));
