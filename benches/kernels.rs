@@ -15,8 +15,8 @@ use criterion::{
 };
 use gemm::{Parallelism, gemm};
 use nimbert_kernels::{
-    Activation, Attention, CacheLine, Int8Weights, Isa, Kernels, LayerNorm, Output, Panels, QuantizedRows,
-    Team, pack_f32, pack_int8, pad_to_panels, reference,
+    Activation, Attention, Buffer, CacheLine, Int8Weights, Isa, Kernels, LayerNorm, Output, Panels,
+    QuantizedRows, Team, pack_f32, pack_int8, pad_to_panels, reference,
 };
 
 /// Input and output width of each product: QKV, attention output, feed-forward up and down.
@@ -220,7 +220,7 @@ fn attention(criterion: &mut Criterion) {
                 positions: None,
                 half: false,
             };
-            let (mut out, mut scratch) = (vec![0.0; tokens * hidden], Vec::new());
+            let (mut out, mut scratch) = (vec![0.0; tokens * hidden], Buffer::default());
             group.throughput(Throughput::Elements((4 * tokens * tokens * hidden) as u64));
             group.bench_function(BenchmarkId::new(format!("{heads}x{head_size}"), tokens), |b| {
                 b.iter(|| kernels.attention(&Team::solo(), &of, &mut out, &mut scratch));

@@ -1,8 +1,10 @@
 //! The instruction sets: thin, private modules, and one table of functions for each tier.
 
+use std::ops::Range;
+
 use crate::{
     Isa,
-    generic::{attention, matmul_float, matmul_half, matmul_int8, rows::Quantized},
+    generic::{attention, matmul_float, matmul_half, matmul_int8, rows},
 };
 
 pub(crate) mod portable;
@@ -21,8 +23,6 @@ mod x86_64 {
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::amx::is_permitted as amx_is_permitted;
-
-type AddLayerNorm = unsafe fn(usize, *const f32, *const f32, *const f32, *const f32, f32, *mut f32);
 
 /// A product in half precision, and how its left side is made.
 #[derive(Debug, Clone, Copy)]
@@ -49,8 +49,8 @@ pub(crate) struct Table {
     pub(crate) attention: unsafe fn(&attention::Args) -> bool,
     /// In half precision, bfloat16 or integers, where there is arithmetic for it.
     pub(crate) attention_half: unsafe fn(&attention::Args) -> bool,
-    pub(crate) add_layer_norm: AddLayerNorm,
-    pub(crate) quantize: unsafe fn(usize, *const f32, *mut i8) -> Quantized,
+    pub(crate) add_layer_norm: unsafe fn(&rows::LayerNormArgs, Range<usize>),
+    pub(crate) quantize: unsafe fn(&rows::QuantizeArgs, Range<usize>),
     /// Arithmetic and nothing else, for so many steps; they return the operations done.
     pub(crate) limit_f32: unsafe fn(usize) -> usize,
     pub(crate) limit_int8: unsafe fn(usize) -> usize,
@@ -76,17 +76,17 @@ macro_rules! entry {
 macro_rules! table {
     ($name:ident, $simd:ty, $features:tt) => {
         pub(in crate::arch) const $name: crate::arch::Table = {
+            use std::ops::Range;
+
             use crate::generic::{attention, limits, matmul_float, matmul_int8, rows};
             entry!($features matmul_f32(args: &matmul_float::Args, rhs: *const f32), matmul_float::run::<$simd, $simd>);
             entry!($features matmul_f16(args: &matmul_float::Args, rhs: *const u16, room: *mut f32),
                 |args, rhs, room| matmul_float::run_halves::<$simd>(args, rhs, room, matmul_f32));
             entry!($features matmul_int8(args: &matmul_int8::Args), matmul_int8::run::<$simd, 2>);
             entry!($features attention(args: &attention::Args) -> bool, attention::run::<$simd, 2>);
-            entry!($features add_layer_norm(
-                len: usize, x: *const f32, residual: *const f32, gamma: *const f32, beta: *const f32, epsilon: f32,
-                out: *mut f32
-            ), rows::add_layer_norm::<$simd>);
-            entry!($features quantize(len: usize, x: *const f32, out: *mut i8) -> rows::Quantized, rows::quantize::<$simd>);
+            entry!($features
+                add_layer_norm(args: &rows::LayerNormArgs, rows: Range<usize>), rows::add_layer_norm::<$simd>);
+            entry!($features quantize(args: &rows::QuantizeArgs, rows: Range<usize>), rows::quantize::<$simd>);
             entry!($features limit_f32(steps: usize) -> usize, |steps| limits::multiply_add::<$simd>(steps, 1.0));
             entry!($features limit_int8(steps: usize) -> usize, limits::dot::<$simd>);
             entry!($features read(from: *const u8, lines: usize, ahead: usize) -> u64, limits::read);
@@ -107,6 +107,8 @@ mod tables {
     pub(in crate::arch) use aarch64::*;
     #[cfg(target_arch = "aarch64")]
     mod aarch64 {
+        use std::ops::Range;
+
         use super::super::{
             Half, Table,
             aarch64::{
@@ -146,7 +148,7 @@ mod tables {
         pub(in crate::arch) const NEON_I8MM: Table = {
             entry!(["neon,i8mm"] int8(args: &matmul_int8::Args), matmul_int8::run::<I8mm, 1>);
             entry!(["neon,i8mm"]
-                quantize(len: usize, x: *const f32, out: *mut i8) -> rows::Quantized, rows::quantize::<I8mm>);
+                quantize(args: &rows::QuantizeArgs, rows: Range<usize>), rows::quantize::<I8mm>);
             entry!(["neon,i8mm"] limit(steps: usize) -> usize, limits::dot::<I8mm>);
             Table {
                 matmul_int8: int8,

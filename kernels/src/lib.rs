@@ -35,7 +35,7 @@ mod quantize;
 pub mod reference;
 mod team;
 
-pub use aligned::{CacheLine, aligned_copy, try_zeroed, zeroed};
+pub use aligned::{Buffer, CacheLine, aligned_copy, try_zeroed, zeroed};
 pub use isa::{Isa, UnknownIsa};
 pub use kernels::{
     Activation, Attention, DistanceBias, HalfScratch, Kernels, LayerNorm, Output, QuantizedRows,

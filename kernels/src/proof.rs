@@ -4,7 +4,7 @@
 use std::{fmt, sync::OnceLock};
 
 use crate::{
-    Activation, Attention, HalfScratch, Isa, Kernels, Output, PANEL, Panels, QuantizedRows, Team,
+    Activation, Attention, Buffer, HalfScratch, Isa, Kernels, Output, PANEL, Panels, QuantizedRows, Team,
     halve_panels, pack_f32, pack_int8, reference,
 };
 
@@ -183,7 +183,7 @@ fn attends(kernels: Kernels, rows: &[f32], half: bool) -> bool {
         half,
     };
     let mut out = [f32::NAN; KEYS * HEAD];
-    kernels.attention(&Team::solo(), &of, &mut out, &mut Vec::new());
+    kernels.attention(&Team::solo(), &of, &mut out, &mut Buffer::default());
     // The first and the last query alone: the others go through the same instructions.
     [0, (KEYS - 1) * HEAD].into_iter().all(|at| {
         let expected = reference::attention(&q[at..at + HEAD], k, v, HEAD);

@@ -1,6 +1,6 @@
 //! The attention block: `x = LayerNorm(x + W·Attention(x))`.
 
-use nimbert_kernels::{Activation, Attention, DistanceBias, Output, PANEL};
+use nimbert_kernels::{Activation, Attention, Buffer, DistanceBias, Output, PANEL};
 
 use super::{Batch, Wanted, Workspace, norm::LayerNorm};
 use crate::{
@@ -98,7 +98,7 @@ impl SelfAttention {
         batch: &Batch,
         (qkv, layout): (&[f32], Layout),
         context: &mut [f32],
-        scratch: &mut Vec<f32>,
+        scratch: &mut Buffer<f32>,
     ) {
         let heads = Attention {
             heads: self.heads,

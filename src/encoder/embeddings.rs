@@ -34,12 +34,11 @@ impl Embeddings {
     /// Writes `hidden`, `[T, H]`.
     pub(super) fn forward(&self, exec: Exec<'_>, batch: &Batch, ws: &mut Workspace) {
         let len = batch.tokens() * self.hidden_size;
-        let ((hidden, int8), dense) = (ws.hidden.parts(len), &mut ws.dense[..len]);
+        let ((hidden, int8), other) = (ws.hidden.parts(len), &mut ws.dense[..self.hidden_size]);
         for text in 0..batch.rows() {
             let mut positions = Positions::new(self.padding);
             for token in batch.range(text) {
-                let at = token * self.hidden_size..(token + 1) * self.hidden_size;
-                let (sum, other) = (&mut hidden[at.clone()], &mut dense[at]);
+                let sum = &mut hidden[token * self.hidden_size..][..self.hidden_size];
                 self.words.read(batch.token_ids[token] as usize, sum);
                 if let Some(token_types) = &self.token_types {
                     token_types.read(batch.token_type_ids[token] as usize, other);

@@ -1,7 +1,7 @@
 //! Every buffer that a forward pass writes. They grow with the largest batch and never shrink: a steady state
 //! allocates nothing.
 
-use nimbert_kernels::{PANEL, QuantizedRows};
+use nimbert_kernels::{Buffer, PANEL, QuantizedRows};
 
 use crate::{
     config::Shape,
@@ -17,29 +17,29 @@ pub(crate) struct Workspace {
     /// `[R, H]`: what flows from layer to layer.
     pub(crate) hidden: Hidden,
     /// `[3, heads, T, head_size]` or `[T, 3H]`: query, key and value.
-    pub(super) qkv: Vec<f32>,
+    pub(super) qkv: Buffer<f32>,
     /// `[R, H↑32]`: queries of the rows that are wanted, in the last layer.
-    pub(super) queries: Vec<f32>,
+    pub(super) queries: Buffer<f32>,
     /// `[R, H]`: attention's weighted values.
-    pub(super) context: Vec<f32>,
+    pub(super) context: Buffer<f32>,
     /// `[R, H]`: what a block adds to `hidden`.
-    pub(super) dense: Vec<f32>,
+    pub(super) dense: Buffer<f32>,
     /// `[R, I]`: the feed-forward's inside.
-    pub(super) intermediate: Vec<f32>,
+    pub(super) intermediate: Buffer<f32>,
     /// `[R, H]`, what a head makes of `hidden`: of vectors one for each pooling, or what follows.
-    pub(crate) pooled: Vec<f32>,
+    pub(crate) pooled: Buffer<f32>,
     /// `[R, n]`, what it makes of that.
-    pub(crate) logits: Vec<f32>,
+    pub(crate) logits: Buffer<f32>,
     /// `R` rows, the left side of a product in f16 or int8.
     pub(crate) operand: Operand,
     /// Keys and values of a head in panels, one for each thread.
-    pub(super) attention: Vec<f32>,
+    pub(super) attention: Buffer<f32>,
 }
 
 /// Hidden states and, where the next products are in int8, the same in eight bits.
 #[derive(Debug, Default)]
 pub(crate) struct Hidden {
-    pub(crate) values: Vec<f32>,
+    pub(crate) values: Buffer<f32>,
     /// Whether `int8` is kept.
     in_int8: bool,
     int8: QuantizedRows,

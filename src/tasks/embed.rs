@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, collections::BTreeSet, path::Path, sync::Arc};
 
+use nimbert_kernels::Buffer;
+
 use super::{
     pooling::Pooling,
     recipe::{EmbedOptions, Prompt, Recipe},
@@ -159,7 +161,7 @@ impl Embedder {
     }
 
     fn vectors_of<'a>(&self, rows: impl Iterator<Item = Row<'a>>) -> Vec<Result<Vec<f32>>> {
-        let (width, mut vectors) = (self.dimensions(), Vec::new());
+        let (width, mut vectors) = (self.dimensions(), Buffer::default());
         self.engine.answers(rows, |batch, ws, exec, answer| {
             memory::grow(&mut vectors, batch.rows() * width)?;
             self.forward(exec, batch, ws, &mut vectors[..batch.rows() * width])?;

@@ -82,6 +82,14 @@ pub(crate) trait Simd: Copy + 'static {
     }
     /// Stores the low byte of every lane.
     unsafe fn store_i8(to: *mut i8, v: Self::I32);
+    /// [`Simd::store_i8`] of four registers, one after the other, whose lanes are bytes in value, too.
+    #[inline(always)]
+    unsafe fn store_four_i8(to: *mut i8, v: [Self::I32; 4]) {
+        for (i, v) in v.into_iter().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { Self::store_i8(to.add(i * Self::LANES), v) };
+        }
+    }
 }
 
 /// The int8 dot product in groups of four along k: exact, whatever the bytes are.

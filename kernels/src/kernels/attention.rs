@@ -2,7 +2,7 @@
 
 use super::{DistanceBias, Kernels, Shared, check};
 use crate::{
-    Team,
+    Buffer, Team,
     generic::attention::{self, Bias},
 };
 
@@ -51,7 +51,7 @@ impl Kernels {
     ///
     /// # Panics
     /// When shapes don't fit.
-    pub fn attention(&self, team: &Team, of: &Attention<'_>, out: &mut [f32], scratch: &mut Vec<f32>) {
+    pub fn attention(&self, team: &Team, of: &Attention<'_>, out: &mut [f32], scratch: &mut Buffer<f32>) {
         let Attention { heads, head_size, q_stride, q_head, kv_stride, kv_head, cu_queries, cu_keys, .. } =
             *of;
         let hidden = heads.checked_mul(head_size).expect("columns of all heads");
@@ -69,9 +69,7 @@ impl Kernels {
         let longest = cu_keys.windows(2).map(|w| (w[1] - w[0]) as usize).max().unwrap_or(0);
         let scratch_len = attention::scratch_len(longest, head_size).next_multiple_of(16);
         let needed = scratch_len.checked_mul(team.threads()).expect("scratch of all threads");
-        if scratch.len() < needed {
-            scratch.resize(needed, 0.0);
-        }
+        scratch.grow(needed);
         let attend = if of.half { self.table.attention_half } else { self.table.attention };
         let (out, scratch) = (Shared(out.as_mut_ptr()), Shared(scratch.as_mut_ptr()));
         let attend_one = |worker: usize, task: usize| {

@@ -1,9 +1,14 @@
 //! What is done to each row by itself.
 
+use std::ops::Range;
+
 use super::{Kernels, QuantizedRows, Shared};
 use crate::{
     Team,
-    generic::{matmul_int8::Order, rows::Quantized},
+    generic::{
+        matmul_int8::Order,
+        rows::{GROUP, LayerNormArgs, QuantizeArgs},
+    },
 };
 
 /// How to normalize rows (Ba, Kiros and Hinton, 2016).
@@ -23,8 +28,7 @@ struct QuantizedTarget {
     scales: Shared<f32>,
     middles: Shared<f32>,
     sums: Shared<i32>,
-    k: usize,
-    order: Order,
+    len: usize,
 }
 
 impl QuantizedTarget {
@@ -35,23 +39,24 @@ impl QuantizedTarget {
             scales: Shared(rows.scales.as_mut_ptr()),
             middles: Shared(rows.middles.as_mut_ptr()),
             sums: Shared(rows.sums.as_mut_ptr()),
-            k,
-            order,
+            len: k,
         }
     }
 
     /// # Safety
-    /// The tier of `kernels` is available; `row` is one of the rows, `x` is valid for k values, and no other thread
-    /// works on the row.
-    unsafe fn quantize(&self, kernels: &Kernels, row: usize, x: *const f32) {
-        // SAFETY: the caller's promise; the bytes have room for all rows of k in their order.
-        unsafe {
-            let bytes = self.bytes.at(self.order.row(row, self.k));
-            let Quantized { scale, middle, sum } = (kernels.table.quantize)(self.k, x, bytes);
-            *self.scales.at(row) = scale;
-            *self.middles.at(row) = middle;
-            *self.sums.at(row) = sum;
-        }
+    /// The tier of `kernels` is available; `rows` is a group of the rows, all of which are at `x`, and no other thread works on them.
+    unsafe fn quantize(&self, kernels: &Kernels, x: *const f32, rows: Range<usize>, ahead: usize) {
+        let args = QuantizeArgs {
+            len: self.len,
+            ahead,
+            x,
+            bytes: self.bytes.0,
+            scales: self.scales.0,
+            middles: self.middles.0,
+            sums: self.sums.0,
+        };
+        // SAFETY: the caller's promise; the bytes have room for all rows in their order.
+        unsafe { (kernels.table.quantize)(&args, rows) }
     }
 }
 
@@ -64,9 +69,9 @@ impl Kernels {
         assert!(k > 0 && x.len().is_multiple_of(k), "{} values have rows of {k}", x.len());
         let m = x.len() / k;
         let target = QuantizedTarget::new(rows, m, k, self.table.int8_order);
-        self.over_rows(team, m, k, |row| {
-            // SAFETY: the tier is available; row < m, and each row is written by one task.
-            unsafe { target.quantize(self, row, x[row * k..].as_ptr()) };
+        over_groups(team, m, k, |rows, ahead| {
+            // SAFETY: the tier is available; rows are below m, and each is written by one task.
+            unsafe { target.quantize(self, x.as_ptr(), rows, ahead) };
         });
     }
 
@@ -90,16 +95,21 @@ impl Kernels {
         let target =
             quantized.map(|quantized| QuantizedTarget::new(quantized, rows, len, self.table.int8_order));
         let x = Shared(x.as_mut_ptr());
-        self.over_rows(team, rows, len, |row| {
-            let residual = residual.map_or(std::ptr::null(), |residual| residual[row * len..].as_ptr());
-            let of_x = x.at(row * len);
-            // SAFETY: the tier is available; the row is inside x, residual, gamma, beta and the quantized rows, and
-            // written by one task.
+        over_groups(team, rows, len, |rows, ahead| {
+            let args = LayerNormArgs {
+                len,
+                ahead,
+                x: x.at(0),
+                residual: residual.map_or(std::ptr::null(), |residual| residual.as_ptr()),
+                gamma: gamma.as_ptr(),
+                beta: beta.as_ptr(),
+                epsilon,
+            };
+            // SAFETY: the tier is available; the rows are inside x, residual and the quantized rows, and written by one task.
             unsafe {
-                let (gamma, beta) = (gamma.as_ptr(), beta.as_ptr());
-                (self.table.add_layer_norm)(len, of_x, residual, gamma, beta, epsilon, of_x);
+                (self.table.add_layer_norm)(&args, rows.clone());
                 if let Some(target) = &target {
-                    target.quantize(self, row, of_x);
+                    target.quantize(self, x.at(0), rows, 0);
                 }
             }
         });
@@ -109,6 +119,20 @@ impl Kernels {
     pub(super) fn over_rows(&self, team: &Team, rows: usize, len: usize, f: impl Fn(usize) + Sync) {
         team.run(rows, least_rows(len), |_, rows| rows.for_each(&f));
     }
+}
+
+/// Calls `f(group, ahead)` for groups of rows, several at a time, alone when it is too little to share. The next group begins
+/// `ahead` rows later, where one follows.
+fn over_groups(team: &Team, rows: usize, len: usize, f: impl Fn(Range<usize>, usize) + Sync) {
+    // Longer ones push each other out of the first-level cache.
+    const LONGEST: usize = 1024;
+    let group = if len <= LONGEST { GROUP } else { 1 };
+    team.run(rows, least_rows(len), |_, rows| {
+        for first in rows.clone().step_by(group) {
+            let end = rows.end.min(first + group);
+            f(first..end, if end < rows.end { group } else { 0 });
+        }
+    });
 }
 
 /// The fewest rows of `len` values that are worth a claim: a microsecond of row-wise work.

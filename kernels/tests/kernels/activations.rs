@@ -2,7 +2,7 @@
 
 use crate::common::*;
 use nimbert_kernels::{
-    Activation, Attention, Kernels, Output, Panels, Team, pack_f32, pad_to_panels, reference,
+    Activation, Attention, Buffer, Kernels, Output, Panels, Team, pack_f32, pad_to_panels, reference,
 };
 
 /// `activation` of each value: one row, the 1, times a column for every x.
@@ -129,7 +129,7 @@ fn exp_is_within_its_bound() {
     };
     for kernels in tiers() {
         let mut out = vec![f32::NAN; sequences];
-        kernels.attention(&Team::solo(), &attention, &mut out, &mut Vec::new());
+        kernels.attention(&Team::solo(), &attention, &mut out, &mut Buffer::default());
         for (&x, &got) in x.iter().zip(&out) {
             let e = f64::from(x).exp();
             let expected = e / (1.0 + e);

@@ -1,7 +1,7 @@
 //! Fused attention against the f64 oracle: ragged batches, odd head sizes, long sequences, extreme scores.
 
 use crate::common::*;
-use nimbert_kernels::{Attention, Kernels, Team, reference};
+use nimbert_kernels::{Attention, Buffer, Kernels, Team, reference};
 use proptest::prelude::*;
 
 /// Query, key and value rows of several sequences, as the engine has them: q, k and v side by side in wide rows, or
@@ -43,14 +43,14 @@ impl Batch {
     }
 
     fn run(&self, kernels: Kernels, team: &Team) -> Vec<f32> {
-        self.run_with(kernels, team, &mut Vec::new())
+        self.run_with(kernels, team, &mut Buffer::default())
     }
 
-    fn run_with(&self, kernels: Kernels, team: &Team, scratch: &mut Vec<f32>) -> Vec<f32> {
+    fn run_with(&self, kernels: Kernels, team: &Team, scratch: &mut Buffer<f32>) -> Vec<f32> {
         self.run_in(false, kernels, team, scratch)
     }
 
-    fn run_in(&self, half: bool, kernels: Kernels, team: &Team, scratch: &mut Vec<f32>) -> Vec<f32> {
+    fn run_in(&self, half: bool, kernels: Kernels, team: &Team, scratch: &mut Buffer<f32>) -> Vec<f32> {
         let hidden = self.hidden();
         let attention = Attention {
             heads: self.heads,
@@ -254,7 +254,7 @@ fn check_scores(scores: &[f32], bounds: &mut Bounds) {
     };
     for kernels in tiers() {
         let mut out = vec![f32::NAN; d];
-        kernels.attention(&Team::solo(), &attention, &mut out, &mut Vec::new());
+        kernels.attention(&Team::solo(), &attention, &mut out, &mut Buffer::default());
         for ((&got, &expected), weighted) in out.iter().zip(&expected).zip(&weighted) {
             let bound = (2.0 * h).exp_m1() * weighted + 1.1 * TINY * scores.len() as f64;
             bounds.check(got, expected, bound, || format!("{} {} scores", kernels.isa(), scores.len()));
@@ -310,7 +310,7 @@ fn a_sequence_has_the_same_bits_alone_and_in_any_batch() {
     for kernels in tiers() {
         let whole = batch.run(kernels, &Team::solo());
         // Scratch that other sequences, and other head sizes, have left their values in.
-        let mut scratch = vec![f32::NAN; 1 << 16];
+        let mut scratch = used(1 << 16);
         for (sequence, &(queries, keys)) in lengths.iter().enumerate() {
             let (query, key) = (batch.cu_queries[sequence] as usize, batch.cu_keys[sequence] as usize);
             for asked in [queries, queries.min(1)] {
@@ -338,7 +338,7 @@ fn bits_do_not_depend_on_threads() {
         let alone = batch.run(kernels, &Team::solo());
         for threads in [2, 4] {
             with_team(threads, |team| {
-                let mut scratch = Vec::new();
+                let mut scratch = Buffer::default();
                 for _ in 0..3 {
                     let together = batch.run_with(kernels, team, &mut scratch);
                     assert_same_bits(&together, &alone, &format!("{} on {threads} threads", kernels.isa()));
@@ -375,7 +375,7 @@ fn fused_rows_and_later_sequences_give_the_same_bits() {
             half: false,
         };
         let mut out = vec![f32::from_bits(0x7fc0_dead); rows * hidden];
-        kernels.attention(&Team::solo(), &attention, &mut out, &mut Vec::new());
+        kernels.attention(&Team::solo(), &attention, &mut out, &mut Buffer::default());
         let cut = |first: usize, columns: usize| -> Vec<f32> {
             (4..rows).flat_map(|row| qkv[row * stride + first..][..columns].to_vec()).collect()
         };
@@ -429,7 +429,7 @@ fn heads_in_blocks_give_the_same_bits() {
                 half,
             };
             let mut out = vec![0.0; rows * hidden];
-            kernels.attention(&Team::solo(), &attention, &mut out, &mut Vec::new());
+            kernels.attention(&Team::solo(), &attention, &mut out, &mut Buffer::default());
             out
         };
         let (found, expected) = (run(&blocks, head_size, rows * head_size), run(&qkv, 3 * hidden, head_size));
@@ -454,7 +454,8 @@ fn what_is_not_a_number_is_passed_on_and_only_where_it_is_read() {
             _ => batch.kv[key * 2 * hidden + hidden + column] = f32::NAN,
         }
         for (kernels, half) in tiers().into_iter().flat_map(|kernels| [(kernels, false), (kernels, true)]) {
-            let run = |half, batch: &Batch| batch.run_in(half, kernels, &Team::solo(), &mut Vec::new());
+            let run =
+                |half, batch: &Batch| batch.run_in(half, kernels, &Team::solo(), &mut Buffer::default());
             // A head that fewer bits have no numbers for is computed in f32.
             let (got, clean, of_f32) = (run(half, &batch), run(half, &clean), run(false, &batch));
             for (at, got) in got.into_iter().enumerate() {

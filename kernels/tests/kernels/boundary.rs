@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::common::*;
 use nimbert_kernels::{
-    Activation, Attention, CacheLine, DistanceBias, Int8Panels, Kernels, LayerNorm, Output, PANEL, Panels,
-    QuantizedRows, Team, pack_f32, pack_int8, zeroed,
+    Activation, Attention, Buffer, CacheLine, DistanceBias, Int8Panels, Kernels, LayerNorm, Output, PANEL,
+    Panels, QuantizedRows, Team, pack_f32, pack_int8, zeroed,
 };
 
 /// Asserts that `f` panics with a message that has `part` in it.
@@ -121,7 +121,7 @@ fn refused_attention(kernels: Kernels) {
         half: false,
     };
     let run = |of: Attention<'_>, out: usize| {
-        kernels.attention(&Team::solo(), &of, &mut vec![0.0; out], &mut Vec::new());
+        kernels.attention(&Team::solo(), &of, &mut vec![0.0; out], &mut Buffer::default());
     };
     run(fits, 7 * 8);
     refused("out", || run(fits, 7 * 8 - 1));
@@ -159,7 +159,7 @@ fn refused_attention(kernels: Kernels) {
     refused("", || run(Attention { kv_stride: 1 << (usize::BITS - 1), ..fits }, 56));
     refused("", || {
         let team = Team::new(1 << (usize::BITS - 1));
-        kernels.attention(&team, &fits, &mut [0.0; 56], &mut Vec::new());
+        kernels.attention(&team, &fits, &mut [0.0; 56], &mut Buffer::default());
     });
 }
 

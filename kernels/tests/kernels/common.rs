@@ -3,7 +3,7 @@
 use std::thread;
 
 use bytemuck::cast_slice_mut;
-use nimbert_kernels::{Activation, CacheLine, Isa, Kernels, Team, int8_panels_len, zeroed};
+use nimbert_kernels::{Activation, Buffer, CacheLine, Isa, Kernels, Team, int8_panels_len, zeroed};
 
 /// u, the unit roundoff of f32: a correctly rounded operation has a relative error of at most u.
 pub(crate) const U: f64 = 1.0 / (1 << 24) as f64;
@@ -20,6 +20,14 @@ pub(crate) const TINY: f64 = f32::MIN_POSITIVE as f64;
 /// The kernels of every tier that this machine has.
 pub(crate) fn tiers() -> Vec<Kernels> {
     Isa::available().into_iter().map(Kernels::new).collect()
+}
+
+/// Scratch that others have left what is no number in.
+pub(crate) fn used(len: usize) -> Buffer<f32> {
+    let mut scratch = Buffer::default();
+    scratch.grow(len);
+    scratch.fill(f32::NAN);
+    scratch
 }
 
 /// Calls `lead` with a team of `threads`, helpers included.

@@ -1,7 +1,7 @@
 //! Attention with a bias by distance against the f64 oracle, in every tier and number type.
 
 use crate::common::*;
-use nimbert_kernels::{Attention, DistanceBias, Kernels, Team, reference};
+use nimbert_kernels::{Attention, Buffer, DistanceBias, Kernels, Team, reference};
 
 /// Two texts, the second of which is asked for.
 struct Case {
@@ -64,7 +64,7 @@ impl Case {
             half,
         };
         let mut out = vec![f32::NAN; cu[2] as usize * hidden];
-        kernels.attention(&Team::solo(), &attention, &mut out, &mut Vec::new());
+        kernels.attention(&Team::solo(), &attention, &mut out, &mut Buffer::default());
         out.split_off(cu[1] as usize * hidden)
     }
 

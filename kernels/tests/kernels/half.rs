@@ -5,7 +5,7 @@ use crate::common::*;
 use ::half::f16;
 use bytemuck::cast_slice;
 use nimbert_kernels::{
-    Activation, Attention, HalfScratch, Isa, Kernels, Output, Panels, Team, halve_panels, pack_f32,
+    Activation, Attention, Buffer, HalfScratch, Isa, Kernels, Output, Panels, Team, halve_panels, pack_f32,
     pad_to_panels, reference,
 };
 
@@ -222,12 +222,7 @@ fn attention_in_halves_is_within_the_bound_of_the_oracle() {
                         half: true,
                     };
                     let mut out = vec![f32::NAN; keys * hidden];
-                    kernels.attention(
-                        team,
-                        &attention,
-                        &mut out,
-                        &mut vec![f32::NAN; first as usize * 40_000],
-                    );
+                    kernels.attention(team, &attention, &mut out, &mut used(first as usize * 40_000));
                     out
                 };
                 let out = run(&Team::solo(), 0);
@@ -288,7 +283,7 @@ fn attention_of_large_numbers_is_that_of_f32() {
                     half,
                 };
                 let mut out = vec![f32::NAN; keys * hidden];
-                kernels.attention(&Team::solo(), &of, &mut out, &mut Vec::new());
+                kernels.attention(&Team::solo(), &of, &mut out, &mut Buffer::default());
                 out
             };
             let (found, expected) = (run(true), run(false));
@@ -309,7 +304,7 @@ fn of_one_head(
     half: bool,
     [q, k, v]: [&[f32]; 3],
     d: usize,
-    scratch: &mut Vec<f32>,
+    scratch: &mut Buffer<f32>,
 ) -> Vec<f32> {
     let [queries, keys] = [q, k].map(|x| [0, (x.len() / d) as u32]);
     let attention = Attention {
@@ -346,7 +341,7 @@ fn large_scores_in_bfloat16_are_within_the_bound_of_the_oracle() {
                 let mut random = Random((d * keys + 3) as u64);
                 let [q, k, v] = [7, keys, keys].map(|rows| random.values(rows * d));
                 let q: Vec<f32> = q.into_iter().map(|q| size * (1.5 + q)).collect();
-                let out = of_one_head(kernels, true, [&q, &k, &v], d, &mut vec![f32::NAN; 1 << 21]);
+                let out = of_one_head(kernels, true, [&q, &k, &v], d, &mut used(1 << 21));
                 let expected = reference::attention(&q, &k, &v, d);
                 for (row, q) in q.chunks_exact(d).enumerate() {
                     let size_of =
@@ -395,7 +390,7 @@ fn attention_in_integers_is_within_the_bound_of_the_oracle() {
                 k.iter_mut()
                     .enumerate()
                     .for_each(|(i, k)| *k = *k * size + shift * (i % d) as f32 / d as f32);
-                let out = of_one_head(kernels, true, [&q, &k, &v], d, &mut Vec::new());
+                let out = of_one_head(kernels, true, [&q, &k, &v], d, &mut Buffer::default());
                 for (i, (q, bound)) in q.chunks_exact(d).zip(bounds_in_integers(&q, &k, d)).enumerate() {
                     let expected = reference::attention(q, &k, &v, d);
                     for (got, expected) in out[i * d..][..d].iter().zip(&expected) {
@@ -417,7 +412,7 @@ fn a_head_with_large_scores_is_not_computed_in_integers() {
         let [q, k, v] = [3, 40, 40].map(|rows| Random(rows as u64).values(rows * 64));
         let run = |size: f32, half| {
             let q: Vec<f32> = q.iter().map(|q| q * size).collect();
-            of_one_head(kernels, half, [&q, &k, &v], 64, &mut Vec::new())
+            of_one_head(kernels, half, [&q, &k, &v], 64, &mut Buffer::default())
         };
         // With numbers below 1: 0.18 · size / 127 · √(64/6).
         assert_ne!(run(90.0, true), run(90.0, false));

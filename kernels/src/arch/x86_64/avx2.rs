@@ -125,6 +125,15 @@ impl Simd for Avx2 {
             _mm_storel_epi64(to.cast(), both);
         }
     }
+    #[inline(always)]
+    unsafe fn store_four_i8(to: *mut i8, [a, b, c, d]: [__m256i; 4]) {
+        unsafe {
+            // Each half has four lanes of each register in turn.
+            let mixed = _mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
+            let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+            _mm256_storeu_si256(to.cast(), _mm256_permutevar8x32_epi32(mixed, order));
+        }
+    }
 }
 
 /// Bytes widened to 16 bits, even and odd ones apart: `vpmaddwd` can't overflow, `vpmaddubsw` would saturate.
