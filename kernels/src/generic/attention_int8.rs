@@ -9,7 +9,7 @@
 //! [`super::attention`].
 
 use self::{
-    panels::{BYTE, STRIDE, Scale, Scratch, round_queries},
+    panels::{BYTE, SQUARE, STRIDE, Scale, Scratch, round_queries},
     softmax::{EXPONENT_STEPS, add_bias, largest, weights},
 };
 use super::{
@@ -59,14 +59,8 @@ unsafe fn tile<D: Pairs, const BYTES: bool, const MR: usize>(
     }
 }
 
-/// Rows of a register each, as many as it has lanes.
-const SQUARE: usize = 256;
-#[repr(align(64))]
-struct Square([i32; SQUARE]);
-
 /// What there is of each query of a tile, to be read one by one.
-#[derive(Default)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 struct Lanes {
     /// What a step of a product of bytes is as an exponent of 2.
     factor: [f32; PANEL],
@@ -89,11 +83,10 @@ unsafe fn query_rows<D: Pairs, const MR: usize>(
 ) -> bool {
     const { assert!(MR <= D::Simd::LANES && D::Simd::LANES * D::Simd::LANES <= SQUARE) };
     let Args { keys, head_size, .. } = *args;
-    let (mut square, mut lanes) = (Square([0; SQUARE]), Lanes::default());
-    let (square, lanes) = (square.0.as_mut_ptr(), &mut lanes);
     // SAFETY: the caller's promise: `query + MR <= queries`; the scratch has the room that its fields say.
     unsafe {
-        let step = round_queries::<D, MR>(args, query, scratch, square);
+        let (square, lanes) = (scratch.square, &mut *scratch.lanes);
+        let step = round_queries::<D, MR>(args, query, scratch);
         let factor =
             D::Simd::mul(D::Simd::mul(step, D::Simd::splat(key_scale.step)), D::Simd::splat(args.scale));
         D::Simd::store(lanes.factor.as_mut_ptr(), factor);
@@ -211,7 +204,7 @@ unsafe fn add_values<D: Pairs, const MR: usize>(
 /// `scratch`.
 #[inline(always)]
 pub(crate) unsafe fn run<D: Pairs>(args: &Args) -> bool {
-    let scratch = Scratch::new(args);
+    let scratch = Scratch::new(args.scratch, args.keys, args.head_size);
     // SAFETY: the caller's promise; the loop stays below `queries`.
     unsafe {
         let scales = scratch.pack::<D>(args);

@@ -1,6 +1,6 @@
 //! Keys as bytes and values as 16-bit integers, in panels, and the scratch that holds them.
 
-use super::KEY_BLOCK;
+use super::{KEY_BLOCK, Lanes};
 use crate::{
     PANEL,
     generic::{
@@ -29,37 +29,6 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// That brings the largest of `rows` rows of `len` numbers, `stride` apart, to `limit`.
-    #[inline(always)]
-    pub(super) unsafe fn new<S: Simd>(
-        x: *const f32,
-        rows: usize,
-        len: usize,
-        stride: usize,
-        limit: f32,
-    ) -> Self {
-        let whole = len / S::LANES * S::LANES;
-        // SAFETY: the caller's promise: the rows are there.
-        unsafe {
-            let (zero, mut tail, mut tail_check) = (S::splat(0.0), 0.0_f32, 0.0);
-            let (mut largest, mut check) = (zero, zero);
-            for row in 0..rows {
-                let x = x.add(row * stride);
-                for i in (0..whole).step_by(S::LANES) {
-                    let x = S::load(x.add(i));
-                    largest = S::max(largest, S::abs(x));
-                    check = S::mul_add(x, zero, check);
-                }
-                for i in whole..len {
-                    tail = tail.max((*x.add(i)).abs());
-                    tail_check += *x.add(i) * 0.0;
-                }
-            }
-            let largest = S::max_lane(largest).max(tail);
-            Self::to(limit, largest, S::sum(check) + tail_check)
-        }
-    }
-
     /// That brings `largest` to `limit`; `check` is zero where all numbers are finite.
     fn to(limit: f32, largest: f32, check: f32) -> Self {
         // Subnormal numbers, whose inverse overflows, are all zero.
@@ -68,30 +37,88 @@ impl Scale {
         Self { step: largest / limit + check, inverse }
     }
 
-    /// That of rows of keys, less each column's middle, which is written.
+    /// That of a head's values.
+    #[inline(always)]
+    unsafe fn of_values<S: Simd>(args: &Args) -> Self {
+        // SAFETY: the caller's promise: `v` has `keys` rows.
+        unsafe {
+            let (mut largest, mut sum) = (S::splat(0.0), S::splat(0.0));
+            each_range::<S>(args.v, args, |_, [least, most, check]| {
+                largest = S::max(largest, S::max(most, S::sub(S::splat(0.0), least)));
+                sum = S::add(sum, check);
+            });
+            Self::to(VALUE, S::max_lane(largest), S::sum(sum))
+        }
+    }
+
+    /// That of a head's keys, less each column's middle, which is written.
     #[inline(always)]
     unsafe fn around_middle<S: Simd>(args: &Args, middles: *mut f32) -> Self {
         // SAFETY: the caller's promise: `k` has `keys` rows, and `middles` has whole registers.
         unsafe {
-            let (zero, half) = (S::splat(0.0), S::splat(0.5));
-            let (mut farthest, mut check) = (zero, zero);
-            for column in (0..args.head_size).step_by(S::LANES) {
-                let load = |key| load_below::<S>(args.k.add(key * args.kv_stride), column, args.head_size);
-                let (mut least, mut most) = (load(0), load(0));
-                for key in 0..args.keys {
-                    let x = load(key);
-                    (least, most) = (S::min(least, x), S::max(most, x));
-                    check = S::mul_add(x, zero, check);
-                }
+            let (mut farthest, mut sum) = (S::splat(0.0), S::splat(0.0));
+            each_range::<S>(args.k, args, |column, [least, most, check]| {
                 // Halved before they are added: their sum need not be finite.
-                let (least, most) = (S::mul(least, half), S::mul(most, half));
+                let [least, most] = [S::mul(least, S::splat(0.5)), S::mul(most, S::splat(0.5))];
                 S::store(middles.add(column), S::add(most, least));
                 farthest = S::max(farthest, S::sub(most, least));
-            }
-            Self::to(BYTE, S::max_lane(farthest), S::sum(check))
+                sum = S::add(sum, check);
+            });
+            Self::to(BYTE, S::max_lane(farthest), S::sum(sum))
         }
     }
 }
+
+/// Registers of columns that are gone through together, which hides the latency of one operation.
+const CHAINS: usize = 4;
+
+/// Calls `f(column, range)` for the [`ranges`] of each register of columns of a head's keys or values.
+#[inline(always)]
+unsafe fn each_range<S: Simd>(x: *const f32, args: &Args, mut f: impl FnMut(usize, [S::F32; 3])) {
+    let (lanes, len) = (S::LANES, args.head_size);
+    let blocks = len / (CHAINS * lanes) * CHAINS * lanes;
+    // SAFETY: the caller's promise: `x` has `keys` rows of `head_size` numbers.
+    unsafe {
+        for column in (0..blocks).step_by(CHAINS * lanes) {
+            let ranges = ranges::<S, CHAINS>(x, args, column);
+            for (i, range) in ranges.into_iter().enumerate() {
+                f(column + i * lanes, range);
+            }
+        }
+        for column in (blocks..len).step_by(lanes) {
+            let [range] = ranges::<S, 1>(x, args, column);
+            f(column, range);
+        }
+    }
+}
+
+/// The least and the largest number of each column of `N` registers from `column` on, and a zero that is NaN where one is not finite.
+#[inline(always)]
+unsafe fn ranges<S: Simd, const N: usize>(x: *const f32, args: &Args, column: usize) -> [[S::F32; 3]; N] {
+    // SAFETY: the caller's promise: each row has `head_size` numbers, of several registers whole ones.
+    unsafe {
+        let load = |key: usize, i: usize| {
+            let (row, column) = (x.add(key * args.kv_stride), column + i * S::LANES);
+            if N > 1 { S::load(row.add(column)) } else { load_below::<S>(row, column, args.head_size) }
+        };
+        let zero = S::splat(0.0);
+        let mut ranges = [[zero; 3]; N];
+        for (i, [least, most, _]) in ranges.iter_mut().enumerate() {
+            (*least, *most) = (load(0, i), load(0, i));
+        }
+        for key in 0..args.keys {
+            for (i, [least, most, check]) in ranges.iter_mut().enumerate() {
+                let x = load(key, i);
+                (*least, *most) = (S::min(*least, x), S::max(*most, x));
+                *check = S::mul_add(x, zero, *check);
+            }
+        }
+        ranges
+    }
+}
+
+/// Lanes of a square of registers, of the largest.
+pub(super) const SQUARE: usize = 256;
 
 /// Where the parts of the scratch are. A lane is four bytes, or two integers of 16 bits.
 pub(super) struct Scratch {
@@ -109,6 +136,9 @@ pub(super) struct Scratch {
     pub(super) weights: *mut i32,
     /// `[12][head_size↑32]`: weighted values so far.
     pub(super) sums: *mut f32,
+    /// Rows of a register each, as many as it has lanes. Those of no query are anything.
+    pub(super) square: *mut i32,
+    pub(super) lanes: *mut Lanes,
     /// Groups of four numbers of a row.
     pub(super) groups: usize,
     pub(super) stride: usize,
@@ -116,17 +146,17 @@ pub(super) struct Scratch {
 
 impl Scratch {
     /// Everything is smaller than in f32, so there is room ([`crate::generic::attention::scratch_len`]).
-    pub(super) fn new(args: &Args) -> Self {
-        let Args { keys, head_size, .. } = *args;
+    pub(super) fn new(at: *mut f32, keys: usize, head_size: usize) -> Self {
         let (groups, padded) = (head_size.div_ceil(4), head_size.next_multiple_of(PANEL));
         let stride = groups.next_multiple_of(STRIDE);
-        let keys_at = args.scratch.cast::<i32>();
+        let keys_at = at.cast::<i32>();
         let values = keys_at.wrapping_add(keys.next_multiple_of(PANEL) * groups);
         let middles = values.wrapping_add(padded * keys.div_ceil(2));
         let queries = middles.wrapping_add(padded);
         let scores = queries.wrapping_add(MAX_ROWS * stride);
         let weights = scores.wrapping_add(MAX_ROWS * KEY_BLOCK);
-        let sums = weights.wrapping_add(MAX_ROWS * KEY_BLOCK / 2).cast();
+        let sums = weights.wrapping_add(MAX_ROWS * KEY_BLOCK / 2);
+        let square = sums.wrapping_add(MAX_ROWS * padded);
         Self {
             keys: keys_at,
             values,
@@ -134,7 +164,9 @@ impl Scratch {
             queries,
             scores,
             weights,
-            sums,
+            sums: sums.cast(),
+            square,
+            lanes: square.wrapping_add(SQUARE).cast(),
             groups,
             stride,
         }
@@ -149,7 +181,7 @@ impl Scratch {
         // their scores, weights and sums will use holds 32 rows of groups.
         unsafe {
             let key = Scale::around_middle::<D::Simd>(args, self.middles);
-            let value = Scale::new::<D::Simd>(v, keys, head_size, kv_stride, VALUE);
+            let value = Scale::of_values::<D::Simd>(args);
             for first in (0..keys).step_by(PANEL) {
                 let count = PANEL.min(keys - first);
                 for row in 0..count {
@@ -204,15 +236,14 @@ unsafe fn round_key<D: Pairs>(x: *const f32, len: usize, (middles, inverse): (*c
 }
 
 /// Rounds the numbers of `MR` queries from `query` on, with zeros beyond the last. Returns the value of a step of each, lane by lane;
-/// what is not finite makes one that is not. `square` has room for a register of each, and zeros for the other lanes.
+/// what is not finite makes one that is not.
 #[inline(always)]
 pub(super) unsafe fn round_queries<D: Pairs, const MR: usize>(
     args: &Args,
     query: usize,
     scratch: &Scratch,
-    square: *mut i32,
 ) -> <D::Simd as Simd>::F32 {
-    let (lanes, len) = (D::Simd::LANES, args.head_size);
+    let (lanes, len, square) = (D::Simd::LANES, args.head_size, scratch.square);
     // SAFETY: the caller's promise: the queries have `head_size` numbers, and the scratch has room for whole registers.
     unsafe {
         let row = args.q.add(query * args.q_stride);
@@ -255,5 +286,24 @@ unsafe fn load_below<S: Simd>(row: *const f32, column: usize, n: usize) -> S::F3
         let mut lanes = [0.0; PANEL];
         lanes.as_mut_ptr().copy_from_nonoverlapping(row.add(column), n - column);
         S::load(lanes.as_ptr())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generic::attention::scratch_len;
+
+    #[test]
+    fn the_scratch_of_f32_is_large_enough() {
+        for keys in [1, 31, 32, 33, 512, 2048] {
+            for head_size in [1, 4, 20, 32, 33, 64, 127, 128, 129, 256, 1000] {
+                let start = std::ptr::null_mut();
+                let scratch = Scratch::new(start, keys, head_size);
+                let end = scratch.lanes.wrapping_add(1).addr();
+                assert!(end <= 4 * scratch_len(keys, head_size), "{keys} keys of {head_size}");
+                assert!(scratch.lanes.addr().is_multiple_of(align_of::<Lanes>()));
+            }
+        }
     }
 }
