@@ -9,7 +9,7 @@
 //! [`super::attention`].
 
 use self::{
-    panels::{BYTE, SQUARE, STRIDE, Scale, Scratch, round_queries},
+    panels::{SQUARE, STRIDE, Scale, Scratch, round_queries},
     softmax::{EXPONENT_STEPS, add_bias, largest, weights},
 };
 use super::{
@@ -90,9 +90,7 @@ unsafe fn query_rows<D: Pairs, const MR: usize>(
         let factor =
             D::Simd::mul(D::Simd::mul(step, D::Simd::splat(key_scale.step)), D::Simd::splat(args.scale));
         D::Simd::store(lanes.factor.as_mut_ptr(), factor);
-        // Roundings are off by a step / √12, and multiply numbers of at most BYTE steps: 2d of them for a score.
-        let error = BYTE * (head_size as f32 / 6.0).sqrt();
-        let is_near = lanes.factor[..MR].iter().all(|factor| factor * error <= MAX_ERROR);
+        let is_near = lanes.factor[..MR].iter().all(|factor| factor * scratch.error <= MAX_ERROR);
         // What a step of a score is as an exponent of 2.
         let unit = if args.bias.is_some() { D::Simd::splat(1.0 / EXPONENT_STEPS) } else { factor };
         D::Simd::store(lanes.unit.as_mut_ptr(), unit);

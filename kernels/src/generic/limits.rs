@@ -222,6 +222,7 @@ mod tests {
         unsafe fn exp2_pairs(low: Sums, _: Sums) -> Sums {
             low
         }
+        unsafe fn store_four_u8(_: *mut u8, _: [Sums; 4]) {}
         unsafe fn as_i32(_: <Portable as Simd>::F32) -> Sums {
             Sums::splat(0)
         }

@@ -142,6 +142,8 @@ pub(crate) trait Pairs: Copy + 'static {
         low: <Self::Simd as Simd>::I32,
         high: <Self::Simd as Simd>::I32,
     ) -> <Self::Simd as Simd>::I32;
+    /// Stores four registers, one after the other, whose lanes are signed bytes in value: larger by 128, as unsigned bytes.
+    unsafe fn store_four_u8(to: *mut u8, v: [<Self::Simd as Simd>::I32; 4]);
     /// The same bits.
     unsafe fn as_i32(a: <Self::Simd as Simd>::F32) -> <Self::Simd as Simd>::I32;
     unsafe fn as_f32(a: <Self::Simd as Simd>::I32) -> <Self::Simd as Simd>::F32;

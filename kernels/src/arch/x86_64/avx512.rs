@@ -156,13 +156,20 @@ impl Simd for Avx512 {
         unsafe { _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(v)) }
     }
     #[inline(always)]
-    unsafe fn store_four_i8(to: *mut i8, [a, b, c, d]: [__m512i; 4]) {
-        unsafe {
-            // Each quarter has four lanes of each register in turn.
-            let mixed = _mm512_packs_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
-            let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-            _mm512_storeu_si512(to.cast(), _mm512_permutexvar_epi32(order, mixed));
-        }
+    unsafe fn store_four_i8(to: *mut i8, v: [__m512i; 4]) {
+        unsafe { _mm512_storeu_si512(to.cast(), bytes(v)) }
+    }
+}
+
+/// Lanes that are bytes in value, as bytes: those of the first register first.
+#[inline(always)]
+unsafe fn bytes([a, b, c, d]: [__m512i; 4]) -> __m512i {
+    // SAFETY: the caller's promise: the processor has AVX-512 F and BW.
+    unsafe {
+        // Each quarter has four lanes of each register in turn.
+        let mixed = _mm512_packs_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+        let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+        _mm512_permutexvar_epi32(order, mixed)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What the largest number of a query becomes, and the distance of the farthest key from the middle.
-pub(super) const BYTE: f32 = 127.0;
+const BYTE: f32 = 127.0;
 /// What a key's byte is larger by than the number that it stands for: one operand of the hardware's product is unsigned. All
 /// scores of a query are larger by the same.
 const OFFSET: i32 = 128;
@@ -142,6 +142,8 @@ pub(super) struct Scratch {
     /// Groups of four numbers of a row.
     pub(super) groups: usize,
     pub(super) stride: usize,
+    /// The standard deviation of a score's error in its steps, if all numbers of the query and the key were as large as the largest.
+    pub(super) error: f32,
 }
 
 impl Scratch {
@@ -169,13 +171,15 @@ impl Scratch {
             lanes: square.wrapping_add(SQUARE).cast(),
             groups,
             stride,
+            // Roundings are off by a step / √12, and multiply numbers of at most BYTE steps: 2d of them for a score.
+            error: BYTE * (head_size as f32 / 6.0).sqrt(),
         }
     }
 
     /// Keys and values in panels. Returns their scales.
     #[inline(always)]
     pub(super) unsafe fn pack<D: Pairs>(&self, args: &Args) -> [Scale; 2] {
-        let Args { keys, head_size, kv_stride, k, v, .. } = *args;
+        let Args { keys, head_size, kv_stride, k, .. } = *args;
         let lanes = D::Simd::LANES;
         // SAFETY: `k` and `v` have `keys` rows, panels have room for whole panels of keys and columns; what the queries,
         // their scores, weights and sums will use holds 32 rows of groups.
@@ -198,39 +202,62 @@ impl Scratch {
                     D::Simd::transpose(rows, self.groups, panel.add(i * lanes), PANEL);
                 }
             }
-            let factor = D::Simd::splat(value.inverse);
-            for pair in 0..keys.div_ceil(2) {
-                let (even, odd) = (v.add(2 * pair * kv_stride), v.wrapping_add((2 * pair + 1) * kv_stride));
-                for first in (0..head_size).step_by(lanes) {
-                    let panel = self.values.add(first / PANEL * PANEL * keys.div_ceil(2));
-                    let to = panel.add(pair * PANEL + first % PANEL);
-                    let round = |row: *const f32| {
-                        D::Simd::round(D::Simd::mul(load_below::<D::Simd>(row, first, head_size), factor))
+            self.pack_values::<D>(args, value);
+            [key, value]
+        }
+    }
+
+    /// Two rows of 16-bit integers in each row of a panel.
+    #[inline(always)]
+    unsafe fn pack_values<D: Pairs>(&self, args: &Args, scale: Scale) {
+        let Args { keys, head_size, kv_stride, v, .. } = *args;
+        let (lanes, pairs) = (D::Simd::LANES, keys.div_ceil(2));
+        // SAFETY: the caller's promise, as above.
+        unsafe {
+            let factor = D::Simd::splat(scale.inverse);
+            for first in (0..head_size).step_by(PANEL) {
+                let panel = self.values.add(first * pairs);
+                for column in (first..head_size.min(first + PANEL)).step_by(lanes) {
+                    let round = |key: usize| {
+                        let x = load_below::<D::Simd>(v.add(key * kv_stride), column, head_size);
+                        D::Simd::round(D::Simd::mul(x, factor))
                     };
-                    let odd = if 2 * pair + 1 < keys { round(odd) } else { D::Simd::splat_i32(0) };
-                    D::store(to, D::pair(round(even), odd));
+                    let to = panel.add(column - first);
+                    for pair in 0..keys / 2 {
+                        D::store(to.add(pair * PANEL), D::pair(round(2 * pair), round(2 * pair + 1)));
+                    }
+                    if !keys.is_multiple_of(2) {
+                        let last = D::pair(round(keys - 1), D::Simd::splat_i32(0));
+                        D::store(to.add((pairs - 1) * PANEL), last);
+                    }
                 }
             }
-            [key, value]
         }
     }
 }
 
 /// Rounds the numbers of a key to unsigned bytes. What is left of the last group of four meets a query's zeros.
 #[inline(always)]
-unsafe fn round_key<D: Pairs>(x: *const f32, len: usize, (middles, inverse): (*const f32, f32), to: *mut i8) {
-    let whole = len / D::Simd::LANES * D::Simd::LANES;
+unsafe fn round_key<D: Pairs>(x: *const f32, len: usize, (middles, inverse): (*const f32, f32), to: *mut u8) {
+    let lanes = D::Simd::LANES;
+    let (blocks, whole) = (len / (4 * lanes) * 4 * lanes, len / lanes * lanes);
     // SAFETY: the caller's promise: `x` and `middles` have `len` numbers, and `to` room for as many.
     unsafe {
-        let (factor, offset) = (D::Simd::splat(inverse), D::Simd::splat_i32(OFFSET));
-        for i in (0..whole).step_by(D::Simd::LANES) {
+        let factor = D::Simd::splat(inverse);
+        let round = |i: usize| {
             let from_middle = D::Simd::sub(D::Simd::load(x.add(i)), D::Simd::load(middles.add(i)));
-            let rounded = D::Simd::round(D::Simd::mul(from_middle, factor));
-            D::Simd::store_i8(to.add(i), D::Simd::add_i32(rounded, offset));
+            D::Simd::round(D::Simd::mul(from_middle, factor))
+        };
+        for i in (0..blocks).step_by(4 * lanes) {
+            let v = [round(i), round(i + lanes), round(i + 2 * lanes), round(i + 3 * lanes)];
+            D::store_four_u8(to.add(i), v);
+        }
+        for i in (blocks..whole).step_by(lanes) {
+            D::Simd::store_i8(to.add(i).cast(), D::Simd::add_i32(round(i), D::Simd::splat_i32(OFFSET)));
         }
         for i in whole..len {
             let rounded = ((*x.add(i) - *middles.add(i)) * inverse).round_ties_even();
-            *to.add(i) = (rounded as i32 + OFFSET) as i8;
+            *to.add(i) = (rounded as i32 + OFFSET) as u8;
         }
     }
 }

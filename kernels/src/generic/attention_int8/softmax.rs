@@ -20,7 +20,8 @@ const ONES: [i16; 2 * PANEL] = {
 /// The largest exponent of a score with its bias: differences of two stay in an i32.
 const LARGEST: f32 = 131_072.0;
 
-/// Makes scores, whose steps are `factor`, ones with steps of 1/[`EXPONENT_STEPS`], `bias` added.
+/// Makes scores, whose steps are `factor`, ones with steps of 1/[`EXPONENT_STEPS`], `bias` added. Scores beyond `count`, up to a whole
+/// panel, become one that is not larger than all.
 #[inline(always)]
 pub(super) unsafe fn add_bias<D: Pairs>(scores: *mut i32, count: usize, factor: f32, bias: *const f32) {
     // SAFETY: the caller's promise: both rows have whole registers.
@@ -33,22 +34,24 @@ pub(super) unsafe fn add_bias<D: Pairs>(scores: *mut i32, count: usize, factor: 
             let sum = D::Simd::max(least, D::Simd::min(most, sum));
             D::store(scores.add(i), D::Simd::round(D::Simd::mul(sum, fixed)));
         }
+        for i in count..count.next_multiple_of(PANEL) {
+            *scores.add(i) = *scores;
+        }
     }
 }
 
-/// The largest of a row's scores, in one of the lanes. Scores beyond `count`, up to a whole register, become one that is not larger.
+/// The largest of a row's scores, in one of the lanes. Those beyond `count`, up to a whole panel, are not larger.
 #[inline(always)]
 pub(super) unsafe fn largest<D: Pairs>(scores: *mut i32, count: usize) -> <D::Simd as Simd>::I32 {
-    // SAFETY: the caller's promise: the row has whole registers.
+    const { assert!(2 * D::Simd::LANES == PANEL) };
+    // SAFETY: the caller's promise: the row has whole panels.
     unsafe {
-        for i in count..count.next_multiple_of(D::Simd::LANES) {
-            *scores.add(i) = *scores;
+        let (mut even, mut odd) = (D::load(scores), D::load(scores.add(D::Simd::LANES)));
+        for i in (PANEL..count).step_by(PANEL) {
+            even = D::max(even, D::load(scores.add(i)));
+            odd = D::max(odd, D::load(scores.add(i + D::Simd::LANES)));
         }
-        let mut largest = D::load(scores);
-        for i in (D::Simd::LANES..count).step_by(D::Simd::LANES) {
-            largest = D::max(largest, D::load(scores.add(i)));
-        }
-        largest
+        D::max(even, odd)
     }
 }
 

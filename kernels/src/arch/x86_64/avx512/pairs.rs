@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Avx512, Vnni};
+use super::{Avx512, Vnni, bytes};
 use crate::generic::simd::Pairs;
 
 // SAFETY (all blocks below): the trait's contract; the processor has AVX-512 VNNI too.
@@ -47,6 +47,10 @@ impl Pairs for Vnni {
             let scale = _mm512_permutexvar_epi16(n, _mm512_loadu_si512(SCALES.as_ptr().cast()));
             _mm512_mulhrs_epi16(power, scale)
         }
+    }
+    #[inline(always)]
+    unsafe fn store_four_u8(to: *mut u8, v: [__m512i; 4]) {
+        unsafe { Self::store(to.cast(), _mm512_xor_si512(bytes(v), _mm512_set1_epi8(-128))) }
     }
     #[inline(always)]
     unsafe fn as_i32(a: __m512) -> __m512i {
