@@ -3,13 +3,15 @@
 //! Every element of `out` is one chain of multiply-adds over k, from 0 up, whatever the tile and the split are: that
 //! is what makes a text's bits independent of its neighbours.
 
+use std::ptr::null_mut;
+
 use super::{
     epilogue::{Epilogue, by_epilogue},
     math::activate,
     output::Out,
     prefetch::Ahead,
     simd::Simd,
-    tile::{Lanes, Widened, by_rows, tile},
+    tile::{Lanes, Widened, by_rows, tile_and_keep},
 };
 use crate::{Activation, PANEL};
 
@@ -30,6 +32,8 @@ pub(crate) struct Args {
     pub(crate) bias: *const f32,
     pub(crate) activation: Activation,
     pub(crate) out: Out,
+    /// Tiles of other rows that have read the same panels before.
+    pub(crate) before: usize,
     /// Where the first panel is in memory, and the bytes of each, whatever it is read from: what tiles ask for ahead.
     pub(crate) stored: (*const u8, usize),
 }
@@ -65,20 +69,33 @@ unsafe fn finish<E: Epilogue, S: Simd, const MR: usize>(
 unsafe fn rows_of_panel<S: Simd, L: Lanes<Elem = f32, V = S::F32>, const MR: usize>(
     args: &Args,
     row: usize,
-    (panel, rhs): (usize, *const L::Weight),
+    (panel, rhs, keep): (usize, *const L::Weight, *mut f32),
     ahead: Ahead,
 ) {
-    // SAFETY: the caller's promise: `row + MR <= m`, and `rhs` is the panel of this number, one of ⌈n/32⌉.
+    // SAFETY: the caller's promise: `row + MR <= m`, and `rhs` is the panel of this number, one of ⌈n/32⌉; `keep` has room for one.
     unsafe {
         let lhs = args.lhs.add(row * args.lhs_stride);
         for column in (0..PANEL).step_by(2 * S::LANES) {
             if panel * PANEL + column < args.n {
-                let acc = tile::<L, MR, 2>(args.k, lhs, (args.lhs_stride, 1), rhs.add(column), ahead);
+                let rhs = (rhs.add(column), keep.wrapping_add(column));
+                let acc = tile_and_keep::<L, MR, 2>(args.k, lhs, (args.lhs_stride, 1), rhs, ahead);
                 let n = args.n - panel * PANEL;
                 by_epilogue!(args, n, finish::<S, MR>(args, row, (panel, column), acc));
             }
         }
     }
+}
+
+/// [`rows_of_panel`] for `rows` rows from `row` on.
+#[inline(always)]
+unsafe fn any_rows<S: Simd, L: Lanes<Elem = f32, V = S::F32>>(
+    args: &Args,
+    (row, rows): (usize, usize),
+    rhs: (usize, *const L::Weight, *mut f32),
+    ahead: Ahead,
+) {
+    // SAFETY: as there.
+    unsafe { by_rows!(rows, S::MR, rows_of_panel::<S, L>(args, row, rhs, ahead)) }
 }
 
 /// Computes one block.
@@ -94,20 +111,23 @@ pub(crate) unsafe fn run<S: Simd, L: Lanes<Elem = f32, V = S::F32>>(args: &Args,
         for tile in 0..tiles {
             // Tiles of equal height: a low one would wait for its sums' latency.
             let rows = (args.m - row).div_ceil(tiles - tile);
-            let ahead = Ahead::new(stored.wrapping_add(panel * bytes), bytes, args.k, rows, (tile, tiles));
+            let of_all = (args.before + tile, args.before + tiles);
+            let ahead = Ahead::new(stored.wrapping_add(panel * bytes), bytes, args.k, rows, of_all);
+            let rhs = (panel, rhs, null_mut());
             // SAFETY: the caller's promise; the loops stay below m and n.
-            unsafe { by_rows!(rows, S::MR, rows_of_panel::<S, L>(args, row, (panel, rhs), ahead)) };
+            unsafe { any_rows::<S, L>(args, (row, rows), rhs, ahead) };
             row += rows;
         }
     }
 }
 
-/// Tiles from which a panel in halves is widened once for all of them: to store it as f32 costs as much as four conversions in tiles,
-/// most of which hide behind their arithmetic.
-const WIDENED_ONCE: usize = 5;
+/// Tiles of a panel in halves from which the first one leaves it in f32 for the others: fewer convert it each for itself, behind their
+/// arithmetic.
+const KEPT: usize = 5;
 
-/// [`run`] with weights in halves: the same sums as of the same weights in f32, by `in_f32`, which is [`run`] in a function of its
-/// own, as compilers keep sums in registers only in functions that are not too long. `widened` has room for a panel.
+/// [`run`] with weights in halves: the same sums as of the same weights in f32. Where there are [`KEPT`] tiles, all but
+/// the first are computed by `in_f32`: it is [`run`] in a function of its own, as compilers keep sums in registers only in functions
+/// that are not too long. `widened` has room for a panel.
 ///
 /// # Safety
 /// As there.
@@ -118,20 +138,23 @@ pub(crate) unsafe fn run_halves<S: Simd>(
     widened: *mut f32,
     in_f32: unsafe fn(&Args, *const f32),
 ) {
-    let &Args { m, k, n, bias, out, stored: (stored, bytes), .. } = args;
-    // SAFETY: the caller's promise; the loops stay below n, and below the panel's length, which is of whole registers.
+    let &Args { m, k, n, lhs, lhs_stride, bias, out, stored: (stored, bytes), .. } = args;
+    let tiles = m.div_ceil(S::MR);
+    // SAFETY: the caller's promise; the loop stays below n.
     unsafe {
-        if m.div_ceil(S::MR) < WIDENED_ONCE {
-            return run::<S, Widened<S>>(args, rhs);
+        if tiles < KEPT {
+            return run::<S, Widened<S, false>>(args, rhs);
         }
+        let rows = m.div_ceil(tiles);
         for panel in 0..n.div_ceil(PANEL) {
             let (rhs, column) = (rhs.add(panel * k * PANEL), panel * PANEL);
-            for i in (0..k * PANEL).step_by(S::LANES) {
-                S::store(widened.add(i), S::load_half(rhs.add(i)));
-            }
-            let (n, bias, out) = (n - column, bias.add(column), out.part(0, panel));
             let stored = (stored.wrapping_add(panel * bytes), bytes);
-            in_f32(&Args { n: n.min(PANEL), bias, out, stored, ..*args }, widened);
+            let (n, bias, out) = ((n - column).min(PANEL), bias.add(column), out.part(0, panel));
+            let first = Args { m: rows, n, bias, out, stored, ..*args };
+            let ahead = Ahead::new(stored.0, bytes, k, rows, (0, tiles));
+            any_rows::<S, Widened<S, true>>(&first, (0, rows), (0, rhs, widened), ahead);
+            let (lhs, out) = (lhs.add(rows * lhs_stride), out.part(rows, 0));
+            in_f32(&Args { m: m - rows, lhs, out, before: 1, ..first }, widened);
         }
     }
 }

@@ -45,6 +45,12 @@ pub(crate) trait Lanes: Copy + 'static {
     unsafe fn store(to: *mut Self::Elem, v: Self::V);
     /// `a * b + c`
     unsafe fn mul_add(a: Self::Scalar, b: Self::V, c: Self::V) -> Self::V;
+    /// [`Lanes::load`], which may leave what it read at `keep`, too.
+    #[inline(always)]
+    unsafe fn load_and_keep(from: *const Self::Weight, _keep: *mut Self::Elem) -> Self::V {
+        // SAFETY: the caller's promise.
+        unsafe { Self::load(from) }
+    }
 }
 
 // SAFETY (all blocks below): the same contract.
@@ -78,13 +84,13 @@ impl<S: Simd> Lanes for S {
     }
 }
 
-/// f32 with weights that are stored in half precision and widened as they are loaded.
+/// f32 with weights that are stored in half precision and widened as they are loaded; with `KEEP` they are kept so for other tiles.
 #[derive(Clone, Copy)]
-pub(crate) struct Widened<S>(PhantomData<S>);
+pub(crate) struct Widened<S, const KEEP: bool>(PhantomData<S>);
 
 // SAFETY (all blocks below): the same contract.
 #[allow(clippy::undocumented_unsafe_blocks)]
-impl<S: Simd> Lanes for Widened<S> {
+impl<S: Simd, const KEEP: bool> Lanes for Widened<S, KEEP> {
     type Elem = f32;
     type Weight = u16;
     type V = S::F32;
@@ -111,6 +117,16 @@ impl<S: Simd> Lanes for Widened<S> {
     unsafe fn mul_add(a: S::Scalar, b: S::F32, c: S::F32) -> S::F32 {
         unsafe { S::mul_add_scalar(a, b, c) }
     }
+    #[inline(always)]
+    unsafe fn load_and_keep(from: *const u16, keep: *mut f32) -> S::F32 {
+        unsafe {
+            let v = S::load_half(from);
+            if KEEP {
+                <S as Simd>::store(keep, v);
+            }
+            v
+        }
+    }
 }
 
 /// The sums of `MR` rows and `NR` registers of columns, each one chain of multiply-adds from k = 0 up.
@@ -123,19 +139,35 @@ impl<S: Simd> Lanes for Widened<S> {
 pub(crate) unsafe fn tile<L: Lanes, const MR: usize, const NR: usize>(
     k: usize,
     lhs: *const L::Elem,
-    (from_row, from_k): (usize, usize),
+    steps: (usize, usize),
     rhs: *const L::Weight,
+    ahead: Ahead,
+) -> [[L::V; NR]; MR] {
+    // SAFETY: the caller's promise.
+    unsafe { tile_and_keep::<L, MR, NR>(k, lhs, steps, (rhs, std::ptr::null_mut()), ahead) }
+}
+
+/// [`tile`], which leaves the right side at `keep`, where `L` does so.
+///
+/// # Safety
+/// As there; `keep` has room as `rhs` then.
+#[inline(always)]
+pub(crate) unsafe fn tile_and_keep<L: Lanes, const MR: usize, const NR: usize>(
+    k: usize,
+    lhs: *const L::Elem,
+    (from_row, from_k): (usize, usize),
+    (rhs, keep): (*const L::Weight, *mut L::Elem),
     ahead: Ahead,
 ) -> [[L::V; NR]; MR] {
     // SAFETY: the caller's promise.
     unsafe {
         let mut acc = [[L::zero(); NR]; MR];
         for p in 0..k {
-            let row = rhs.add(p * PANEL);
             ahead.prefetch::<MR>(p);
             let mut b = [L::zero(); NR];
             for (j, b) in b.iter_mut().enumerate() {
-                *b = L::load(row.add(j * L::LANES));
+                let at = p * PANEL + j * L::LANES;
+                *b = L::load_and_keep(rhs.add(at), keep.wrapping_add(at));
             }
             each_row!(MR, i => {
                 let a = L::scalar(lhs.add(i * from_row + p * from_k));

@@ -158,6 +158,7 @@ impl Kernels {
                 bias: bias[column..].as_ptr(),
                 activation,
                 out: out.part(row, panel),
+                before: 0,
                 stored: (rhs.cast(), k * PANEL * size_of::<W>()),
             };
             kernel(worker, &args, rhs);
