@@ -15,6 +15,7 @@ impl Simd for Portable {
     type Scalar = f32x8;
     const LANES: usize = 8;
     const MR: usize = 2;
+    const KEPT: usize = 2;
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> f32x8 {
@@ -31,7 +32,7 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn load_half(from: *const u16) -> f32x8 {
         let bits = unsafe { from.cast::<[u16; 8]>().read_unaligned() };
-        f32x8::new(bits.map(|bits| half::f16::from_bits(bits).to_f32()))
+        widen(i32x8::new(std::array::from_fn(|lane| i32::from(bits[lane]) << 16)))
     }
     #[inline(always)]
     unsafe fn add(a: f32x8, b: f32x8) -> f32x8 {
@@ -112,6 +113,17 @@ impl Simd for Portable {
     }
 }
 
+/// The numbers whose bits in half precision are the upper halves of lanes: sign, exponent and fraction in the places that they have in
+/// f32, and the exponent's bias corrected by a multiplication, which makes normal numbers of subnormal ones. What is infinite or no
+/// number stays so.
+#[inline(always)]
+fn widen(half: i32x8) -> f32x8 {
+    let of_bits = |bits: i32x8| f32x8::new(bits.to_array().map(|bits| f32::from_bits(bits.cast_unsigned())));
+    let placed: i32x8 = (half >> 3) & i32x8::splat(0x8fff_e000_u32.cast_signed());
+    let x = of_bits(placed) * f32x8::splat(f32::from_bits((127 + 112) << 23));
+    x | (x.abs().simd_ge(f32x8::splat(65_536.0)) & f32x8::splat(f32::INFINITY))
+}
+
 // SAFETY (all blocks below): as above.
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Dot for Portable {
@@ -140,5 +152,26 @@ impl Dot for Portable {
     #[inline(always)]
     unsafe fn sums(acc: i32x8) -> [i32x8; 2] {
         [acc; 2]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_half_is_widened() {
+        for first in (0..=u16::MAX).step_by(8) {
+            let halves: [u16; 8] = std::array::from_fn(|i| first + i as u16);
+            // SAFETY: there are eight.
+            let widened = unsafe { Portable::load_half(halves.as_ptr()) };
+            for (half, x) in halves.into_iter().zip(widened.to_array()) {
+                let exact = half::f16::from_bits(half).to_f32();
+                assert!(
+                    x.to_bits() == exact.to_bits() || x.is_nan() && exact.is_nan(),
+                    "{half:#x}: {x} is {exact}"
+                );
+            }
+        }
     }
 }

@@ -121,11 +121,7 @@ pub(crate) unsafe fn run<S: Simd, L: Lanes<Elem = f32, V = S::F32>>(args: &Args,
     }
 }
 
-/// Tiles of a panel in halves from which the first one leaves it in f32 for the others: fewer convert it each for itself, behind their
-/// arithmetic.
-const KEPT: usize = 5;
-
-/// [`run`] with weights in halves: the same sums as of the same weights in f32. Where there are [`KEPT`] tiles, all but
+/// [`run`] with weights in halves: the same sums as of the same weights in f32. Where there are [`Simd::KEPT`] tiles, all but
 /// the first are computed by `in_f32`: it is [`run`] in a function of its own, as compilers keep sums in registers only in functions
 /// that are not too long. `widened` has room for a panel.
 ///
@@ -142,7 +138,7 @@ pub(crate) unsafe fn run_halves<S: Simd>(
     let tiles = m.div_ceil(S::MR);
     // SAFETY: the caller's promise; the loop stays below n.
     unsafe {
-        if tiles < KEPT {
+        if tiles < S::KEPT {
             return run::<S, Widened<S, false>>(args, rhs);
         }
         let rows = m.div_ceil(tiles);

@@ -20,6 +20,9 @@ pub(crate) trait Simd: Copy + 'static {
     const LANES: usize;
     /// Rows of the largest f32 register tile: as many by two registers of sums fit the register file.
     const MR: usize;
+    /// Tiles of a panel in halves from which the first one leaves it in f32 for the others: fewer widen it each for itself, behind their
+    /// arithmetic.
+    const KEPT: usize = 5;
     /// Whether [`Simd::look_up`] is an instruction or two.
     const LOOKS_UP: bool = false;
 
