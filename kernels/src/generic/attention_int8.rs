@@ -10,7 +10,7 @@
 
 use self::{
     panels::{SQUARE, STRIDE, Scale, Scratch, round_queries},
-    softmax::{EXPONENT_STEPS, add_bias, largest, weights},
+    softmax::{EXPONENT_STEPS, LARGEST_EXPONENT, add_bias, largest, weights},
 };
 use super::{
     attention::{Args, divide},
@@ -64,10 +64,10 @@ unsafe fn tile<D: Pairs, const BYTES: bool, const MR: usize>(
 struct Lanes {
     /// What a step of a product of bytes is as an exponent of 2.
     factor: [f32; PANEL],
-    /// What a step of a score is.
+    /// What a step of a score is in steps of the exponent, and what is added so that the largest so far has the largest exponent. In f32
+    /// both are as exact as scores in f32 would be.
     unit: [f32; PANEL],
-    /// The largest score so far.
-    max: [i32; PANEL],
+    offset: [f32; PANEL],
     /// What the sums before the last block were multiplied with.
     shrink: [f32; PANEL],
     sum: [f32; PANEL],
@@ -93,7 +93,8 @@ unsafe fn query_rows<D: Pairs, const MR: usize>(
         let is_near = lanes.factor[..MR].iter().all(|factor| factor * scratch.error <= MAX_ERROR);
         // What a step of a score is as an exponent of 2.
         let unit = if args.bias.is_some() { D::Simd::splat(1.0 / EXPONENT_STEPS) } else { factor };
-        D::Simd::store(lanes.unit.as_mut_ptr(), unit);
+        let steps = D::Simd::mul(unit, D::Simd::splat(EXPONENT_STEPS));
+        D::Simd::store(lanes.unit.as_mut_ptr(), steps);
         let (mut max, mut sum) = (D::Simd::splat_i32(i32::MIN), D::Simd::splat(0.0));
         for first in (0..keys).step_by(KEY_BLOCK) {
             let count = KEY_BLOCK.min(keys - first);
@@ -110,14 +111,17 @@ unsafe fn query_rows<D: Pairs, const MR: usize>(
             }
             let before = D::Simd::to_f32(max);
             max = D::max(max, D::max_of_rows(square));
-            D::store(lanes.max.as_mut_ptr(), max);
-            let shrink = D::Simd::mul(D::Simd::sub(before, D::Simd::to_f32(max)), unit);
+            let now = D::Simd::to_f32(max);
+            let below = D::Simd::sub(D::Simd::splat(0.0), now);
+            let offset = D::Simd::mul_add(below, steps, D::Simd::splat(LARGEST_EXPONENT));
+            D::Simd::store(lanes.offset.as_mut_ptr(), offset);
+            let shrink = D::Simd::mul(D::Simd::sub(before, now), unit);
             let shrink = math::exp2::<D::Simd>(shrink);
             D::Simd::store(lanes.shrink.as_mut_ptr(), shrink);
             for i in 0..MR {
                 let scores = scratch.scores.add(i * KEY_BLOCK);
                 let to = scratch.weights.add(i * KEY_BLOCK / 2);
-                let block = weights::<D>(scores, count, lanes.max[i], lanes.unit[i], to);
+                let block = weights::<D>(scores, count, (lanes.unit[i], lanes.offset[i]), to);
                 D::store(square.add(i * D::Simd::LANES), block);
             }
             let block = D::Simd::to_f32(D::sum_of_rows(square));

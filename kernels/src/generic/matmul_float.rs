@@ -98,6 +98,23 @@ unsafe fn any_rows<S: Simd, L: Lanes<Elem = f32, V = S::F32>>(
     unsafe { by_rows!(rows, S::MR, rows_of_panel::<S, L>(args, row, rhs, ahead)) }
 }
 
+/// [`rows_of_panel`] for the first `rows` rows of [`Simd::KEPT`] tiles or more: these are not low.
+#[inline(always)]
+unsafe fn first_rows<S: Simd, L: Lanes<Elem = f32, V = S::F32>>(
+    args: &Args,
+    rows: usize,
+    rhs: (usize, *const L::Weight, *mut f32),
+    ahead: Ahead,
+) {
+    // SAFETY: as there.
+    unsafe { by_rows!(rows, lowest(S::MR, S::KEPT) => S::MR, rows_of_panel::<S, L>(args, 0, rhs, ahead)) }
+}
+
+/// The lowest tile, of at most `most` rows, where rows need `tiles` tiles of equal height or more.
+const fn lowest(most: usize, tiles: usize) -> usize {
+    (most * (tiles - 1) + 1).div_ceil(tiles)
+}
+
 /// Computes one block.
 ///
 /// # Safety
@@ -148,9 +165,22 @@ pub(crate) unsafe fn run_halves<S: Simd>(
             let (n, bias, out) = ((n - column).min(PANEL), bias.add(column), out.part(0, panel));
             let first = Args { m: rows, n, bias, out, stored, ..*args };
             let ahead = Ahead::new(stored.0, bytes, k, rows, (0, tiles));
-            any_rows::<S, Widened<S, true>>(&first, (0, rows), (0, rhs, widened), ahead);
+            first_rows::<S, Widened<S, true>>(&first, rows, (0, rhs, widened), ahead);
             let (lhs, out) = (lhs.add(rows * lhs_stride), out.part(rows, 0));
             in_f32(&Args { m: m - rows, lhs, out, before: 1, ..first }, widened);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lowest;
+
+    #[test]
+    fn no_tile_is_lower_than_the_lowest() {
+        for (most, kept) in [(12, 5), (6, 5), (12, 2), (2, 2)] {
+            let rows = |m: usize| (m.div_ceil(most) >= kept).then(|| m.div_ceil(m.div_ceil(most)));
+            assert_eq!((1..1000).filter_map(rows).min(), Some(lowest(most, kept)), "{kept} tiles of {most}");
         }
     }
 }

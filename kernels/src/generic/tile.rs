@@ -181,22 +181,26 @@ pub(crate) unsafe fn tile_and_keep<L: Lanes, const MR: usize, const NR: usize>(
 }
 
 /// Calls a function with the number of rows, 1 to 12, as a constant: `by_rows!(rows, S::MR, tile::<S>(…))` is
-/// `tile::<S, rows>(…)`. Where the tallest tile is lower than that nothing is compiled for what lies above it.
+/// `tile::<S, rows>(…)`. Where the tallest tile is lower than that nothing is compiled for what lies above it, nor for what lies below
+/// the lowest one: `by_rows!(rows, 7 => S::MR, …)`.
 macro_rules! by_rows {
     ($rows:expr, $most:expr, $f:ident::<$($t:tt),+>($($arg:expr),*)) => {
+        by_rows!($rows, 1 => $most, $f::<$($t),+>($($arg),*))
+    };
+    ($rows:expr, $least:expr => $most:expr, $f:ident::<$($t:tt),+>($($arg:expr),*)) => {
         match $rows {
-            1 => $f::<$($t,)+ 1>($($arg),*),
-            2 if $most >= 2 => $f::<$($t,)+ 2>($($arg),*),
-            3 if $most >= 3 => $f::<$($t,)+ 3>($($arg),*),
-            4 if $most >= 4 => $f::<$($t,)+ 4>($($arg),*),
-            5 if $most >= 5 => $f::<$($t,)+ 5>($($arg),*),
-            6 if $most >= 6 => $f::<$($t,)+ 6>($($arg),*),
-            7 if $most >= 7 => $f::<$($t,)+ 7>($($arg),*),
-            8 if $most >= 8 => $f::<$($t,)+ 8>($($arg),*),
-            9 if $most >= 9 => $f::<$($t,)+ 9>($($arg),*),
-            10 if $most >= 10 => $f::<$($t,)+ 10>($($arg),*),
-            11 if $most >= 11 => $f::<$($t,)+ 11>($($arg),*),
-            12 if $most >= 12 => $f::<$($t,)+ 12>($($arg),*),
+            1 if $least <= 1 && $most >= 1 => $f::<$($t,)+ 1>($($arg),*),
+            2 if $least <= 2 && $most >= 2 => $f::<$($t,)+ 2>($($arg),*),
+            3 if $least <= 3 && $most >= 3 => $f::<$($t,)+ 3>($($arg),*),
+            4 if $least <= 4 && $most >= 4 => $f::<$($t,)+ 4>($($arg),*),
+            5 if $least <= 5 && $most >= 5 => $f::<$($t,)+ 5>($($arg),*),
+            6 if $least <= 6 && $most >= 6 => $f::<$($t,)+ 6>($($arg),*),
+            7 if $least <= 7 && $most >= 7 => $f::<$($t,)+ 7>($($arg),*),
+            8 if $least <= 8 && $most >= 8 => $f::<$($t,)+ 8>($($arg),*),
+            9 if $least <= 9 && $most >= 9 => $f::<$($t,)+ 9>($($arg),*),
+            10 if $least <= 10 && $most >= 10 => $f::<$($t,)+ 10>($($arg),*),
+            11 if $least <= 11 && $most >= 11 => $f::<$($t,)+ 11>($($arg),*),
+            12 if $least <= 12 && $most >= 12 => $f::<$($t,)+ 12>($($arg),*),
             rows => unreachable!("a tile of {rows} rows"),
         }
     };

@@ -3,10 +3,10 @@
 use super::super::simd::{Pairs, Simd};
 use crate::PANEL;
 
-/// Steps of an exponent of 2, and what is added to it, as [`Pairs::exp2_pairs`] wants them. Scores have the same steps where a bias
+/// Steps of an exponent of 2, and what the largest becomes, as [`Pairs::exp2_pairs`] wants them. Scores have the same steps where a bias
 /// is added to them.
 pub(super) const EXPONENT_STEPS: f32 = 4_096.0;
-const LARGEST_EXPONENT: f32 = 7.0;
+pub(super) const LARGEST_EXPONENT: f32 = 7.0 * EXPONENT_STEPS;
 /// A panel of ones, then one of zeros: from where of it a panel is read says how many of its numbers count.
 const ONES: [i16; 2 * PANEL] = {
     let mut ones = [0; 2 * PANEL];
@@ -55,44 +55,30 @@ pub(super) unsafe fn largest<D: Pairs>(scores: *mut i32, count: usize) -> <D::Si
     }
 }
 
-/// Weights of `count` scores with steps of `unit`: powers of two relative to `max`, rounded, up to a whole panel. Returns their
-/// sums lane by lane, without those beyond `count`, which meet values of zero.
+/// Weights of `count` scores: powers of two whose exponents, in their steps, are `unit · score + offset`, rounded, up to a whole panel.
+/// Returns their sums lane by lane, without those beyond `count`, which meet values of zero.
 #[inline(always)]
 pub(super) unsafe fn weights<D: Pairs>(
     scores: *const i32,
     count: usize,
-    max: i32,
-    unit: f32,
+    (unit, offset): (f32, f32),
     to: *mut i32,
 ) -> <D::Simd as Simd>::I32 {
     const { assert!(2 * D::Simd::LANES == PANEL) };
     // SAFETY: the caller's promise: rows have whole panels.
     unsafe {
-        let (max, unit) = (D::Simd::splat_i32(max.wrapping_neg()), D::Simd::splat(unit * EXPONENT_STEPS));
-        let (largest, mut sum) = (D::Simd::splat(EXPONENT_STEPS * LARGEST_EXPONENT), D::Simd::splat_i32(0));
+        let (unit, offset, mut sum) = (D::Simd::splat(unit), D::Simd::splat(offset), D::Simd::splat_i32(0));
         let ones = ONES.as_ptr().add(PANEL);
         for i in (0..count).step_by(PANEL) {
-            let low = exponents::<D>(scores.add(i), max, unit, largest);
-            let high = exponents::<D>(scores.add(i + D::Simd::LANES), max, unit, largest);
+            let exponents = |at: usize| {
+                let score = D::Simd::to_f32(D::load(scores.add(at)));
+                D::Simd::round(D::Simd::mul_add(score, unit, offset))
+            };
+            let (low, high) = (exponents(i), exponents(i + D::Simd::LANES));
             let weights = D::exp2_pairs(low, high);
             D::store(to.add(i / 2), weights);
             sum = D::dot(sum, weights, D::load(ones.sub(PANEL.min(count - i)).cast()));
         }
         sum
-    }
-}
-
-/// `largest + unit · (score + offset)`, rounded, of a register of scores.
-#[inline(always)]
-unsafe fn exponents<D: Pairs>(
-    scores: *const i32,
-    offset: <D::Simd as Simd>::I32,
-    unit: <D::Simd as Simd>::F32,
-    largest: <D::Simd as Simd>::F32,
-) -> <D::Simd as Simd>::I32 {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let below = D::Simd::to_f32(D::Simd::add_i32(D::load(scores), offset));
-        D::Simd::round(D::Simd::mul_add(below, unit, largest))
     }
 }
