@@ -41,7 +41,7 @@ pub fn aligned_copy(bytes: &[u8]) -> Vec<CacheLine> {
     lines
 }
 
-/// Numbers to work in, which start on a cache line: a register of 64 bytes that is read from memory of any other start lies in two
+/// Numbers to work in, which start on a cache line: a register of 64 bytes that is written to memory of any other start lies in two
 /// lines, and takes twice the time.
 #[derive(Debug, Clone, Default)]
 pub struct Buffer<T> {

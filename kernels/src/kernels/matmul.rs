@@ -173,7 +173,7 @@ impl Kernels {
         let height = m.div_ceil(tiles).max(1);
         let needed = tiles * height * k;
         rows.height = height;
-        rows.bits.resize(rows.bits.len().max(needed), 0);
+        rows.bits.grow(needed);
         rows.scales.clear();
         rows.scales.resize(m, 0.0);
         let (bits, scales) = (Shared(rows.bits.as_mut_ptr()), Shared(rows.scales.as_mut_ptr()));
@@ -252,7 +252,7 @@ impl Kernels {
                 m: rows,
                 k4,
                 n: (panels * PANEL).min(n - column),
-                lhs: lhs.bytes()[order.row(row, k)..].as_ptr(),
+                lhs: lhs.bytes[order.row(row, k)..].as_ptr(),
                 lhs_scale: lhs.scales[row..].as_ptr(),
                 lhs_middle: lhs.middles[row..].as_ptr(),
                 lhs_sum: lhs.sums[row..].as_ptr(),

@@ -1,17 +1,15 @@
 //! The left sides of products, in the number types that they are computed in.
 
-use bytemuck::{cast_slice, cast_slice_mut};
-
 use super::Kernels;
-use crate::{CacheLine, aligned::lines, generic::matmul_int8::Order};
+use crate::{Buffer, generic::matmul_int8::Order};
 
 /// Rows quantized to signed bytes, each over its own range, as the left side of an int8 product: a byte q stands for
 /// `middle + scale * q`. [`Kernels::quantize_rows`](crate::Kernels::quantize_rows) makes them, for products of the same
 /// instruction set.
 #[derive(Debug)]
 pub struct QuantizedRows {
-    /// In their order, the tail zero. They start on a cache line: an order with a whole line of each row has no line in two.
-    lines: Vec<CacheLine>,
+    /// In their order, the tail zero; longer after more rows.
+    pub(super) bytes: Buffer<i8>,
     pub(super) order: Order,
     /// The value of one step, `[m]`; NaN for a row with a number that is not finite.
     pub(super) scales: Vec<f32>,
@@ -26,7 +24,14 @@ impl Default for QuantizedRows {
     /// None, for any instruction set.
     fn default() -> Self {
         let [scales, middles] = [const { Vec::new() }; 2];
-        Self { lines: Vec::new(), order: Order { rows: 1, unit: 4 }, scales, middles, sums: Vec::new(), k: 0 }
+        Self {
+            bytes: Buffer::default(),
+            order: Order { rows: 1, unit: 4 },
+            scales,
+            middles,
+            sums: Vec::new(),
+            k: 0,
+        }
     }
 }
 
@@ -36,17 +41,9 @@ impl QuantizedRows {
         self.scales.len()
     }
 
-    pub(super) fn bytes(&self) -> &[i8] {
-        cast_slice(&self.lines)
-    }
-
-    pub(super) fn bytes_mut(&mut self) -> &mut [i8] {
-        cast_slice_mut(&mut self.lines)
-    }
-
     /// A row's bytes, its tail of zeros included, its scale and its middle.
     pub fn row(&self, row: usize) -> (Vec<i8>, f32, f32) {
-        let from = &self.bytes()[self.order.row(row, self.k)..];
+        let from = &self.bytes[self.order.row(row, self.k)..];
         let bytes = (0..self.order.padded(self.k)).map(|p| from[self.order.byte(p)]).collect();
         (bytes, self.scales[row], self.middles[row])
     }
@@ -54,10 +51,10 @@ impl QuantizedRows {
     pub(super) fn resize(&mut self, rows: usize, k: usize, order: Order) {
         if (self.k, self.order) != (k, order) {
             // The tail bytes are where other rows' values were.
-            self.bytes_mut().fill(0);
+            self.bytes.fill(0);
         }
         (self.k, self.order) = (k, order);
-        self.lines.resize(lines::<i8>(order.len(rows, k)), CacheLine([0; 64]));
+        self.bytes.grow(order.len(rows, k));
         self.scales.resize(rows, 0.0);
         self.middles.resize(rows, 0.0);
         self.sums.resize(rows, 0);
@@ -75,7 +72,7 @@ impl Kernels {
         rows.resize(bytes.len() / k, k, order);
         rows.scales.fill(1.0);
         for (row, from) in bytes.chunks_exact(k).enumerate() {
-            let to = &mut rows.bytes_mut()[order.row(row, k)..];
+            let to = &mut rows.bytes[order.row(row, k)..];
             from.iter().enumerate().for_each(|(p, &byte)| to[order.byte(p)] = byte);
             rows.sums[row] = from.iter().map(|&byte| i32::from(byte)).sum();
         }
@@ -88,20 +85,19 @@ impl Kernels {
 #[derive(Debug, Default)]
 pub struct HalfScratch {
     /// `[⌈m/height⌉][k][height]`; longer after a larger product.
-    pub(super) bits: Vec<u16>,
+    pub(super) bits: Buffer<u16>,
     /// Rows of a tile: their values stand side by side.
     pub(super) height: usize,
     /// What a row was divided by, `[m]`.
     pub(super) scales: Vec<f32>,
     /// A panel for each thread, `[threads][k][32]`; longer after a larger product.
-    lines: Vec<CacheLine>,
+    panels: Buffer<f32>,
 }
 
 impl HalfScratch {
     /// Room for a panel of `len` values for each of so many threads.
     pub(super) fn panels(&mut self, threads: usize, len: usize) -> &mut [f32] {
-        let needed = lines::<f32>(threads * len);
-        self.lines.resize(self.lines.len().max(needed), CacheLine([0; 64]));
-        cast_slice_mut(&mut self.lines)
+        self.panels.grow(threads * len);
+        &mut self.panels
     }
 }

@@ -35,7 +35,7 @@ impl QuantizedTarget {
     fn new(rows: &mut QuantizedRows, m: usize, k: usize, order: Order) -> Self {
         rows.resize(m, k, order);
         Self {
-            bytes: Shared(rows.bytes_mut().as_mut_ptr()),
+            bytes: Shared(rows.bytes.as_mut_ptr()),
             scales: Shared(rows.scales.as_mut_ptr()),
             middles: Shared(rows.middles.as_mut_ptr()),
             sums: Shared(rows.sums.as_mut_ptr()),
